@@ -1,0 +1,76 @@
+/**
+ * The canonical graph: what importers produce, passes transform, quantization decides on and the emitter writes.
+ *
+ * Layout is NHWC. A tensor's name is its identity: the framework's own name of the tensor (without TensorFlow's `:0`),
+ * never changed after import, because ranges, overrides and reports are keyed on it. Nodes are kept in execution order.
+ */
+
+export type DataType = "float32" | "int32" | "uint8" | "int8" | "bool";
+
+export type ConstantData = Float32Array | Int32Array | Uint8Array | Int8Array;
+
+/** How codes of a tensor map to real values: x = scale * (q - zeroPoint). See mace/quant/README.md §1. */
+export interface AffineParameters {
+  /** One scale, or one per channel along `axis`; every one is a binary32 value. */
+  readonly scales: readonly number[];
+  readonly zeroPoint: number;
+  /** Channel axis of per-channel parameters; null for per-tensor ones. */
+  readonly axis: number | null;
+}
+
+export type RangeSource = "user" | "trained" | "file" | "operator" | "inherited" | "interval";
+
+/** The range of real values that a tensor's codes cover, and why. */
+export interface TensorRange {
+  readonly min: number;
+  readonly max: number;
+  readonly source: RangeSource;
+  readonly reason: string;
+}
+
+export interface Tensor {
+  readonly name: string;
+  /** Static shape; every dimension is at least 1 after import. A scalar has shape []. */
+  shape: readonly number[];
+  dtype: DataType;
+  /** Present for constants; row-major, length is the product of `shape`. Treated as immutable. */
+  data?: ConstantData;
+  /** Present when `dtype` holds codes (or, on int32, a quantized bias). */
+  quant?: AffineParameters;
+  /** Trained (QAT) range on import; the range decided on after `assignRanges`. */
+  range?: TensorRange;
+}
+
+export type AttributeValue = number | string | readonly number[];
+
+export interface GraphNode {
+  /** Unique in the graph; the framework's node name. */
+  readonly name: string;
+  /** A key of OPERATORS. */
+  type: string;
+  /** Tensor names, in the order of the operator's inputs; an absent optional input is "". */
+  inputs: string[];
+  outputs: string[];
+  attributes: Record<string, AttributeValue>;
+}
+
+/** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
+export type BufferFormat = "NHWC" | "NCHW" | "NONE";
+
+export interface GraphPort {
+  readonly tensor: string;
+  readonly format: BufferFormat;
+  /** Public name, when the configuration gives one. */
+  readonly alias?: string;
+  /** Declared range of an input (`input_ranges`). */
+  readonly declaredRange?: readonly [number, number];
+}
+
+export interface Graph {
+  name: string;
+  inputs: GraphPort[];
+  outputs: GraphPort[];
+  /** Every tensor that a node or a port names, constants included. */
+  tensors: Map<string, Tensor>;
+  nodes: GraphNode[];
+}
