@@ -98,3 +98,99 @@ export const badAttribute = (place: DiagnosticPlace, cause: string): Diagnostic 
 
 export const cyclicGraph = (place: DiagnosticPlace, cause: string): Diagnostic =>
   make("MQ206", place, "the graph has a cycle", cause, "freeze the model without control-flow loops");
+
+// --- MQ1xx: configuration ---
+
+export const yamlSyntax = (place: DiagnosticPlace, reason: string): Diagnostic =>
+  make("MQ101", place, "the configuration is not valid YAML", reason);
+
+export const unknownKey = (
+  place: DiagnosticPlace,
+  key: string,
+  where: string,
+  known: readonly string[],
+  elsewhere: boolean,
+): Diagnostic =>
+  make(
+    "MQ102",
+    place,
+    elsewhere ? `the key '${key}' does not belong in ${where}` : `unknown key '${key}' in ${where}`,
+    undefined,
+    ...(elsewhere ? [] : didYouMean(key, known)),
+    "docs/config.md lists every key and where it stands",
+  );
+
+export const wrongKind = (place: DiagnosticPlace, what: string, expected: string, got: string): Diagnostic =>
+  make("MQ103", place, `${what} must be ${expected}`, got === "" ? undefined : `it is: ${got.slice(0, 80)}`);
+
+export const badValue = (place: DiagnosticPlace, key: string, value: string, known: readonly string[]): Diagnostic =>
+  make("MQ104", place, `'${key}' cannot be '${value}'`, undefined, ...didYouMean(value, known), `it is one of: ${known.join(", ")}`);
+
+export const wrongCount = (place: DiagnosticPlace, key: string, count: number, other: string, expected: number): Diagnostic =>
+  make("MQ105", place, `'${key}' has ${count} entr${count === 1 ? "y" : "ies"}, but '${other}' has ${expected}`, undefined, `give one entry per tensor`);
+
+export const missingKey = (place: DiagnosticPlace, key: string, where: string): Diagnostic =>
+  make("MQ106", place, `the key '${key}' is missing in ${where}`, undefined, `add '${key}:'`);
+
+export const badName = (place: DiagnosticPlace, name: string): Diagnostic =>
+  make("MQ107", place, `'${name}' is not a legal model name`, "names become identifiers and file names", "use letters, digits and _, not starting with a digit");
+
+export const unsetVariable = (place: DiagnosticPlace, name: string): Diagnostic =>
+  make("MQ108", place, `the environment variable '${name}' is not set`, undefined, `set it, or write the value instead of \${${name}}`);
+
+export const severalSubgraphs = (place: DiagnosticPlace, count: number): Diagnostic =>
+  make("MQ109", place, `the model has ${count} subgraphs; one is supported`, undefined, "make a model of each subgraph");
+
+/** Not an error: printed when asked for. */
+export const ignoredKey = (place: DiagnosticPlace, key: string, doc: string): Diagnostic =>
+  make("MQ110", place, `'${key}' is accepted and has no effect here`, doc);
+
+export const checksumMismatch = (file: string, expected: string, actual: string): Diagnostic =>
+  make("MQ111", { file }, "the file's SHA-256 is not the one in the configuration", `expected ${expected}, got ${actual}`, "use the right file, or correct the checksum");
+
+export const sourceNotGiven = (key: string, wanted: string, given: readonly string[]): Diagnostic =>
+  make(
+    "MQ112",
+    {},
+    `'${key}' names '${wanted}', which is not among the given files`,
+    given.length === 0 ? "no file was given" : `given: ${given.join(", ")}`,
+    "add the file to `srcs` of mace_model (or `--src`); files are matched by their base name",
+  );
+
+export const modelNotInConfig = (file: string, name: string | undefined, known: readonly string[]): Diagnostic =>
+  make(
+    "MQ113",
+    { file },
+    name === undefined ? `the configuration holds ${known.length} models` : `the configuration has no model '${name}'`,
+    `it holds: ${known.join(", ")}`,
+    "choose one with --model_name",
+  );
+
+export const unsupportedPlatform = (file: string, platform: string, known: readonly string[]): Diagnostic =>
+  make("MQ114", { file }, `models of the platform '${platform}' cannot be imported`, undefined, `importable: ${known.join(", ")}`);
+
+// --- MQ5xx: samples ---
+
+export const unreadableImage = (file: string, reason: string): Diagnostic =>
+  make("MQ510", { file }, "the image cannot be decoded", reason, "open it in a viewer, convert it again, or leave it out");
+
+export const unreadableTensor = (file: string, reason: string): Diagnostic =>
+  make("MQ511", { file }, "the tensor file cannot be read", reason, "give .npy, or raw little-endian float32 of the input's size");
+
+export const sampleSize = (file: string, bytes: number, expected: number, tensor: string, shape: readonly number[]): Diagnostic =>
+  make(
+    "MQ512",
+    { file, tensor },
+    `the sample has ${bytes} bytes, the input takes ${expected}`,
+    `the input's shape is [${shape.join(", ")}], float32, NHWC`,
+    "convert the sample to that shape",
+  );
+
+export const noSamples = (where: string, endings: readonly string[]): Diagnostic =>
+  make("MQ513", { file: where }, "no sample was found", undefined, `put files ending in ${endings.join(", ")} there`);
+
+export const missingSamplePart = (file: string, tensor: string, expected: string): Diagnostic =>
+  make("MQ514", { file, tensor }, "the sample lacks the file of another input", `expected ${expected}`, "name the files <input><suffix>, the same suffix for each input");
+
+export const runnerFailed = (runner: string, status: string, output: string): Diagnostic =>
+  make("MQ520", { file: runner }, `the runner ended with ${status}`, output.trim() === "" ? undefined : `\n${output.trim()}`);
