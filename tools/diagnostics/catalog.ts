@@ -194,3 +194,75 @@ export const missingSamplePart = (file: string, tensor: string, expected: string
 
 export const runnerFailed = (runner: string, status: string, output: string): Diagnostic =>
   make("MQ520", { file: runner }, `the runner ended with ${status}`, output.trim() === "" ? undefined : `\n${output.trim()}`);
+
+// --- MQ3xx: statistics and ranges ---
+
+export const malformedStatistics = (file: string, cause: string): Diagnostic =>
+  make("MQ301", { file }, "the statistics file is malformed", cause, "make it again with mace_quantize_stat (or `mace stat`)");
+
+export const mismatchedStatistics = (file: string, other: string): Diagnostic =>
+  make("MQ302", { file }, `the statistics are not of the same model as ${other}`, undefined, "merge runs of one model only");
+
+export const noSamplesInStatistics = (file: string): Diagnostic =>
+  make("MQ303", { file }, "the statistics hold no sample", undefined, "run at least one sample");
+
+export const emptyTensor = (file: string, tensor: string): Diagnostic =>
+  make("MQ304", { file, tensor }, "the tensor never had a finite value", "every element was NaN or infinite", "check the model and the preprocessing of its inputs", "give its range in a range file");
+
+export const nonFiniteTensor = (file: string, tensor: string, bad: number, count: number): Diagnostic =>
+  make("MQ305", { file, tensor }, `${bad} of ${count} elements were NaN or infinite and do not count`, undefined, "check the model and the samples");
+
+export const badRangeLine = (place: DiagnosticPlace, cause: string): Diagnostic =>
+  make("MQ306", place, "a line of the range file cannot be read", cause);
+
+export const badRangeOption = (option: string, value: string, expected: string): Diagnostic =>
+  make("MQ307", {}, `${option} cannot be ${value}`, undefined, `it is ${expected}`);
+
+// --- MQ4xx: quantization ---
+
+export interface MissingRange {
+  readonly tensor: string;
+  readonly node: string;
+  readonly type: string;
+}
+
+export const missingRanges = (missing: readonly MissingRange[], file: string): Diagnostic =>
+  make(
+    "MQ401",
+    { file },
+    `${missing.length} tensor${missing.length === 1 ? " has" : "s have"} no range`,
+    missing.map((m) => `\n  '${m.tensor}', written by ${m.type} '${m.node}'`).join(""),
+    "collect statistics on this very model (mace_quantize_stat) and give them as `ranges`",
+    "add a line `tensor@@min,max` to the range file",
+    "train the model with quantization-aware training, so that it carries the range",
+  );
+
+export const accumulatorOverflow = (node: string, type: string, terms: number, bias: number): Diagnostic =>
+  make(
+    "MQ402",
+    { node },
+    `the sums of this ${type} may not fit 32 bits`,
+    `${terms} products per output, and a bias of up to ${bias} steps`,
+    "split the layer, or check that its bias and the range of its input are sensible",
+  );
+
+export const biasClamped = (node: string, count: number): Diagnostic =>
+  make("MQ403", { node }, `${count} bias value${count === 1 ? "" : "s"} did not fit 32 bits and were clamped`, "the scales of input and weights are tiny against the bias", "check the range of the node's input");
+
+export const unknownScheme = (scheme: string, known: readonly string[]): Diagnostic =>
+  make("MQ404", {}, `unknown scheme '${scheme}'`, undefined, ...didYouMean(scheme, known), `it is one of: ${known.join(", ")}`);
+
+export const alreadyQuantized = (file: string): Diagnostic =>
+  make("MQ405", { file }, "the model is quantized already", undefined, "give the float model that `mace convert` wrote");
+
+export const unknownRangeTensors = (file: string, names: readonly string[]): Diagnostic =>
+  make(
+    "MQ406",
+    { file },
+    `${names.length} tensor${names.length === 1 ? "" : "s"} of the range file ${names.length === 1 ? "is" : "are"} not in the model`,
+    names.slice(0, 5).map((n) => `\n  ${n}`).join("") + (names.length > 5 ? "\n  …" : ""),
+    "check that the ranges were measured on this model",
+  );
+
+export const staleStatistics = (file: string, model: string): Diagnostic =>
+  make("MQ407", { file }, `the statistics were collected on another model than ${model}`, "the digests of the graphs differ", "collect them again");
