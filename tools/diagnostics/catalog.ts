@@ -266,3 +266,11 @@ export const unknownRangeTensors = (file: string, names: readonly string[]): Dia
 
 export const staleStatistics = (file: string, model: string): Diagnostic =>
   make("MQ407", { file }, `the statistics were collected on another model than ${model}`, "the digests of the graphs differ", "collect them again");
+
+// --- MQ5xx: command line ---
+
+export const nothingToDo = (option: string, what: string): Diagnostic =>
+  make("MQ505", {}, `${option} is missing`, undefined, `say ${what}`);
+
+export const wrongInputCount = (given: number, inputs: readonly string[]): Diagnostic =>
+  make("MQ506", {}, `${given} input file${given === 1 ? " was" : "s were"} given, the model has ${inputs.length} input${inputs.length === 1 ? "" : "s"}`, `inputs: ${inputs.join(", ")}`, "give --input once per input, in that order");
