@@ -56,8 +56,10 @@ def mace_repositories():
 
 # buildifier: disable=unnamed-macro
 def mace_register_toolchains():
-    """Registers the C++ toolchains of all ABIs. A real Android NDK, when there is one, goes before its substitute."""
+    """Registers the C++ toolchains of all ABIs, and that of Starlark tests. A real Android NDK, when there is one, goes before its substitute."""
     native.register_toolchains(
         "@android_ndk//:all",
         "//bazel/toolchains:all",
+        # What skylib's unit tests run with.
+        "@bazel_skylib//toolchains/unittest:bash_toolchain",
     )
