@@ -1,6 +1,6 @@
 #!/bin/bash
-# Stands for the host tool: writes its command line, with base names for paths, to standard output and to every file that the
-# real tool would write.
+# Stands for the host tool: writes its command line, with base names for paths, to every file that the real tool would write, and
+# under `bazel run` to standard output.
 set -euo pipefail
 
 command="$1"
@@ -15,7 +15,7 @@ while (($#)); do
     esac
     shift
 done
-echo "$line"
+[[ -z "${BUILD_WORKING_DIRECTORY:-}" ]] || echo "$line"
 for output in "${outputs[@]}"; do
     # Where the real tool resolves relative paths.
     [[ "$output" == /* || -z "${BUILD_WORKING_DIRECTORY:-}" ]] || output="$BUILD_WORKING_DIRECTORY/$output"
