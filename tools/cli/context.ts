@@ -41,6 +41,11 @@ export class Options {
     return Array.isArray(value) ? value.map((v) => userPath(String(v))) : [];
   }
 
+  /** The folder that the user stands in. */
+  here(): string {
+    return userPath(".");
+  }
+
   flag(name: string): boolean {
     return this.raw[name] === true;
   }

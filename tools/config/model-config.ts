@@ -52,8 +52,8 @@ export interface DeploymentConfig {
 type Value = string | number | boolean | readonly string[] | readonly (readonly number[])[] | YAML.Node;
 
 interface Entry {
-  readonly spec: KeySpec;
-  readonly value: Value;
+  /** Absent if the value is at fault: the key is there all the same. */
+  readonly value: Value | undefined;
   readonly node: YAML.Node;
 }
 
@@ -130,8 +130,7 @@ class Reader {
         this.faults.push(catalog.wrongKind(this.place(keyNode), `'${key}'`, "a value", "nothing"));
         continue;
       }
-      const value = this.value(key, spec, valueNode);
-      if (value !== undefined) found.set(key, { spec, value, node: valueNode });
+      found.set(key, { value: this.value(key, spec, valueNode), node: valueNode });
       if (spec.effect) this.ignored.push(catalog.ignoredKey(this.place(keyNode), key, spec.doc));
     }
     return found;
@@ -201,7 +200,7 @@ class Reader {
     const tensors = (keys.get(`${side}_tensors`)?.value ?? []) as readonly string[];
     const list = <T>(key: string, replicate: boolean): readonly (T | undefined)[] => {
       const entry = keys.get(key);
-      if (!entry) return [];
+      if (!entry?.value) return [];
       const values = entry.value as readonly T[];
       if (replicate && values.length === 1) return tensors.map(() => values[0]);
       if (values.length !== tensors.length) {

@@ -83,8 +83,8 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
   }
   const graph: Graph = {
     name: net.name ?? "",
-    inputs: net.inputInfo.map((port) => decodePort(port, net)),
-    outputs: net.outputInfo.map((port) => decodePort(port, net)),
+    inputs: net.inputInfo.map((port) => decodePort(port, net, bad)),
+    outputs: net.outputInfo.map((port) => decodePort(port, net, bad)),
     tensors,
     nodes,
   };
@@ -171,15 +171,30 @@ function decodeArgument(argument: Argument, { kind }: AttributeSpec): AttributeV
   }
 }
 
-function decodePort(info: InputOutputInfo, net: NetDef): GraphPort {
+function decodePort(info: InputOutputInfo, net: NetDef, bad: Fail): GraphPort {
   const tensor = info.name ?? "";
   const preprocess = net.arg.find((a) => a.name === preprocessArgument(tensor))?.s;
   const [min, max] = [info.rangeMin ?? 0, info.rangeMax ?? 0];
   return {
     tensor,
-    format: FORMATS[info.dataFormat ?? 1] ?? "NHWC",
+    format: FORMATS[info.dataFormat ?? 1] ?? bad(`the port '${tensor}' has the data format ${info.dataFormat}`),
     ...(info.alias ? { alias: info.alias } : {}),
     ...(min < max ? { declaredRange: [min, max] as const } : {}),
-    ...(preprocess ? { preprocess: JSON.parse(new TextDecoder().decode(preprocess)) as Preprocess } : {}),
+    ...(preprocess ? { preprocess: decodePreprocess(preprocess, bad) } : {}),
   };
+}
+
+function decodePreprocess(json: Uint8Array, bad: Fail): Preprocess {
+  let value: Partial<Preprocess>;
+  try {
+    value = JSON.parse(new TextDecoder().decode(json)) as Partial<Preprocess>;
+  } catch {
+    return bad("its preprocessing is not JSON");
+  }
+  const { color, mean, scale } = value ?? {};
+  const numbers = (list: unknown): list is number[] => Array.isArray(list) && list.every((v) => typeof v === "number");
+  if ((color !== "RGB" && color !== "BGR" && color !== "GRAY") || !numbers(mean) || !numbers(scale)) {
+    return bad("its preprocessing is incomplete");
+  }
+  return { color, mean, scale };
 }

@@ -50,3 +50,17 @@ export function rescale(q: number, x: Affine, y: Affine, low: number, high: numb
   const value = f32((q - x.zeroPoint) * f32(x.scale / y.scale));
   return clamp(roundHalfEven(clamp(value, -LIMIT, LIMIT)) + y.zeroPoint, low, high);
 }
+
+/** §5: the code of the average of `n` codes whose differences from the zero point sum to `sum`. */
+export function average(
+  sum: number,
+  n: number,
+  inputScale: number,
+  outputScale: number,
+  zeroPoint: number,
+  low: number,
+  high: number,
+): number {
+  const value = f32(f32(sum) * f32(inputScale / (n * outputScale)));
+  return clamp(roundHalfEven(clamp(value, -LIMIT, LIMIT)) + zeroPoint, low, high);
+}

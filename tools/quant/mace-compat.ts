@@ -67,7 +67,8 @@ export function adjustRangeInt8(min: number, max: number): MaceParameters {
   const bottom = Math.min(0, min);
   const scale = (top - bottom) / 255;
   if (!(scale > 0)) return DEAD;
-  return { scale, zeroPoint: Math.trunc(-bottom / scale - 128), min: bottom, max: top };
+  // Adding 0 turns -0 into 0.
+  return { scale, zeroPoint: Math.trunc(-bottom / scale - 128) + 0, min: bottom, max: top };
 }
 
 /** Symmetric weights of `bits` bits: int8 (clip ±127) and the APU's int16 (clip to the type). */
