@@ -8,6 +8,7 @@ load("//bazel/private:test_data.bzl", "test_data")
 load("//bazel/toolchains:android_ndk.bzl", "android_ndk")
 load("//third_party/debian:repositories.bzl", "debian_rules_cc", "debian_tree")
 
+# buildifier: disable=unnamed-macro
 def mace_repositories():
     """Declares all repositories but @npm."""
     debian_rules_cc(name = "rules_cc")

@@ -1,7 +1,7 @@
 """mace_quantized_model: a model in 8 bits, and a program that runs it on each target."""
 
-load(":abi.bzl", "ABIS")
 load("//bazel/private/actions:quantize.bzl", "quantize_model")
+load(":abi.bzl", "ABIS")
 load(":compat.bzl", "TRANSITION_ALLOWLIST")
 load(
     ":errors.bzl",

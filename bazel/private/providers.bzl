@@ -58,21 +58,54 @@ def _check_one_of(provider_name, field, value, known):
         ))
 
 def mace_model_info(label, config, model, data, text):
-    """Makes a MaceModelInfo; the arguments are its fields."""
+    """Makes a MaceModelInfo.
+
+    Args:
+      label: field of the provider
+      config: field of the provider
+      model: field of the provider
+      data: field of the provider
+      text: field of the provider
+
+    Returns:
+      a MaceModelInfo
+    """
     _check("MaceModelInfo", "label", label, "Label")
     for field, value in {"config": config, "data": data, "model": model, "text": text}.items():
         _check("MaceModelInfo", field, value, "File")
     return MaceModelInfo(config = config, data = data, label = label, model = model, text = text)
 
 def mace_ranges_info(model_label, ranges, statistics):
-    """Makes a MaceRangesInfo; the arguments are its fields."""
+    """Makes a MaceRangesInfo.
+
+    Args:
+      model_label: field of the provider
+      ranges: field of the provider
+      statistics: field of the provider
+
+    Returns:
+      a MaceRangesInfo
+    """
     _check("MaceRangesInfo", "model_label", model_label, "Label")
     _check_optional("MaceRangesInfo", "ranges", ranges, "File")
     _check_optional("MaceRangesInfo", "statistics", statistics, "File")
     return MaceRangesInfo(model_label = model_label, ranges = ranges, statistics = statistics)
 
 def mace_quantized_model_info(model_label, model, data, text, ranges, scheme, abis):
-    """Makes a MaceQuantizedModelInfo; the arguments are its fields."""
+    """Makes a MaceQuantizedModelInfo.
+
+    Args:
+      model_label: field of the provider
+      model: field of the provider
+      data: field of the provider
+      text: field of the provider
+      ranges: field of the provider
+      scheme: field of the provider
+      abis: field of the provider
+
+    Returns:
+      a MaceQuantizedModelInfo
+    """
     name = "MaceQuantizedModelInfo"
     _check(name, "model_label", model_label, "Label")
     for field, value in {"data": data, "model": model, "text": text}.items():
