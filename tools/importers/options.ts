@@ -1,0 +1,28 @@
+/** What the caller of an importer decides. */
+
+import type { BufferFormat } from "../ir/graph";
+
+export interface ImportInput {
+  /** The framework's name of the tensor; TensorFlow's `:0` may be left out. */
+  readonly name: string;
+  /** In the order of `format`; dimensions that the model fixes must agree. -1 stands for 1. */
+  readonly shape?: readonly number[];
+  /** Layout of the caller's buffer; the model's own when absent. */
+  readonly format?: BufferFormat;
+  readonly range?: readonly [number, number];
+  /** Public name. */
+  readonly alias?: string;
+}
+
+export interface ImportOptions {
+  /** Shown in diagnostics. */
+  readonly file: string;
+  /** Name of the graph. */
+  readonly name: string;
+  /** Where the graph begins; the model's inputs when absent. */
+  readonly inputs?: readonly ImportInput[];
+  /** Where the graph ends; the model's outputs when absent. */
+  readonly outputs?: readonly string[];
+  /** Reads a file of external data (ONNX), named relative to the model. */
+  readonly externalData?: (location: string) => Uint8Array;
+}

@@ -1,0 +1,110 @@
+/** Makes graphs node by node, in execution order. Importers and tests build with it; passes edit with edit.ts. */
+
+import { invariant } from "../diagnostics/diagnostic";
+import type {
+  AttributeValue,
+  BufferFormat,
+  ConstantData,
+  DataType,
+  Graph,
+  GraphNode,
+  GraphPort,
+  Tensor,
+} from "./graph";
+import { inferShapes } from "./infer-shapes";
+import { elementCount, type Shape } from "./shape";
+
+export interface NodeSpec {
+  readonly name: string;
+  readonly type: string;
+  readonly inputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+  /** Names of the outputs. */
+  readonly outputs: readonly string[];
+  /** Shapes of the outputs, needed for Reshape and Split only. */
+  readonly shapes?: readonly Shape[];
+}
+
+export function dataTypeOf(data: ConstantData): DataType {
+  if (data instanceof Float32Array) return "float32";
+  if (data instanceof Int32Array) return "int32";
+  return data instanceof Uint8Array ? "uint8" : "int8";
+}
+
+export class GraphBuilder {
+  readonly graph: Graph;
+  private readonly nodeNames = new Set<string>();
+
+  constructor(name: string) {
+    this.graph = { name, inputs: [], outputs: [], tensors: new Map(), nodes: [] };
+  }
+
+  private addTensor(tensor: Tensor): void {
+    invariant(tensor.name !== "" && !this.graph.tensors.has(tensor.name), `tensor '${tensor.name}' is defined twice`);
+    this.graph.tensors.set(tensor.name, tensor);
+  }
+
+  input(name: string, shape: Shape, format: BufferFormat = "NONE", rest: Partial<GraphPort> = {}): string {
+    this.addTensor({ name, shape: [...shape], dtype: "float32" });
+    this.graph.inputs.push({ ...rest, tensor: name, format });
+    return name;
+  }
+
+  constant(name: string, shape: Shape, data: ConstantData, dtype: DataType = dataTypeOf(data)): string {
+    invariant(elementCount(shape) === data.length, `constant '${name}' has ${data.length} values for [${shape}]`);
+    this.addTensor({ name, shape: [...shape], dtype, data });
+    return name;
+  }
+
+  /** Adds a node whose outputs have the inferred shapes and the type of the first input. Returns the first output. */
+  node(spec: NodeSpec): string {
+    const node: GraphNode = {
+      name: this.uniqueNodeName(spec.name),
+      type: spec.type,
+      inputs: [...spec.inputs],
+      outputs: [...spec.outputs],
+      attributes: { ...spec.attributes },
+    };
+    const inputs = node.inputs.map((name) => (name === "" ? null : this.tensor(name)));
+    const shapes = inferShapes(node, inputs.map((tensor) => tensor?.shape ?? null), spec.shapes ?? []);
+    const dtype = inputs[0]?.dtype ?? "float32";
+    node.outputs.forEach((name, index) => {
+      const shape = shapes[index];
+      invariant(shape !== undefined, `${node.type} '${node.name}' has no output ${index}`);
+      this.addTensor({ name, shape, dtype });
+    });
+    this.nodeNames.add(node.name);
+    this.graph.nodes.push(node);
+    return node.outputs[0] ?? "";
+  }
+
+  output(tensor: string, format: BufferFormat = "NONE", rest: Partial<GraphPort> = {}): void {
+    this.tensor(tensor);
+    this.graph.outputs.push({ ...rest, tensor, format });
+  }
+
+  tensor(name: string): Tensor {
+    const tensor = this.graph.tensors.get(name);
+    invariant(tensor !== undefined, `tensor '${name}' is not defined`);
+    return tensor;
+  }
+
+  hasTensor(name: string): boolean {
+    return this.graph.tensors.has(name);
+  }
+
+  /** `base`, or `base_1`, `base_2` … if that is taken. */
+  uniqueTensorName(base: string): string {
+    return uniqueName(base, (name) => this.graph.tensors.has(name));
+  }
+
+  uniqueNodeName(base: string): string {
+    return uniqueName(base, (name) => this.nodeNames.has(name));
+  }
+}
+
+export function uniqueName(base: string, taken: (name: string) => boolean): string {
+  const stem = base === "" ? "unnamed" : base;
+  if (!taken(stem)) return stem;
+  for (let i = 1; ; i++) if (!taken(`${stem}_${i}`)) return `${stem}_${i}`;
+}
