@@ -8,6 +8,7 @@ load("//bazel/private:test_data.bzl", "test_data")
 load("//bazel/toolchains:android_ndk.bzl", "android_ndk")
 load("//third_party/debian:repositories.bzl", "debian_rules_cc", "debian_tree")
 
+# buildifier: disable=unnamed-macro
 def mace_repositories():
     """Declares all repositories but @npm."""
     debian_rules_cc(name = "rules_cc")
@@ -56,8 +57,10 @@ def mace_repositories():
 
 # buildifier: disable=unnamed-macro
 def mace_register_toolchains():
-    """Registers the C++ toolchains of all ABIs. A real Android NDK, when there is one, goes before its substitute."""
+    """Registers the C++ toolchains of all ABIs, and that of Starlark tests. A real Android NDK, when there is one, goes before its substitute."""
     native.register_toolchains(
         "@android_ndk//:all",
         "//bazel/toolchains:all",
+        # What skylib's unit tests run with.
+        "@bazel_skylib//toolchains/unittest:bash_toolchain",
     )

@@ -148,7 +148,11 @@ def platform_of(abi, compiler = COMPILERS[0]):
     return str(Label("//bazel/platforms:" + abi + suffix))
 
 def markdown_table():
-    """The table of ABIs as it stands in bazel/README.md."""
+    """The table of ABIs as it stands in bazel/README.md.
+
+    Returns:
+      a list of lines
+    """
     lines = [
         "| ABI | what it is | compiler target | kernels, lowest first | tests run on |",
         "|---|---|---|---|---|",

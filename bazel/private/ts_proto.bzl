@@ -1,6 +1,7 @@
 """ts_proto_library: TypeScript code for protobuf messages, made by protoc and ts-proto."""
 
 load("//tools:defaults.bzl", "ts_library")
+load(":compat.bzl", "TOOL_CFG")
 
 _OPTIONS = [
     # CommonJS modules with default imports, as everywhere in the tools.
@@ -52,13 +53,13 @@ _ts_proto_sources = rule(
         ),
         "_plugin": attr.label(
             default = "@npm//ts-proto/bin:protoc-gen-ts_proto",
-            cfg = "host",
+            cfg = TOOL_CFG,
             executable = True,
         ),
         "_protoc": attr.label(
             default = "@npm//:node_modules/protoc/bin/protoc-linux-x86_64",
             allow_single_file = True,
-            cfg = "host",
+            cfg = TOOL_CFG,
             executable = True,
         ),
     },

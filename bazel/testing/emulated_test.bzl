@@ -1,7 +1,8 @@
 """emulated_test: a program built for an ABI, run as a test on one of its CPUs."""
 
 load("//bazel/private:abi.bzl", "ABIS", "COMPILERS")
-load("//bazel/private:transitions.bzl", "TRANSITION_ALLOWLIST", "one_abi")
+load("//bazel/private:compat.bzl", "TRANSITION_ALLOWLIST")
+load("//bazel/private:transitions.bzl", "one_abi")
 
 _DOC = """Builds `binary` for the platform of `abi` and runs it under an emulator.
 

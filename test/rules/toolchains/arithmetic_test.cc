@@ -1,11 +1,11 @@
-// Every toolchain must give the arithmetic that mace/quant/README.md builds on: IEEE binary32, no contraction of a
-// multiplication and an addition into one rounding, no flushing of denormals.
+// Every toolchain must give the arithmetic that mace/quant/README.md builds on: IEEE binary32, no
+// contraction of a multiplication and an addition into one rounding, no flushing of denormals.
+
+#include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdint>
 #include <limits>
-
-#include <gtest/gtest.h>
 
 namespace {
 
