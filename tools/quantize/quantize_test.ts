@@ -24,7 +24,8 @@ function quantize(graph: Graph, ranges: Record<string, readonly [number, number]
   return { ...quantizeGraph(graph, scheme(name), float), float };
 }
 
-const outline = (graph: Graph): string[] => graph.nodes.map((n) => `${n.type}(${n.inputs.join(",")})->${n.outputs.join(",")}`);
+const outline = (graph: Graph): string[] =>
+  graph.nodes.map((n) => `${n.type}(${n.inputs.join(",")})->${n.outputs.join(",")}`);
 
 /** x → conv → relu'd y, with two output channels of very different weights. */
 const convolution = (): Graph =>
@@ -37,14 +38,21 @@ const convolution = (): Graph =>
 
 test("a convolution, per channel: borders, names, weights, bias", () => {
   const { graph } = quantize(convolution(), { x: [-1, 1], y: [0, 2] });
-  assert.deepEqual(outline(graph), ["Quantize(x)->x/quantized", "Conv2D(x/quantized,w,b)->y/quantized", "Dequantize(y/quantized)->y"]);
+  assert.deepEqual(outline(graph), [
+    "Quantize(x)->x/quantized",
+    "Conv2D(x/quantized,w,b)->y/quantized",
+    "Dequantize(y/quantized)->y",
+  ]);
   const w = graph.tensors.get("w");
   assert.deepEqual([...(w?.data ?? [])], [127, 127]);
   assert.deepEqual(w?.quant?.scales, [Math.fround(1 / 127), Math.fround(Math.fround(0.01) / 127)]);
   const x = activationParameters(-1, 1, "int8");
   const b = graph.tensors.get("b");
   assert.equal(b?.dtype, "int32");
-  assert.deepEqual([...(b?.data ?? [])], [0.5, -0.25].map((v, c) => Math.round(v / (x.scale * (w?.quant?.scales[c] ?? 0)))));
+  assert.deepEqual(
+    [...(b?.data ?? [])],
+    [0.5, -0.25].map((v, c) => Math.round(v / (x.scale * (w?.quant?.scales[c] ?? 0)))),
+  );
   assert.equal(graph.tensors.get("y/quantized")?.quant?.zeroPoint, -128);
   assert.equal(graph.tensors.get("y")?.dtype, "float32");
 });
@@ -96,12 +104,20 @@ test("operators without a kernel become float islands", () => {
 });
 
 test("the softmax that computes the output stays float, an inner one has its fixed parameters and table", () => {
-  const { graph } = quantize(sketchGraph({ x: [1, 4] }, {}, [
-    { type: "Softmax", inputs: ["x"], outputs: { s: [1, 4] } },
-    { type: "Eltwise", inputs: ["s", "x"], outputs: { m: [1, 4] }, attributes: { type: ELTWISE.PROD } },
-    { type: "Softmax", inputs: ["m"], outputs: { p: [1, 4] } },
-    { type: "Reshape", inputs: ["p"], outputs: { y: [4] } },
-  ], ["y"]), { x: [-4, 4], m: [-4, 4] });
+  const { graph } = quantize(
+    sketchGraph(
+      { x: [1, 4] },
+      {},
+      [
+        { type: "Softmax", inputs: ["x"], outputs: { s: [1, 4] } },
+        { type: "Eltwise", inputs: ["s", "x"], outputs: { m: [1, 4] }, attributes: { type: ELTWISE.PROD } },
+        { type: "Softmax", inputs: ["m"], outputs: { p: [1, 4] } },
+        { type: "Reshape", inputs: ["p"], outputs: { y: [4] } },
+      ],
+      ["y"],
+    ),
+    { x: [-4, 4], m: [-4, 4] },
+  );
   assert.deepEqual(graph.tensors.get("s")?.quant, { scales: [1 / 256], zeroPoint: -128, axis: null });
   assert.equal(graph.tensors.get("s/node/table")?.data?.[0], 8388608);
   assert.ok(outline(graph).includes("Softmax(m/float)->p"));
@@ -113,13 +129,28 @@ test("operators that copy codes inherit, whatever the file says", () => {
     { x: [1, 4, 4, 1] },
     {},
     [
-      { type: "Pooling", inputs: ["x"], outputs: { p: [1, 2, 2, 1] }, attributes: { pooling_type: POOLING.MAX, kernels: [2, 2], strides: [2, 2] } },
-      { type: "Pooling", inputs: ["p"], outputs: { y: [1, 1, 1, 1] }, attributes: { pooling_type: POOLING.AVG, kernels: [2, 2] } },
+      {
+        type: "Pooling",
+        inputs: ["x"],
+        outputs: { p: [1, 2, 2, 1] },
+        attributes: { pooling_type: POOLING.MAX, kernels: [2, 2], strides: [2, 2] },
+      },
+      {
+        type: "Pooling",
+        inputs: ["p"],
+        outputs: { y: [1, 1, 1, 1] },
+        attributes: { pooling_type: POOLING.AVG, kernels: [2, 2] },
+      },
     ],
     ["y"],
   );
   quantize(graph, { x: [-1, 3], p: [0, 100] });
-  assert.deepEqual(graph.tensors.get("p")?.range, { min: -1, max: 3, source: "inherited", reason: "same codes as 'x'" });
+  assert.deepEqual(graph.tensors.get("p")?.range, {
+    min: -1,
+    max: 3,
+    source: "inherited",
+    reason: "same codes as 'x'",
+  });
   assert.equal(graph.tensors.get("y")?.range?.source, "inherited");
 });
 
@@ -127,7 +158,14 @@ test("interval arithmetic covers what was not measured, and fused clamps cut it"
   const graph = sketchGraph(
     { a: [1, 2], b: [1, 2] },
     {},
-    [{ type: "Eltwise", inputs: ["a", "b"], outputs: { y: [1, 2] }, attributes: { type: ELTWISE.SUB, activation: "RELUX", max_limit: 6 } }],
+    [
+      {
+        type: "Eltwise",
+        inputs: ["a", "b"],
+        outputs: { y: [1, 2] },
+        attributes: { type: ELTWISE.SUB, activation: "RELUX", max_limit: 6 },
+      },
+    ],
     ["y"],
   );
   quantize(graph, { a: [-1, 9], b: [-2, 3] });
@@ -170,5 +208,8 @@ test("sums that may not fit 32 bits are refused", () => {
     [{ type: "FullyConnected", inputs: ["x", "w"], outputs: { y: [1, 1] } }],
     ["y"],
   );
-  assert.throws(() => quantize(graph, { x: [0, 1], y: [0, 1] }, "uint8"), (e) => e instanceof UserError && e.message.includes("MQ402"));
+  assert.throws(
+    () => quantize(graph, { x: [0, 1], y: [0, 1] }, "uint8"),
+    (e) => e instanceof UserError && e.message.includes("MQ402"),
+  );
 });
