@@ -73,6 +73,6 @@ export class Options {
   /** Model file and its data file. */
   model(): { pb: string; data: string } {
     const pb = this.givenPath("model");
-    return { pb, data: this.path("model_data") ?? pb.replace(/\.pb$/, "") + ".data" };
+    return { pb, data: this.path("model_data") ?? `${pb.replace(/\.pb$/, "")}.data` };
   }
 }
