@@ -97,7 +97,7 @@ export const unsupportedOperators = (file: string, nodes: readonly UnsupportedNo
     { file },
     `${nodes.length} node${nodes.length === 1 ? "" : "s"} cannot be imported`,
     nodes.map((n) => `\n  ${n.type} '${n.name}'${n.why ? `: ${n.why}` : ""}`).join(""),
-    "end the graph before them with `output_tensors` (or `check_tensors`)",
+    "begin the graph after them with `input_tensors`, or end it before them with `output_tensors`",
     "replace them in the training framework by operators of docs/operators.md",
   );
 
@@ -118,6 +118,100 @@ export const badAttribute = (place: DiagnosticPlace, cause: string): Diagnostic 
 
 export const cyclicGraph = (place: DiagnosticPlace, cause: string): Diagnostic =>
   make("MQ206", place, "the graph has a cycle", cause, "freeze the model without control-flow loops");
+
+export const inputShapeUnknown = (file: string, tensor: string, shape: readonly number[] | undefined): Diagnostic =>
+  make(
+    "MQ207",
+    { file, tensor },
+    `the shape of the input '${tensor}' is not known`,
+    shape ? `the model declares [${shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]` : "the model declares none",
+    "give it with `input_shapes` in the configuration",
+  );
+
+export const inputShapeMismatch = (
+  file: string,
+  tensor: string,
+  given: readonly number[],
+  declared: readonly number[],
+): Diagnostic =>
+  make(
+    "MQ208",
+    { file, tensor },
+    `the shape [${given.join(", ")}] of the input '${tensor}' contradicts the model`,
+    `the model declares [${declared.map((size) => (size < 0 ? "?" : size)).join(", ")}]`,
+    "correct `input_shapes`, or `input_data_formats` if the axes are in another order",
+  );
+
+export const inputNotDeclared = (file: string, tensor: string, why: string): Diagnostic =>
+  make(
+    "MQ209",
+    { file, tensor },
+    `the outputs depend on '${tensor}', which is not among the inputs`,
+    why,
+    "add it to `input_tensors` in the configuration",
+    "or begin the graph after it",
+  );
+
+export const controlFlow = (file: string, nodes: readonly UnsupportedNode[]): Diagnostic =>
+  make(
+    "MQ210",
+    { file },
+    "the graph has control flow that depends on computed values",
+    nodes.map((n) => `\n  ${n.type} '${n.name}'`).join(""),
+    "export the network for inference, with loops unrolled and conditions resolved",
+    "or take the part of the graph without it, with `input_tensors` and `output_tensors`",
+  );
+
+export const weightsAlreadyQuantized = (file: string, nodes: readonly UnsupportedNode[]): Diagnostic =>
+  make(
+    "MQ211",
+    { file },
+    "the weights are quantized already, by a tool that kept the codes only",
+    nodes.map((n) => `\n  ${n.type} '${n.name}'`).join(""),
+    "convert the float model, without `quantize_weights`",
+    "for ranges from training, freeze the graph with its FakeQuantWithMinMaxVars nodes",
+  );
+
+export const unknownModelFormat = (file: string): Diagnostic =>
+  make(
+    "MQ212",
+    { file },
+    "the format of the model file is not known",
+    "it is neither a TensorFlow GraphDef nor an ONNX model",
+    "set `platform` in the configuration",
+    "convert the model to a frozen GraphDef or to ONNX",
+  );
+
+export const wrongModelFormat = (file: string, expected: string, found: string): Diagnostic =>
+  make(
+    "MQ213",
+    { file },
+    `the file is not ${expected}`,
+    `it looks like ${found}`,
+    "set `platform` in the configuration to what the file is",
+    "convert the model to a frozen GraphDef or to ONNX",
+  );
+
+export const unsupportedOpset = (file: string, domain: string, version: number, known: string): Diagnostic =>
+  make(
+    "MQ214",
+    { file },
+    `opset ${version} of the domain '${domain === "" ? "ai.onnx" : domain}' is not supported`,
+    `supported: ${known}`,
+    "export the model with a supported opset",
+  );
+
+export const externalDataMissing = (file: string, tensor: string, location: string, why: string): Diagnostic =>
+  make(
+    "MQ215",
+    { file, tensor },
+    `the external data of '${tensor}' cannot be read`,
+    `'${location}': ${why}`,
+    "keep the data files beside the model file, and list them with the model",
+  );
+
+export const noOutputs = (file: string): Diagnostic =>
+  make("MQ216", { file }, "the model has no outputs", undefined, "name them with `output_tensors` in the configuration");
 
 // --- MQ1xx: configuration ---
 
