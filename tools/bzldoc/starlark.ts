@@ -51,7 +51,7 @@ const TOKEN = new RegExp(
 
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", "\n": "" };
 
-function unescape(text: string): string {
+function interpretEscapes(text: string): string {
   return text.replace(/\\([\s\S])/g, (_, c: string) => ESCAPES[c] ?? c);
 }
 
@@ -66,7 +66,7 @@ function tokenize(file: string, text: string): Token[] {
     const { space, triple, double, single, number, name, operator } = match.groups;
     const string = triple ?? double ?? single;
     const first = at === 0 || text[at - 1] === "\n";
-    if (string !== undefined) tokens.push({ kind: "string", text: unescape(string), line, first });
+    if (string !== undefined) tokens.push({ kind: "string", text: interpretEscapes(string), line, first });
     else if (number !== undefined) tokens.push({ kind: "number", text: number, line, first });
     else if (name !== undefined) tokens.push({ kind: "name", text: name, line, first });
     else if (space === undefined) tokens.push({ kind: "operator", text: operator ?? "", line, first });
