@@ -26,7 +26,6 @@ struct ConstDef {
   vector<float> float_data;
   vector<int64_t> int32_data;
   string name;
-  bool has_offset = false;
   int64_t offset = 0;
   bool has_size = false;
   int64_t size = 0;
@@ -76,7 +75,7 @@ bool Parse(WireReader r, ConstDef* t) {
       case 3: r.Floats(&t->float_data); break;
       case 4: r.Ints(&t->int32_data); break;
       case 5: t->name = r.Bytes(); break;
-      case 6: t->offset = r.Int(); t->has_offset = true; break;
+      case 6: t->offset = r.Int(); break;  // absent: 0, as writers leave defaults out
       case 7: t->size = r.Int(); t->has_size = true; break;
       case 8: t->scale = r.Float(); t->has_scale = true; break;
       case 9: t->zero_point = r.Int(); break;
@@ -325,7 +324,6 @@ class Builder {
     const size_t bytes = tensor.bytes();
     model_->constant_bytes += bytes;
     if (!def.float_data.empty() || !def.int32_data.empty()) return CopyInline(def, &tensor);
-    if (!def.has_offset) return diagnostics::ConstantBounds(def.name, "has no data");
     const size_t available = data_size_ - static_cast<size_t>(net_.data_offset);
     if (def.offset < 0 || static_cast<uint64_t>(def.offset) > available ||
         bytes > available - static_cast<size_t>(def.offset)) {

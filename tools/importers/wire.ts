@@ -8,6 +8,15 @@
 /** The bytes are not a protobuf message. */
 export class WireError extends Error {}
 
+/** Runs a generated decoder; whatever it throws means that the bytes are wrong. */
+export function decodeMessage<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new WireError(error instanceof Error ? error.message : String(error));
+  }
+}
+
 const VARINT = 0;
 const FIXED64 = 1;
 const BYTES = 2;
@@ -127,7 +136,10 @@ export function readDoubles(message: Uint8Array, field: number): Float32Array {
 }
 
 function aligned(bytes: Uint8Array, width: number): ArrayBuffer {
-  return bytes.slice(0, bytes.length - (bytes.length % width)).buffer;
+  // Not slice(): a Node.js Buffer gives a view.
+  const copy = new Uint8Array(bytes.length - (bytes.length % width));
+  copy.set(bytes.subarray(0, copy.length));
+  return copy.buffer;
 }
 
 /** Little-endian binary32. The copy is needed: a view must be aligned, and the file is not. */

@@ -1,0 +1,265 @@
+/**
+ * Lowering of framework tensors to tensors of the canonical graph, and where each is stored NHWC.
+ *
+ * A framework that works in NCHW knows its 4-D tensors by NCHW shapes. The canonical graph stores such a tensor either
+ * plain (the framework's axis order) or NHWC, decided tensor by tensor: convolutions and the like ask for NHWC and yield
+ * NHWC; element-wise nodes keep what they get; a Transpose is inserted only where the two meet. In a chain of image
+ * operators none is.
+ *
+ * Constants stay outside the graph, in the framework's order, until a node needs them in some form (plain, NHWC, a filter
+ * layout); the first form takes the framework's name. A node whose inputs are all constant is computed on the spot,
+ * which turns shape arithmetic into plain values. A budget bounds that work, so that no small file can ask for much.
+ */
+
+import { GraphBuilder, uniqueName } from "../ir/builder";
+import type { AttributeValue, BufferFormat, ConstantData, DataType, GraphPort, TensorRange } from "../ir/graph";
+import { inferShapes } from "../ir/infer-shapes";
+import { interpretNode } from "../ir/interpret";
+import { nodeCost } from "../ir/node-cost";
+import { elementCount, type Shape } from "../ir/shape";
+import { keepsOrder, permuteShape, transposeData } from "../ir/transpose";
+import { unsupported } from "./failures";
+
+export const TO_NHWC = [0, 2, 3, 1] as const;
+export const TO_NCHW = [0, 3, 1, 2] as const;
+
+/** How the canonical tensor of a value is stored: in the framework's axis order, or an NCHW value as NHWC. */
+export type Layout = "plain" | "nhwc";
+
+/** A framework tensor. */
+export interface Value {
+  /** Name of the canonical tensor (of the constant, for constants). */
+  readonly name: string;
+  /** As the framework sees it. */
+  readonly shape: Shape;
+  readonly dtype: DataType;
+  readonly layout: Layout;
+  /** For constants: the values, in the framework's order. */
+  readonly data?: ConstantData;
+  /** For constants: the range that a trained fake quantization gives them. */
+  readonly range?: TensorRange;
+}
+
+export interface ConstantValue extends Value {
+  readonly data: ConstantData;
+}
+
+/** The framework node that is being lowered and the name of the tensor to produce. */
+export interface Target {
+  readonly node: string;
+  readonly tensor: string;
+}
+
+/** Operators whose kernels and reference work on float32 only. */
+const FLOAT_OPERATORS = new Set([
+  "Conv2D",
+  "DepthwiseConv2d",
+  "FullyConnected",
+  "MatMul",
+  "BatchNorm",
+  "Pooling",
+  "Activation",
+  "Softmax",
+  "LocalResponseNorm",
+]);
+
+/** Greatest number of elements of any tensor. */
+const MAX_ELEMENTS = 2 ** 31 - 1;
+
+export function isConstant(value: Value | undefined): value is ConstantValue {
+  return value?.data !== undefined;
+}
+
+export class Lowering {
+  readonly builder: GraphBuilder;
+  private readonly forms = new Map<string, string>();
+  private readonly reserved: ReadonlySet<string>;
+  /** Elements that may still be made from constants. */
+  private budget: number;
+
+  /** `fileBytes` scales the budget; `reserved` are the framework's tensor names, which no made-up name may take. */
+  constructor(name: string, fileBytes: number, reserved: ReadonlySet<string>) {
+    this.builder = new GraphBuilder(name);
+    this.reserved = reserved;
+    this.budget = 2 ** 24 + 4 * fileBytes;
+  }
+
+  /** Takes `elements` from the budget of constants. */
+  spend(elements: number): void {
+    this.budget -= elements;
+    if (this.budget < 0) unsupported("its constants are out of proportion to the size of the file");
+  }
+
+  /** A name near `base` that neither the framework nor the graph uses. */
+  fresh(base: string): string {
+    return uniqueName(base, (name) => this.builder.hasTensor(name) || this.reserved.has(name));
+  }
+
+  /** Target of an intermediate step of a node that becomes several. */
+  step(target: Target, suffix: string): Target {
+    return { node: `${target.node}/${suffix}`, tensor: this.fresh(`${target.tensor}/${suffix}`) };
+  }
+
+  constant(name: string, shape: Shape, data: ConstantData, dtype?: DataType): ConstantValue {
+    const type = data instanceof Float32Array ? "float32" : data instanceof Int32Array ? "int32" : "uint8";
+    return { name, shape, dtype: dtype ?? (data instanceof Int8Array ? "int8" : type), layout: "plain", data };
+  }
+
+  scalar(target: Target, suffix: string, value: number): ConstantValue {
+    return this.constant(this.fresh(`${target.tensor}/${suffix}`), [], Float32Array.of(value));
+  }
+
+  /**
+   * The canonical constant that holds `make()`, a form of the value's data such as another axis order. The same form is made
+   * once only.
+   */
+  constantForm(value: ConstantValue, form: string, make: () => { shape: Shape; data: ConstantData }): string {
+    const key = `${form}\n${value.shape}\n${value.name}`;
+    const known = this.forms.get(key);
+    if (known !== undefined) return known;
+    const { shape, data } = make();
+    const name = this.builder.hasTensor(value.name) ? this.fresh(`${value.name}/${form}`) : value.name;
+    this.builder.constant(name, shape, data, value.dtype);
+    if (value.range) this.builder.tensor(name).range = value.range;
+    this.forms.set(key, name);
+    return name;
+  }
+
+  /** The canonical tensor of a value in the framework's axis order. */
+  plain(value: Value): string {
+    if (isConstant(value)) return this.constantForm(value, "plain", () => value);
+    return value.layout === "plain" ? value.name : this.permuted(value, "nchw", TO_NCHW);
+  }
+
+  /** The canonical tensor of a 4-D NCHW value, stored NHWC. */
+  nhwc(value: Value): string {
+    if (isConstant(value)) {
+      return this.constantForm(value, "nhwc", () => ({
+        shape: permuteShape(value.shape, TO_NHWC),
+        data: transposeData(value.data, value.shape, TO_NHWC),
+      }));
+    }
+    return value.layout === "nhwc" ? value.name : this.permuted(value, "nhwc", TO_NHWC);
+  }
+
+  /** The tensor of a computed value with its stored axes permuted; a Reshape when the data stay in place. */
+  private permuted(value: Value, form: string, dims: readonly number[]): string {
+    const key = `${form}\n${value.name}`;
+    const known = this.forms.get(key);
+    if (known !== undefined) return known;
+    const stored = this.builder.tensor(value.name).shape;
+    const name = this.fresh(`${value.name}/${form}`);
+    const move = keepsOrder(stored, dims);
+    this.builder.node({
+      name,
+      type: move ? "Reshape" : "Transpose",
+      inputs: [value.name],
+      attributes: move ? {} : { dims: [...dims] },
+      outputs: [name],
+      shapes: [permuteShape(stored, dims)],
+    });
+    this.forms.set(key, name);
+    return name;
+  }
+
+  /**
+   * Adds a node with canonical inputs; or computes it, when they are all constant. `layout` says how the results are to be
+   * read: their canonical shapes are the framework's in that layout.
+   */
+  emitAll(
+    node: string,
+    outputs: readonly string[],
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    layout: Layout = "plain",
+    shapes: readonly Shape[] = [],
+  ): Value[] {
+    const tensors = inputs.filter((name) => name !== "").map((name) => this.builder.tensor(name));
+    const dtype = tensors[0]?.dtype ?? "float32";
+    if (tensors.some((tensor) => tensor.dtype !== dtype)) unsupported("its inputs have different element types");
+    if (dtype !== "float32" && FLOAT_OPERATORS.has(type)) unsupported(`it works on ${dtype} values`);
+    const spec = { type, attributes: { ...attributes } };
+    const made = inferShapes(
+      spec,
+      inputs.map((name) => (name === "" ? null : this.builder.tensor(name).shape)),
+      shapes,
+    );
+    for (const shape of made) if (elementCount(shape) > MAX_ELEMENTS) unsupported("its output is too large");
+    const framework = (shape: Shape): Shape => (layout === "nhwc" ? permuteShape(shape, TO_NCHW) : shape);
+
+    if (tensors.length > 0 && tensors.every((tensor) => tensor.data)) {
+      this.spend(nodeCost(spec, tensors.map((tensor) => tensor.shape), made));
+      const values = inputs.map((name) => {
+        const tensor = name === "" ? undefined : this.builder.tensor(name);
+        return tensor?.data ? { shape: tensor.shape, data: tensor.data } : null;
+      });
+      const results = interpretNode(spec, values, made);
+      return outputs.map((name, index) => {
+        const shape = made[index] ?? [];
+        const data = results[index] ?? new Float32Array(0);
+        const order = layout === "nhwc" ? transposeData(data, shape, TO_NCHW) : data;
+        return this.constant(name, framework(shape), order, dtype);
+      });
+    }
+    if (made.some((shape) => elementCount(shape) < 1)) unsupported("its output is empty");
+    this.builder.node({ name: node, type, inputs, attributes, outputs, shapes });
+    return outputs.map((name, index) => ({ name, shape: framework(made[index] ?? []), dtype, layout }));
+  }
+
+  /** `emitAll` for nodes with one output. */
+  emit(
+    target: Target,
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    layout: Layout = "plain",
+    shape?: Shape,
+  ): Value {
+    const [value] = this.emitAll(target.node, [target.tensor], type, inputs, attributes, layout, shape ? [shape] : []);
+    return value ?? unsupported("it has no output");
+  }
+
+  /** Declares an input of the graph; an NCHW one is stored NHWC and its buffer format says so. */
+  input(name: string, shape: Shape, layout: Layout, format: BufferFormat, rest: Partial<GraphPort> = {}): Value {
+    const stored = layout === "nhwc" ? permuteShape(shape, TO_NHWC) : shape;
+    this.builder.input(name, stored, format, rest);
+    return { name, shape, dtype: "float32", layout };
+  }
+
+  /**
+   * Declares an output of the graph under the framework's name of it. Where the framework's tensor is another one under a
+   * second name (an Identity), the canonical tensor takes the name of the output.
+   */
+  output(name: string, value: Value, format: BufferFormat): void {
+    let tensor = value.layout === "nhwc" ? value.name : this.plain(value);
+    if (tensor !== name) {
+      const { graph } = this.builder;
+      const producer = graph.nodes.find((node) => node.outputs.includes(tensor));
+      const taken = graph.outputs.some((port) => port.tensor === tensor) || this.builder.hasTensor(name);
+      if (producer && !taken) this.rename(tensor, name);
+      else {
+        const free = this.builder.hasTensor(name) ? this.fresh(name) : name;
+        const { shape } = this.builder.tensor(tensor);
+        this.builder.node({ name: free, type: "Reshape", inputs: [tensor], outputs: [free], shapes: [shape] });
+        tensor = free;
+        this.builder.output(free, format);
+        return;
+      }
+    }
+    this.builder.output(name, format);
+  }
+
+  private rename(from: string, to: string): void {
+    const { graph } = this.builder;
+    const tensor = this.builder.tensor(from);
+    graph.tensors.delete(from);
+    graph.tensors.set(to, { ...tensor, name: to });
+    for (const node of graph.nodes) {
+      node.inputs = node.inputs.map((name) => (name === from ? to : name));
+      node.outputs = node.outputs.map((name) => (name === from ? to : name));
+    }
+    for (const [key, name] of this.forms) if (name === from) this.forms.set(key, to);
+  }
+}
+
