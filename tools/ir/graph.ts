@@ -57,6 +57,14 @@ export interface GraphNode {
 /** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
 export type BufferFormat = "NHWC" | "NCHW" | "NONE";
 
+/** How pixels become the values of an input tensor. Part of the model: statistics, evaluation and runs share it. */
+export interface Preprocess {
+  readonly color: "RGB" | "BGR" | "GRAY";
+  /** value = (pixel - mean[c]) * scale[c], in the order of `color`; pixels are 0 to 255. */
+  readonly mean: readonly number[];
+  readonly scale: readonly number[];
+}
+
 export interface GraphPort {
   readonly tensor: string;
   readonly format: BufferFormat;
@@ -64,6 +72,7 @@ export interface GraphPort {
   readonly alias?: string;
   /** Declared range of an input (`input_ranges`). */
   readonly declaredRange?: readonly [number, number];
+  readonly preprocess?: Preprocess;
 }
 
 export interface Graph {

@@ -1,0 +1,38 @@
+"""The action that quantizes a model."""
+
+def quantize_model(ctx, tool, model, ranges, scheme, prefix):
+    """Declares an action MaceQuantize.
+
+    Args:
+      ctx: the rule's context
+      tool: FilesToRunProvider of the program `mace`
+      model: MaceModelInfo of the float model
+      ranges: File with ranges, or None when the model carries them
+      scheme: name of the quantization scheme
+      prefix: name of the outputs in the package, without ending
+
+    Returns:
+      a struct of the Files `model`, `data` and `text`
+    """
+    outputs = struct(
+        data = ctx.actions.declare_file(prefix + ".data"),
+        model = ctx.actions.declare_file(prefix + ".pb"),
+        text = ctx.actions.declare_file(prefix + ".txt"),
+    )
+    args = ctx.actions.args()
+    args.add("quantize")
+    args.add("--model", model.model)
+    args.add("--model_data", model.data)
+    if ranges:
+        args.add("--ranges", ranges)
+    args.add("--scheme", scheme)
+    args.add("--output_prefix", outputs.model.path[:-len(".pb")])
+    ctx.actions.run(
+        executable = tool,
+        arguments = [args],
+        inputs = depset([model.data, model.model] + ([ranges] if ranges else [])),
+        outputs = [outputs.data, outputs.model, outputs.text],
+        mnemonic = "MaceQuantize",
+        progress_message = "Quantizing %s to %s" % (ctx.label, scheme),
+    )
+    return outputs

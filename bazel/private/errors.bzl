@@ -1,0 +1,32 @@
+"""Texts of the rules' errors. Each names the target, the attribute, its value and the way out; tests expect them by these names."""
+
+NO_SOURCES = "{label}: `srcs` is empty. List the files that {config} names: the network and, for Caffe, its weights."
+
+DUPLICATE_SOURCES = "{label}: `srcs` has two files called {name}: {first} and {second}. The configuration finds a file by its base name; " + \
+                    "leave one out or rename it."
+
+BAD_PERCENTILE = "{label}: `percentile = {value}` must be between 0 and 50: the per cent of samples whose extremes are dropped at each end."
+
+BAD_ENHANCE_RATIO = "{label}: `enhance_ratio = {value}` must be at least 1; MACE's default is 10."
+
+BAD_SHARDS = "{label}: `shards = {value}` must be between 1 and {inputs}, the number of files in `inputs`."
+
+UNKNOWN_ABI = "{label}: `target_abis` has \"{value}\", which is no ABI. Choose among: {known}."
+
+DUPLICATE_ABI = "{label}: `target_abis` has \"{value}\" twice. Leave one out."
+
+NO_ABIS = "{label}: `target_abis` is empty. Choose among: {known}."
+
+UNKNOWN_SCHEME = "{label}: `scheme = \"{value}\"` is no scheme. Choose one of: {known}."
+
+RANGES_OF_ANOTHER_MODEL = "{label}: `ranges = \"{ranges}\"` were measured on {measured}, but `model` is {model}. " + \
+                          "Tensors are matched by name, so take ranges of the same mace_model target."
+
+RANGES_WITHOUT_INPUTS = "{label}: `ranges = \"{ranges}\"` has no `inputs`, so there is nothing to build ranges from. Give it inputs, or run " + \
+                        "`bazel run {ranges} -- --input_dir DIR --update` and use the .overall_range file that this writes."
+
+NOT_ONE_RANGE_FILE = "{label}: `ranges = \"{ranges}\"` gives {count} files. It must be a mace_quantize_stat target or one .overall_range file."
+
+WRONG_TYPE = "{provider}: field `{field}` must be of type {expected}, not {actual}."
+
+UNKNOWN_FIELD_VALUE = "{provider}: field `{field}` is \"{actual}\"; it must be one of: {expected}."

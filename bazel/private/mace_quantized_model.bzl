@@ -1,0 +1,190 @@
+"""mace_quantized_model: a model in 8 bits, and a program that runs it on each target."""
+
+load("//bazel/private/actions:quantize.bzl", "quantize_model")
+load(":abi.bzl", "ABIS")
+load(":compat.bzl", "TRANSITION_ALLOWLIST")
+load(
+    ":errors.bzl",
+    "DUPLICATE_ABI",
+    "NOT_ONE_RANGE_FILE",
+    "NO_ABIS",
+    "RANGES_OF_ANOTHER_MODEL",
+    "RANGES_WITHOUT_INPUTS",
+    "UNKNOWN_ABI",
+    "UNKNOWN_SCHEME",
+)
+load(":launcher.bzl", "write_launcher")
+load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
+load(":schemes.bzl", "DEFAULT_SCHEME", "SCHEMES")
+load(":tools.bzl", "MACE_TOOL")
+load(":transitions.bzl", "by_abi", "each_abi")
+
+_DOC = """Quantizes a float model to 8 bits and builds the runtime for the targets.
+
+Outputs: `<name>.pb`, `<name>.data` and `<name>.txt`, which are the same for all targets, and for each ABI `<name>.<abi>.mace_run`, a program that
+runs the model, with `<name>.<abi>.pb` and `<name>.<abi>.data`. Each ABI is an output group.
+
+`bazel run` runs the model on this machine and prints the best classes and the time:
+
+    bazel run //models:x_quant -- --input photo.jpg [options of `mace run`]"""
+
+_ATTRS = {
+    "labels": attr.label(
+        doc = "Class names, one a line, for what `bazel run` prints.",
+        allow_single_file = True,
+    ),
+    "model": attr.label(
+        doc = "The mace_model target.",
+        mandatory = True,
+        providers = [MaceModelInfo],
+    ),
+    "ranges": attr.label(
+        doc = "Ranges of the activations: a mace_quantize_stat target of the same model, or an .overall_range file. Not needed when the network was " +
+              "trained with quantization in mind and carries every range.",
+        allow_files = True,
+    ),
+    "runner": attr.label(
+        doc = "The runtime; it is built for each ABI of `target_abis`.",
+        cfg = each_abi,
+        # Not `executable = True`: with several ABIs that ends Bazel 4.2.3 with an internal error.
+        default = Label("//mace/bin:mace_run"),
+    ),
+    "scheme": attr.string(
+        doc = "How numbers become 8 bits: `int8_per_channel`, the most accurate, for CPUs; or `uint8`, MACE's scheme, which DSPs and APUs take.",
+        default = DEFAULT_SCHEME,
+    ),
+    "target_abis": attr.string_list(
+        doc = "ABIs to build the runtime for; see the table of ABIs.",
+        default = ["host"],
+    ),
+}
+
+_RUN = """exec "$mace" run --model "$model" --model_data "$data" --runner "$runner" {labels}"$@"
+"""
+
+_NO_HOST_RUNNER = """echo >&2 "{label} is built for {abis} only, and this machine's ABI is 'host'."
+echo >&2 "Add \\"host\\" to its target_abis, or copy {name}.<abi>.{{mace_run,pb,data}} to a device."
+exit 1
+"""
+
+def _check_attributes(ctx):
+    known = ", ".join(ABIS)
+    if not ctx.attr.target_abis:
+        fail(NO_ABIS.format(label = ctx.label, known = known))
+    seen = {}
+    for abi in ctx.attr.target_abis:
+        if abi not in ABIS:
+            fail(UNKNOWN_ABI.format(label = ctx.label, value = abi, known = known))
+        if abi in seen:
+            fail(DUPLICATE_ABI.format(label = ctx.label, value = abi))
+        seen[abi] = None
+    if ctx.attr.scheme not in SCHEMES:
+        fail(UNKNOWN_SCHEME.format(label = ctx.label, value = ctx.attr.scheme, known = ", ".join(SCHEMES)))
+
+def _ranges_file(ctx):
+    """The File with the ranges, or None."""
+    target = ctx.attr.ranges
+    if not target:
+        return None
+    if MaceRangesInfo in target:
+        info = target[MaceRangesInfo]
+        model = ctx.attr.model[MaceModelInfo].label
+        if info.model_label != model:
+            fail(RANGES_OF_ANOTHER_MODEL.format(
+                label = ctx.label,
+                ranges = target.label,
+                measured = info.model_label,
+                model = model,
+            ))
+        if not info.ranges:
+            fail(RANGES_WITHOUT_INPUTS.format(label = ctx.label, ranges = target.label))
+        return info.ranges
+    if len(ctx.files.ranges) != 1:
+        fail(NOT_ONE_RANGE_FILE.format(label = ctx.label, ranges = target.label, count = len(ctx.files.ranges)))
+    return ctx.files.ranges[0]
+
+def _for_abi(ctx, abi, quantized, runner):
+    """Files of one ABI under names that say so."""
+    files = struct(
+        data = ctx.actions.declare_file("%s.%s.data" % (ctx.label.name, abi)),
+        model = ctx.actions.declare_file("%s.%s.pb" % (ctx.label.name, abi)),
+        runner = ctx.actions.declare_file("%s.%s.mace_run" % (ctx.label.name, abi)),
+    )
+    ctx.actions.symlink(output = files.data, target_file = quantized.data)
+    ctx.actions.symlink(output = files.model, target_file = quantized.model)
+    ctx.actions.symlink(output = files.runner, target_file = runner, is_executable = True)
+    return files
+
+def _launcher(ctx, quantized, runners):
+    """The script of `bazel run` and its runfiles."""
+    if "host" not in runners:
+        script = write_launcher(ctx, _NO_HOST_RUNNER.format(
+            label = ctx.label,
+            abis = ", ".join(runners),
+            name = ctx.label.name,
+        ), files = {})
+        return script, ctx.runfiles()
+
+    runner = runners["host"]
+    files = {
+        "data": quantized.data,
+        "mace": ctx.executable.mace_tool,
+        "model": quantized.model,
+        "runner": runner[DefaultInfo].files_to_run.executable,
+    }
+    if ctx.file.labels:
+        files["labels"] = ctx.file.labels
+    script = write_launcher(
+        ctx,
+        _RUN.format(labels = "--labels \"$labels\" " if ctx.file.labels else ""),
+        files = files,
+    )
+    runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable != "mace"])
+    for program in [ctx.attr.mace_tool, runner]:
+        runfiles = runfiles.merge(program[DefaultInfo].default_runfiles)
+    return script, runfiles
+
+def _mace_quantized_model_impl(ctx):
+    _check_attributes(ctx)
+    model = ctx.attr.model[MaceModelInfo]
+    ranges = _ranges_file(ctx)
+    quantized = quantize_model(
+        ctx,
+        tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
+        model = model,
+        ranges = ranges,
+        scheme = ctx.attr.scheme,
+        prefix = ctx.label.name,
+    )
+    runners = by_abi(ctx.split_attr.runner, ctx.attr.target_abis)
+    abis = {
+        abi: _for_abi(ctx, abi, quantized, runner[DefaultInfo].files_to_run.executable)
+        for abi, runner in runners.items()
+    }
+    files_of_abi = {abi: depset([files.runner, files.model, files.data]) for abi, files in abis.items()}
+    script, runfiles = _launcher(ctx, quantized, runners)
+    return [
+        DefaultInfo(
+            executable = script,
+            files = depset([quantized.model, quantized.data, quantized.text], transitive = files_of_abi.values()),
+            runfiles = runfiles,
+        ),
+        OutputGroupInfo(**files_of_abi),
+        mace_quantized_model_info(
+            abis = abis,
+            data = quantized.data,
+            model = quantized.model,
+            model_label = model.label,
+            ranges = ranges,
+            scheme = ctx.attr.scheme,
+            text = quantized.text,
+        ),
+    ]
+
+mace_quantized_model = rule(
+    implementation = _mace_quantized_model_impl,
+    doc = _DOC,
+    attrs = dict(dict(_ATTRS, **MACE_TOOL), **TRANSITION_ALLOWLIST),
+    executable = True,
+    provides = [MaceQuantizedModelInfo],
+)

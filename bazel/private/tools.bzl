@@ -1,0 +1,21 @@
+"""Attributes with the programs that the rules run."""
+
+load(":compat.bzl", "TOOL_CFG")
+
+MACE_TOOL = {
+    "mace_tool": attr.label(
+        doc = "The host tool. Another one must take the same command line.",
+        cfg = TOOL_CFG,
+        default = Label("//tools:mace"),
+        executable = True,
+    ),
+}
+
+STAT_RUNNER = {
+    "stat_runner": attr.label(
+        doc = "The float runtime that observes activations; built for the build machine.",
+        cfg = TOOL_CFG,
+        default = Label("//mace/bin:mace_stat"),
+        executable = True,
+    ),
+}

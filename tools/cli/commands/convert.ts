@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import * as path from "node:path";
+import { checksumMismatch, modelNotInConfig, sourceNotGiven, unsupportedPlatform } from "../../diagnostics/catalog";
+import { UserError } from "../../diagnostics/diagnostic";
+import { type ModelConfig, readModelConfig } from "../../config/model-config";
+import { writeModel } from "../../emit/model-writer";
+import { IMPORTERS } from "../../importers/importer";
+import { readFile, readTextFile, writeFileAtomically } from "../../io/files";
+import type { Graph } from "../../ir/graph";
+import { printGraph } from "../../ir/print";
+import { optimize } from "../../passes/pipeline";
+import type { Options } from "../context";
+
+export function convert(options: Options): void {
+  const configFile = options.givenPath("config");
+  const config = readModelConfig(readTextFile(configFile, "model deployment file"), configFile, process.env);
+  const model = choose(config.models, options.text("model_name"), configFile);
+  const sources = options.paths("src");
+  const bytes = locate(model.modelFile, "model_file_path", sources, configFile, model.modelSha256);
+
+  const importer = IMPORTERS[model.platform];
+  if (!importer) throw new UserError(unsupportedPlatform(configFile, model.platform, Object.keys(IMPORTERS)));
+  const graph = importer(bytes, {
+    file: path.basename(model.modelFile),
+    name: model.name,
+    inputs: model.inputs.map((input) => ({
+      name: input.tensor,
+      shape: input.shape,
+      format: input.format,
+      range: input.range,
+      alias: input.alias,
+    })),
+    outputs: model.outputs.map((output) => output.tensor),
+    externalData: (location) => locate(location, "external data", sources, configFile, undefined),
+  });
+  optimize(graph, { checkPasses: options.flag("check_passes") });
+  describePorts(graph, model);
+
+  const prefix = options.path("output_prefix") ?? path.join(options.path("output") ?? options.here(), model.name);
+  writeModel(graph, prefix);
+  writeFileAtomically(`${prefix}.txt`, [printGraph(graph)]);
+}
+
+function choose(models: readonly ModelConfig[], name: string | undefined, file: string): ModelConfig {
+  const found = name === undefined ? (models.length === 1 ? models[0] : undefined) : models.find((m) => m.name === name);
+  if (!found) throw new UserError(modelNotInConfig(file, name, models.map((m) => m.name)));
+  return found;
+}
+
+/** A file that the configuration names: among the given ones by base name, or beside the configuration. */
+function locate(
+  wanted: string,
+  key: string,
+  sources: readonly string[],
+  configFile: string,
+  sha256: string | undefined,
+): Uint8Array<ArrayBuffer> {
+  const base = path.basename(wanted);
+  const found =
+    sources.length === 0
+      ? path.resolve(path.dirname(configFile), wanted)
+      : sources.find((source) => path.basename(source) === base);
+  if (found === undefined) throw new UserError(sourceNotGiven(key, wanted, sources.map((s) => path.basename(s))));
+  const bytes = readFile(found, "model file");
+  if (sha256) {
+    const actual = createHash("sha256").update(bytes).digest("hex");
+    if (actual !== sha256.toLowerCase()) throw new UserError(checksumMismatch(found, sha256.toLowerCase(), actual));
+  }
+  return bytes;
+}
+
+/** What the configuration says of inputs and outputs beyond what importers need. */
+function describePorts(graph: Graph, model: ModelConfig): void {
+  graph.inputs = graph.inputs.map((port, i) => {
+    const preprocess = model.inputs[i]?.preprocess;
+    return preprocess ? { ...port, preprocess } : port;
+  });
+  graph.outputs = graph.outputs.map((port, i) => {
+    const output = model.outputs[i];
+    return { ...port, format: output?.format ?? port.format, ...(output?.alias ? { alias: output.alias } : {}) };
+  });
+}

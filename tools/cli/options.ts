@@ -1,0 +1,137 @@
+/** The command table: every command and option of `mace`. Parser, help and documentation are made from it. */
+
+import { PLATFORMS } from "../config/keys";
+import { DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
+
+export interface OptionSpec {
+  readonly name: string;
+  /** Absent for switches. */
+  readonly value?: "FILE" | "DIR" | "PREFIX" | "NAME" | "N" | "I/N" | "PERCENT";
+  readonly doc: string;
+  readonly required?: boolean;
+  readonly repeat?: boolean;
+  readonly default?: string;
+  readonly choices?: readonly string[];
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  readonly description: string;
+  /** Positional arguments, as `<one>` or `[more...]`. */
+  readonly arguments?: string;
+  readonly options: readonly OptionSpec[];
+}
+
+const MODEL: readonly OptionSpec[] = [
+  { name: "model", value: "FILE", required: true, doc: "model file (.pb) written by convert or quantize" },
+  { name: "model_data", value: "FILE", doc: "its constants; default: the model file with the ending .data" },
+];
+const RUNNER = (program: string): OptionSpec => ({
+  name: "runner",
+  value: "FILE",
+  required: true,
+  doc: `the ${program} program for this machine (//mace/bin:${program})`,
+});
+const THREADS: OptionSpec = { name: "num_threads", value: "N", default: "0", doc: "threads; 0 takes every processor" };
+const RANGE_OPTIONS: readonly OptionSpec[] = [
+  { name: "percentile", value: "PERCENT", default: "0", doc: "per cent of the samples' extremes dropped at each end, 0 to 50" },
+  { name: "enhance", doc: "trim ends that cost many steps for few samples" },
+  { name: "enhance_ratio", value: "N", default: "10", doc: "with --enhance: share of the range saved per share of samples lost" },
+];
+const SAMPLES: readonly OptionSpec[] = [
+  { name: "input_dir", value: "DIR", doc: "folder of samples: images, .npy or raw float32" },
+  { name: "samples_list", value: "FILE", doc: "file with the path of a sample on each line" },
+];
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "convert",
+    summary: "import a trained network as a canonical float model",
+    description:
+      "Reads a model deployment file (YAML), imports the model it names, optimizes the graph and writes <prefix>.pb, <prefix>.data and the text form <prefix>.txt.",
+    options: [
+      { name: "config", value: "FILE", required: true, doc: "model deployment file" },
+      { name: "model_name", value: "NAME", doc: "which model of the file; needed when it holds several" },
+      { name: "src", value: "FILE", repeat: true, doc: "files that the configuration names, found by base name; default: as the configuration says, relative to it" },
+      { name: "output_prefix", value: "PREFIX", doc: "path of the outputs without ending" },
+      { name: "output", value: "DIR", doc: "folder of the outputs, named after the model (default: .)" },
+      { name: "check_passes", doc: "interpret the graph before and after every pass and name the pass that changes results" },
+    ],
+  },
+  {
+    name: "inspect",
+    summary: "show what a model file holds",
+    description: `Prints inputs, outputs, operators, parameters and multiply-adds of a canonical model (.pb with its .data) or of a framework's file (${PLATFORMS.slice(0, 3).join(", ")}).`,
+    arguments: "<file>",
+    options: [
+      { name: "model_data", value: "FILE", doc: "constants of a canonical model; default: the file with the ending .data" },
+      { name: "graph", doc: "print the whole graph as text" },
+    ],
+  },
+  {
+    name: "stat",
+    summary: "run samples through a float model and collect activation statistics",
+    description: "Writes a statistics file, or with --ranges the overall_range file, or both.",
+    options: [
+      ...MODEL,
+      RUNNER("mace_stat"),
+      ...SAMPLES,
+      { name: "shard", value: "I/N", default: "0/1", doc: "take every N-th sample, starting with the I-th (from 0)" },
+      { name: "output", value: "FILE", doc: "statistics file to write" },
+      { name: "ranges", value: "FILE", doc: "overall_range file to write" },
+      ...RANGE_OPTIONS,
+      THREADS,
+    ],
+  },
+  {
+    name: "stat-merge",
+    summary: "add statistics files of one model together",
+    description: "The result does not depend on how the samples were divided, nor on the order of the files.",
+    arguments: "<files...>",
+    options: [{ name: "output", value: "FILE", required: true, doc: "statistics file to write" }],
+  },
+  {
+    name: "ranges",
+    summary: "compute ranges from statistics",
+    description: "Writes an overall_range file: a line tensor@@min,max per tensor. Runs no inference.",
+    options: [
+      { name: "statistics", value: "FILE", required: true, doc: "statistics file" },
+      { name: "output", value: "FILE", required: true, doc: "overall_range file to write" },
+      ...RANGE_OPTIONS,
+    ],
+  },
+  {
+    name: "quantize",
+    summary: "quantize a float model to 8 bits",
+    description: "Writes <prefix>.pb, <prefix>.data and the text form <prefix>.txt.",
+    options: [
+      ...MODEL,
+      { name: "ranges", value: "FILE", doc: "overall_range file; not needed when the model carries every range (QAT)" },
+      {
+        name: "scheme",
+        value: "NAME",
+        default: DEFAULT_SCHEME,
+        choices: Object.keys(SCHEMES),
+        doc: Object.values(SCHEMES).map((s) => `${s.name}: ${s.doc}`).join(" "),
+      },
+      { name: "output_prefix", value: "PREFIX", required: true, doc: "path of the outputs without ending" },
+    ],
+  },
+  {
+    name: "run",
+    summary: "run a model on an image or tensor and print the top classes",
+    description: "Images are preprocessed as the model's configuration says.",
+    options: [
+      ...MODEL,
+      RUNNER("mace_run"),
+      { name: "input", value: "FILE", repeat: true, required: true, doc: "image, .npy or raw float32 file; one per input of the model" },
+      { name: "labels", value: "FILE", doc: "class names, one a line" },
+      { name: "top", value: "N", default: "5", doc: "number of classes to print" },
+      { name: "round", value: "N", default: "1", doc: "timed runs" },
+      { name: "benchmark", doc: "print the time of each operator" },
+      { name: "output_dir", value: "DIR", doc: "write the outputs there as raw float32" },
+      THREADS,
+    ],
+  },
+];

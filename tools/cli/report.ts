@@ -1,0 +1,12 @@
+/** Warnings and notes on standard error; standard output is for data that was asked for. */
+
+import { render } from "../diagnostics/render";
+import type { Diagnostic } from "../diagnostics/diagnostic";
+
+export function warn(diagnostic: Diagnostic): void {
+  process.stderr.write(render(diagnostic, "warning"));
+}
+
+export function note(text: string): void {
+  process.stderr.write(`note: ${text}\n`);
+}

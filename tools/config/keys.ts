@@ -1,0 +1,106 @@
+/**
+ * The key table of the model deployment file: every key of MACE's YAML, and the few that this project adds.
+ *
+ * A key that only makes sense on another runtime (GPU, obfuscation, code generation …) is `kept`: its value is checked
+ * and then has no effect here. A `dead` key never had one.
+ */
+
+export type KeyKind =
+  | "string"
+  /** 0, 1, true or false. */
+  | "flag"
+  | "int"
+  /** A string or a list of strings. */
+  | "strings"
+  /** "1,224,224,3" or a list of such. */
+  | "shapes"
+  /** "-1.0,1.0" or a list of such. */
+  | "ranges"
+  | "enum"
+  /** An entry of `values` or a list of such. */
+  | "enums"
+  /** Name to number. */
+  | "numbers"
+  /** Checked by its own code. */
+  | "nested";
+
+export interface KeySpec {
+  readonly kind: KeyKind;
+  /** Where the key may stand. Model keys may also stand in a subgraph, where they win. */
+  readonly scope: "top" | "model";
+  readonly values?: readonly string[];
+  readonly effect?: "kept" | "dead";
+  readonly doc: string;
+}
+
+export const PLATFORMS = ["tensorflow", "caffe", "onnx", "tflite", "megengine", "keras", "pytorch"] as const;
+export const ABIS = ["armeabi-v7a", "arm64-v8a", "arm64", "armhf", "host"] as const;
+export const RUNTIMES = ["cpu", "gpu", "cpu+gpu", "dsp", "hexagon", "hta", "apu", "htp"] as const;
+export const DATA_TYPES = ["float32", "int32", "float16", "int16", "uint8", "bfloat16"] as const;
+export const DATA_FORMATS = ["NHWC", "NCHW", "NONE", "OIHW"] as const;
+const MODEL_FORMATS = ["file", "code"] as const;
+const STORAGE_TYPES = ["fp32_fp32", "fp16_fp32", "bf16_fp32", "fp16_fp16", "uint8"] as const;
+export const SCHEMAS = ["", "int8", "mace_apu_16bit_per_tensor", "mace_htp_u16a_s8w"] as const;
+
+const top = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({ kind, scope: "top", doc, ...more });
+const model = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({ kind, scope: "model", doc, ...more });
+const kept = { effect: "kept" } as const;
+
+export const KEYS: Readonly<Record<string, KeySpec>> = {
+  library_name: top("string", "Name of the library."),
+  target_abis: top("enums", "ABIs; in Bazel the rule's attribute decides.", { values: ABIS }),
+  target_socs: top("strings", "SoCs to check for on attached devices.", kept),
+  model_graph_format: top("enum", "How the graph is delivered.", { values: MODEL_FORMATS, ...kept }),
+  model_data_format: top("enum", "How the constants are delivered.", { values: MODEL_FORMATS, ...kept }),
+  quantize_stat: top("flag", "Convert for statistics.", kept),
+  docker_image_tag: top("string", "Image of the Caffe validator.", kept),
+  dockerfile_path: top("string", "Image of the Caffe validator.", kept),
+  dockerfile_sha256_checksum: top("string", "Image of the Caffe validator.", kept),
+  models: top("nested", "Name to model."),
+
+  platform: model("enum", "Framework of the model file.", { values: PLATFORMS }),
+  model_file_path: model("string", "Model file; in Bazel found among `srcs` by its base name."),
+  model_sha256_checksum: model("string", "SHA-256 of the model file, checked when given."),
+  weight_file_path: model("string", "Weights file (Caffe); found like the model file."),
+  weight_sha256_checksum: model("string", "SHA-256 of the weights file, checked when given."),
+  subgraphs: model("nested", "One subgraph in a list, or a map name to subgraph."),
+  input_tensors: model("strings", "Names of the inputs."),
+  input_shapes: model("shapes", "Shape of each input, in the layout of input_data_formats."),
+  input_ranges: model("ranges", "Least and greatest value of each input."),
+  input_data_types: model("enums", "Element type of each input buffer.", { values: DATA_TYPES }),
+  input_data_formats: model("enums", "Layout of each input buffer.", { values: DATA_FORMATS }),
+  input_aliases: model("strings", "Public names of the inputs."),
+  output_tensors: model("strings", "Names of the outputs."),
+  output_shapes: model("shapes", "Shape of each output, checked when given."),
+  output_data_types: model("enums", "Element type of each output buffer.", { values: DATA_TYPES }),
+  output_data_formats: model("enums", "Layout of each output buffer.", { values: DATA_FORMATS }),
+  output_aliases: model("strings", "Public names of the outputs."),
+  check_tensors: model("strings", "Intermediate tensors that become the outputs."),
+  check_shapes: model("shapes", "Shapes of check_tensors."),
+  preprocess: model("nested", "How images become the input: color, mean, scale or preset."),
+  runtime: model("enum", "Device that runs the model.", { values: RUNTIMES }),
+  data_type: model("enum", "Storage and compute types.", { values: STORAGE_TYPES, ...kept }),
+  quantize: model("flag", "Quantize weights and activations; in Bazel the rule decides."),
+  quantize_schema: model("enum", "Number format of a quantized model.", { values: SCHEMAS }),
+  quantize_range_file: model("string", "overall_range file; in Bazel the rule's `ranges`."),
+  quantize_large_weights: model("flag", "Store large weights as uint8.", kept),
+  change_concat_ranges: model("flag", "Give the inputs of a Concat one range.", kept),
+  winograd: model("int", "Tile size of Winograd convolutions.", kept),
+  obfuscate: model("flag", "Replace tensor names.", kept),
+  limit_opencl_kernel_time: model("flag", "GPU.", kept),
+  opencl_queue_window_size: model("int", "GPU.", kept),
+  nnlib_graph_mode: model("flag", "Had an effect on old Hexagon libraries only.", { effect: "dead" }),
+  cl_mem_type: model("enum", "GPU.", { values: ["image", "buffer"], ...kept }),
+  graph_optimize_options: model("strings", "Pass list of MACE's converter.", kept),
+  backend: model("enum", "Reference for ONNX validation.", { values: ["tensorflow", "caffe2", "pytorch"], ...kept }),
+  validation_inputs_data: model("strings", "Golden inputs.", kept),
+  validation_outputs_data: model("strings", "Golden outputs.", kept),
+  validation_threshold: model("numbers", "Runtime to cosine similarity.", {
+    values: ["CPU", "GPU", "HEXAGON", "DSP", "HTA", "APU", "HTP", "QUANTIZE"],
+    ...kept,
+  }),
+  accuracy_validation_script: model("strings", "Python validator.", kept),
+  accelerator_api: model("enum", "API of an HTP-like device.", { values: ["qnn"], ...kept }),
+  apu_version_with_no_device: model("int", "APU version when no device is attached.", kept),
+  order: model("int", "Position of a subgraph among several.", kept),
+};

@@ -1,0 +1,326 @@
+/**
+ * The model deployment file, read into a typed value. Every fault is reported with its line and column, all of them at
+ * once; unknown keys are faults, with the nearest known key.
+ */
+
+import * as YAML from "yaml";
+import * as catalog from "../diagnostics/catalog";
+import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
+import type { BufferFormat, Preprocess } from "../ir/graph";
+import { KEYS, type KeySpec } from "./keys";
+import { PRESETS, preprocessFromPreset } from "./preprocess";
+
+export interface InputConfig {
+  readonly tensor: string;
+  readonly shape?: readonly number[];
+  readonly range?: readonly [number, number];
+  readonly format: BufferFormat;
+  readonly alias?: string;
+  readonly preprocess?: Preprocess;
+}
+
+export interface OutputConfig {
+  readonly tensor: string;
+  readonly shape?: readonly number[];
+  readonly format: BufferFormat;
+  readonly alias?: string;
+}
+
+export interface ModelConfig {
+  readonly name: string;
+  readonly platform: string;
+  readonly modelFile: string;
+  readonly modelSha256?: string;
+  readonly weightFile?: string;
+  readonly weightSha256?: string;
+  readonly inputs: readonly InputConfig[];
+  readonly outputs: readonly OutputConfig[];
+  readonly runtime: string;
+  readonly quantize: boolean;
+  readonly schema: string;
+  readonly rangeFile?: string;
+}
+
+export interface DeploymentConfig {
+  readonly libraryName?: string;
+  readonly targetAbis: readonly string[];
+  readonly models: readonly ModelConfig[];
+  /** Keys that were accepted and have no effect, in order of appearance. */
+  readonly ignored: readonly Diagnostic[];
+}
+
+type Value = string | number | boolean | readonly string[] | readonly (readonly number[])[] | YAML.Node;
+
+interface Entry {
+  /** Absent if the value is at fault: the key is there all the same. */
+  readonly value: Value | undefined;
+  readonly node: YAML.Node;
+}
+
+type Scope = Map<string, Entry>;
+
+/** Reads the text of a deployment file. `environment` serves `${NAME}` in values. */
+export function readModelConfig(
+  text: string,
+  file: string,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): DeploymentConfig {
+  return new Reader(text, file, environment).read();
+}
+
+class Reader {
+  private readonly faults: Diagnostic[] = [];
+  private readonly ignored: Diagnostic[] = [];
+  private readonly lines: readonly string[];
+  private readonly counter = new YAML.LineCounter();
+
+  constructor(
+    private readonly text: string,
+    private readonly file: string,
+    private readonly environment: Readonly<Record<string, string | undefined>>,
+  ) {
+    this.lines = text.split(/\r?\n/);
+  }
+
+  read(): DeploymentConfig {
+    const document = YAML.parseDocument(this.text, { lineCounter: this.counter, prettyErrors: false });
+    for (const error of document.errors) {
+      this.faults.push(catalog.yamlSyntax(this.place(error.pos[0]), error.message));
+    }
+    this.stop();
+    if (!YAML.isMap(document.contents)) {
+      throw new UserError(catalog.wrongKind(this.place(0), "the file", "a map of keys", "something else"));
+    }
+    const root = document.contents;
+    const keys = this.scope(root, "top", "the top level");
+    const models = this.named(keys.get("models")?.node, "models").map(([name, node]) => this.model(name, node));
+    if (!keys.has("models")) this.faults.push(catalog.missingKey(this.place(root), "models", "the top level"));
+    this.stop();
+    return {
+      libraryName: keys.get("library_name")?.value as string | undefined,
+      targetAbis: (keys.get("target_abis")?.value as readonly string[] | undefined) ?? [],
+      models: models.filter((m): m is ModelConfig => m !== undefined),
+      ignored: this.ignored,
+    };
+  }
+
+  private stop(): void {
+    if (this.faults.length > 0) throw new UserError(this.faults);
+  }
+
+  private place(at: number | YAML.Node): DiagnosticPlace {
+    const offset = typeof at === "number" ? at : (at.range?.[0] ?? 0);
+    const { line, col } = this.counter.linePos(offset);
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), sourceLine: this.lines[line - 1] ?? "" };
+  }
+
+  /** The known keys of a map; a fault for each unknown, misplaced or repeated one. */
+  private scope(map: YAML.YAMLMap, scope: KeySpec["scope"], where: string): Scope {
+    const found: Scope = new Map();
+    const known = Object.keys(KEYS).filter((key) => KEYS[key]?.scope === scope);
+    for (const { key: keyNode, value: valueNode } of map.items) {
+      if (!YAML.isScalar(keyNode)) continue;
+      const key = String(keyNode.value);
+      const spec = KEYS[key];
+      if (!spec || spec.scope !== scope) {
+        this.faults.push(catalog.unknownKey(this.place(keyNode), key, where, known, spec !== undefined));
+        continue;
+      }
+      if (!YAML.isNode(valueNode)) {
+        this.faults.push(catalog.wrongKind(this.place(keyNode), `'${key}'`, "a value", "nothing"));
+        continue;
+      }
+      found.set(key, { value: this.value(key, spec, valueNode), node: valueNode });
+      if (spec.effect) this.ignored.push(catalog.ignoredKey(this.place(keyNode), key, spec.doc));
+    }
+    return found;
+  }
+
+  private named(node: YAML.Node | undefined, what: string): [string, YAML.YAMLMap][] {
+    if (node === undefined) return [];
+    if (!YAML.isMap(node) || node.items.length === 0) {
+      this.faults.push(catalog.wrongKind(this.place(node), `'${what}'`, "a map of names", "something else or nothing"));
+      return [];
+    }
+    const entries: [string, YAML.YAMLMap][] = [];
+    for (const { key, value } of node.items) {
+      if (!YAML.isScalar(key)) continue;
+      const name = String(key.value);
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) this.faults.push(catalog.badName(this.place(key), name));
+      if (YAML.isMap(value)) entries.push([name, value]);
+      else this.faults.push(catalog.wrongKind(this.place(key), `'${name}'`, "a map of keys", "something else"));
+    }
+    return entries;
+  }
+
+  private model(name: string, map: YAML.YAMLMap): ModelConfig | undefined {
+    const keys = this.scope(map, "model", `the model '${name}'`);
+    const subgraphs = keys.get("subgraphs")?.node;
+    let subgraph: YAML.YAMLMap | undefined;
+    if (YAML.isSeq(subgraphs) || YAML.isMap(subgraphs)) {
+      const all = YAML.isSeq(subgraphs) ? subgraphs.items : subgraphs.items.map((item) => item.value);
+      const first = all[0];
+      if (all.length > 1) this.faults.push(catalog.severalSubgraphs(this.place(subgraphs), all.length));
+      if (YAML.isMap(first)) subgraph = first;
+    }
+    if (!subgraph) {
+      const at = this.place(subgraphs ?? map);
+      this.faults.push(
+        subgraphs ? catalog.wrongKind(at, "'subgraphs'", "a list or map with one subgraph", "something else") : catalog.missingKey(at, "subgraphs", `the model '${name}'`),
+      );
+      return undefined;
+    }
+    // Keys of the model are defaults for the subgraph's.
+    const merged: Scope = new Map([...keys, ...this.scope(subgraph, "model", `a subgraph of '${name}'`)]);
+    for (const key of ["platform", "model_file_path", "input_tensors", "output_tensors"]) {
+      if (!merged.has(key)) this.faults.push(catalog.missingKey(this.place(subgraph), key, `the model '${name}'`));
+    }
+    const text = (key: string): string | undefined => merged.get(key)?.value as string | undefined;
+    const preprocess = merged.get("preprocess");
+    const inputs = this.ports(merged, "input");
+    const image = preprocess ? this.preprocess(preprocess.node) : undefined;
+    return {
+      name,
+      platform: text("platform") ?? "",
+      modelFile: text("model_file_path") ?? "",
+      modelSha256: text("model_sha256_checksum"),
+      weightFile: text("weight_file_path"),
+      weightSha256: text("weight_sha256_checksum"),
+      inputs: inputs.map((input) => (image ? { ...input, preprocess: image } : input)),
+      outputs: merged.has("check_tensors") ? this.ports(merged, "check") : this.ports(merged, "output"),
+      runtime: text("runtime") ?? "cpu",
+      quantize: (merged.get("quantize")?.value as boolean | undefined) ?? false,
+      schema: text("quantize_schema") ?? "",
+      rangeFile: text("quantize_range_file"),
+    };
+  }
+
+  /** Inputs, outputs or check tensors: the parallel lists zipped, each list as long as the tensors or of one element. */
+  private ports(keys: Scope, side: "input" | "output" | "check"): InputConfig[] {
+    const tensors = (keys.get(`${side}_tensors`)?.value ?? []) as readonly string[];
+    const list = <T>(key: string, replicate: boolean): readonly (T | undefined)[] => {
+      const entry = keys.get(key);
+      if (!entry?.value) return [];
+      const values = entry.value as readonly T[];
+      if (replicate && values.length === 1) return tensors.map(() => values[0]);
+      if (values.length !== tensors.length) {
+        this.faults.push(catalog.wrongCount(this.place(entry.node), key, values.length, `${side}_tensors`, tensors.length));
+        return [];
+      }
+      return values;
+    };
+    const shapes = list<readonly number[]>(`${side}_shapes`, false);
+    const other = side === "check" ? "output" : side;
+    const ranges = list<readonly [number, number]>(`${side}_ranges`, true);
+    const formats = list<string>(`${other}_data_formats`, true);
+    const aliases = side === "check" ? [] : list<string>(`${side}_aliases`, false);
+    return tensors.map((name, i) => ({
+      tensor: name.replace(/:0$/, ""),
+      ...(shapes[i] ? { shape: shapes[i] } : {}),
+      ...(ranges[i] ? { range: ranges[i] } : {}),
+      format: (formats[i] ?? "NHWC") === "OIHW" ? "NONE" : ((formats[i] ?? "NHWC") as BufferFormat),
+      ...(aliases[i] ? { alias: aliases[i] } : {}),
+    }));
+  }
+
+  private preprocess(node: YAML.Node): Preprocess | undefined {
+    if (YAML.isScalar(node) || !YAML.isMap(node)) {
+      const name = YAML.isScalar(node) ? String(node.value) : "";
+      const preset = preprocessFromPreset(name);
+      if (!preset) this.faults.push(catalog.badValue(this.place(node), "preprocess", name, Object.keys(PRESETS)));
+      return preset;
+    }
+    const plain = node.toJSON() as Record<string, unknown>;
+    const known = ["preset", "color", "mean", "scale"];
+    for (const key of Object.keys(plain)) {
+      if (!known.includes(key)) this.faults.push(catalog.unknownKey(this.place(node), key, "'preprocess'", known, false));
+    }
+    const base = preprocessFromPreset(String(plain.preset ?? "tf-inception"));
+    if (!base) {
+      this.faults.push(catalog.badValue(this.place(node), "preset", String(plain.preset), Object.keys(PRESETS)));
+      return undefined;
+    }
+    const color = String(plain.color ?? base.color);
+    if (color !== "RGB" && color !== "BGR" && color !== "GRAY") {
+      this.faults.push(catalog.badValue(this.place(node), "color", color, ["RGB", "BGR", "GRAY"]));
+      return undefined;
+    }
+    const channels = color === "GRAY" ? 1 : 3;
+    const numbers = (key: "mean" | "scale"): readonly number[] => {
+      const given = plain[key] === undefined ? base[key] : [plain[key]].flat().map(Number);
+      if (given.some((v) => !Number.isFinite(v)) || (given.length !== 1 && given.length !== channels)) {
+        this.faults.push(catalog.wrongKind(this.place(node), `'${key}'`, `1 or ${channels} numbers`, String(plain[key])));
+      }
+      return given.length === 1 ? Array.from({ length: channels }, () => given[0] ?? 0) : given.slice(0, channels);
+    };
+    return { color, mean: numbers("mean"), scale: numbers("scale") };
+  }
+
+  private value(key: string, spec: KeySpec, node: YAML.Node): Value | undefined {
+    if (spec.kind === "nested") return node;
+    const fail = (expected: string): undefined => {
+      this.faults.push(catalog.wrongKind(this.place(node), `'${key}'`, expected, this.text.slice(...(node.range ?? [0, 0])).trim()));
+      return undefined;
+    };
+    const strings = this.strings(node);
+    const choose = (word: string): string | undefined => {
+      const values = spec.values ?? [];
+      const found = values.find((v) => v.toLowerCase() === word.toLowerCase());
+      if (found === undefined) this.faults.push(catalog.badValue(this.place(node), key, word, values));
+      return found;
+    };
+    switch (spec.kind) {
+      case "string":
+        return YAML.isScalar(node) && strings ? strings[0] : fail("a string");
+      case "flag":
+        return YAML.isScalar(node) && [0, 1, true, false].includes(node.value as number) ? Boolean(node.value) : fail("0 or 1");
+      case "int":
+        return YAML.isScalar(node) && Number.isInteger(node.value) ? (node.value as number) : fail("an integer");
+      case "strings":
+        return strings ?? fail("a string or a list of strings");
+      case "enum":
+        return YAML.isScalar(node) && strings ? choose(strings[0] ?? "") : fail(`one of ${(spec.values ?? []).join(", ")}`);
+      case "enums": {
+        if (!strings) return fail(`a list of ${(spec.values ?? []).join(", ")}`);
+        const chosen = strings.map(choose);
+        return chosen.every((c): c is string => c !== undefined) ? chosen : undefined;
+      }
+      case "shapes": {
+        const shapes = strings?.map((s) => (s.trim() === "" ? [] : s.split(",").map(Number)));
+        const ok = shapes?.every((shape) => shape.length <= 6 && shape.every((d) => Number.isInteger(d) && d > 0 && d < 2 ** 31));
+        return ok ? shapes : fail("shapes of positive integers such as 1,224,224,3");
+      }
+      case "ranges": {
+        const ranges = strings?.map((s) => s.split(",").map((n) => (n.trim() === "" ? Number.NaN : Number(n))));
+        const ok = ranges?.every((r) => r.length === 2 && r.every(Number.isFinite) && (r[0] ?? 0) < (r[1] ?? 0));
+        return ok ? ranges : fail("ranges such as -1.0,1.0 with the lesser number first");
+      }
+      case "numbers": {
+        if (!YAML.isMap(node)) return fail("a map of names to numbers");
+        for (const { key: name, value } of node.items) {
+          choose(String((name as YAML.Scalar).value));
+          if (!YAML.isScalar(value) || typeof value.value !== "number") return fail("a map of names to numbers");
+        }
+        return node;
+      }
+    }
+  }
+
+  /** A scalar or a list of scalars as strings, with `${NAME}` replaced; undefined for anything else. */
+  private strings(node: YAML.Node): readonly string[] | undefined {
+    const items = YAML.isSeq(node) ? node.items : [node];
+    const result: string[] = [];
+    for (const item of items) {
+      if (!YAML.isScalar(item) || item.value === null) return undefined;
+      const source = typeof item.value === "string" ? item.value : (item.source ?? String(item.value));
+      result.push(
+        source.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (all, name: string) => {
+          const value = this.environment[name];
+          if (value === undefined) this.faults.push(catalog.unsetVariable(this.place(item), name));
+          return value ?? all;
+        }),
+      );
+    }
+    return result;
+  }
+}

@@ -1,0 +1,31 @@
+/** What writer and reader of model files share: type codes, alignment, names. */
+
+import { DataType as ProtoType } from "../../mace/proto/mace";
+import type { ConstantData, DataType } from "../ir/graph";
+
+/** Version of the extensions (field numbers of 1000 and more) that this program writes and understands. */
+export const FORMAT_VERSION = 1;
+
+/** Every constant starts at a multiple of this in the data file, so that the runtime can map and load it aligned. */
+export const DATA_ALIGNMENT = 64;
+
+/** Name of the net argument that holds the preprocessing of an input, as JSON. */
+export const preprocessArgument = (input: string): string => `preprocess:${input}`;
+
+interface TypeEntry {
+  readonly proto: ProtoType;
+  readonly bytes: number;
+  view(buffer: ArrayBuffer, offset: number, length: number): ConstantData;
+}
+
+export const TYPES: Readonly<Record<DataType, TypeEntry>> = {
+  float32: { proto: ProtoType.DT_FLOAT, bytes: 4, view: (b, o, n) => new Float32Array(b, o, n) },
+  int32: { proto: ProtoType.DT_INT32, bytes: 4, view: (b, o, n) => new Int32Array(b, o, n) },
+  uint8: { proto: ProtoType.DT_UINT8, bytes: 1, view: (b, o, n) => new Uint8Array(b, o, n) },
+  int8: { proto: ProtoType.DT_INT8, bytes: 1, view: (b, o, n) => new Int8Array(b, o, n) },
+  bool: { proto: ProtoType.DT_BOOL, bytes: 1, view: (b, o, n) => new Uint8Array(b, o, n) },
+};
+
+export function typeFromProto(proto: ProtoType | undefined): DataType | undefined {
+  return (Object.keys(TYPES) as DataType[]).find((type) => TYPES[type].proto === proto);
+}

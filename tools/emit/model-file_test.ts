@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { after, test } from "node:test";
+import { UserError } from "../diagnostics/diagnostic";
+import type { Graph } from "../ir/graph";
+import { Random } from "../synth/random";
+import { DATA_ALIGNMENT } from "./model-file";
+import { readModel } from "./model-reader";
+import { encodeModel, writeModel } from "./model-writer";
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-emit-"));
+after(() => fs.rmSync(folder, { recursive: true }));
+
+function graph(): Graph {
+  return {
+    name: "g",
+    inputs: [
+      {
+        tensor: "x",
+        format: "NCHW",
+        alias: "image",
+        declaredRange: [-1, 1],
+        preprocess: { color: "BGR", mean: [1, 2, 3], scale: [1, 1, 0.5] },
+      },
+    ],
+    outputs: [{ tensor: "y", format: "NHWC" }],
+    tensors: new Map([
+      ["x", { name: "x", shape: [1, 2, 2, 3], dtype: "float32" as const }],
+      ["w", { name: "w", shape: [2, 1, 1, 3], dtype: "int8" as const, data: Int8Array.of(1, -2, 3, 4, 5, -127), quant: { scales: [0.5, 0.25], zeroPoint: 0, axis: 0 } }],
+      ["b", { name: "b", shape: [2], dtype: "int32" as const, data: Int32Array.of(7, -8) }],
+      ["c", { name: "c", shape: [1], dtype: "float32" as const, data: Float32Array.of(0.1) }],
+      ["y", { name: "y", shape: [1, 2, 2, 2], dtype: "int8" as const, quant: { scales: [0.125], zeroPoint: -3, axis: null }, range: { min: -1, max: 2, source: "file" as const, reason: "range file" } }],
+    ]),
+    nodes: [
+      {
+        name: "n",
+        type: "Conv2D",
+        inputs: ["x", "w", "b"],
+        outputs: ["y"],
+        attributes: { strides: [1, 1], dilations: [1, 1], pads: [0, 1, 0, 1], group: 1, activation: "RELUX", max_limit: 6 },
+      },
+    ],
+  };
+}
+
+function write(name: string, g: Graph): [string, string] {
+  const prefix = path.join(folder, name);
+  writeModel(g, prefix);
+  return [`${prefix}.pb`, `${prefix}.data`];
+}
+
+test("a model survives writing and reading", () => {
+  const { graph: back, digest, quantized } = readModel(...write("same", graph()));
+  // Reading puts inputs and constants before what nodes compute.
+  assert.deepEqual({ ...back, tensors: new Map([...back.tensors].sort()) }, { ...graph(), tensors: new Map([...graph().tensors].sort()) });
+  assert.equal(digest.length, 32);
+  assert.equal(quantized, false);
+});
+
+test("the same graph gives the same bytes, constants are aligned, views are not copies", () => {
+  const [a, b] = [encodeModel(graph()), encodeModel(graph())];
+  assert.deepEqual(a.pb, b.pb);
+  assert.deepEqual(Buffer.concat(a.data), Buffer.concat(b.data));
+  const g = graph();
+  const w = g.tensors.get("w")?.data;
+  const { data } = encodeModel(g);
+  assert.equal(data[0]?.buffer, w?.buffer);
+  assert.equal(Buffer.concat(data.slice(0, 2)).length % DATA_ALIGNMENT, 0);
+});
+
+test("another data file is noticed", () => {
+  const [pb, data] = write("swapped", graph());
+  const bytes = fs.readFileSync(data);
+  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  fs.writeFileSync(data, bytes);
+  assert.throws(() => readModel(pb, data), (e) => e instanceof UserError && e.message.includes("MQ201"));
+});
+
+test("damaged files end in a diagnostic", () => {
+  const [pb, data] = write("damaged", graph());
+  const good = fs.readFileSync(pb);
+  const random = new Random("damage");
+  let refused = 0;
+  for (let round = 0; round < 400; round++) {
+    const bytes = Buffer.from(good.subarray(0, round < 100 ? Math.floor((good.length * round) / 100) : good.length));
+    if (round >= 100) for (let k = 0; k < 1 + (round % 4); k++) bytes[random.next() % bytes.length] = random.next() & 0xff;
+    fs.writeFileSync(pb, bytes);
+    try {
+      readModel(pb, data);
+    } catch (error) {
+      assert.ok(error instanceof UserError, `round ${round}: ${(error as Error).stack}`);
+      refused++;
+    }
+  }
+  assert.ok(refused > 200, String(refused));
+});
+
+test("nothing is left behind when a file cannot be written", () => {
+  assert.throws(() => writeModel(graph(), path.join(folder, "absent", "m")), (e) => e instanceof UserError && e.message.includes("MQ503"));
+});

@@ -1,0 +1,200 @@
+/** Reads a model file pair back into a graph. Files may be hostile: everything is checked before it is used. */
+
+import { createHash } from "node:crypto";
+import {
+  type Argument,
+  type ConstTensor,
+  type InputOutputInfo,
+  MultiNetDef,
+  type NetDef,
+  type OperatorDef,
+  RangeSource as ProtoSource,
+} from "../../mace/proto/mace";
+import { malformedModel } from "../diagnostics/catalog";
+import { UserError } from "../diagnostics/diagnostic";
+import type {
+  AttributeValue,
+  BufferFormat,
+  DataType,
+  Graph,
+  GraphNode,
+  GraphPort,
+  Preprocess,
+  RangeSource,
+  Tensor,
+  TensorRange,
+} from "../ir/graph";
+import { type AttributeSpec, OPERATORS } from "../ir/operators";
+import { readFile } from "../io/files";
+import { FORMAT_VERSION, preprocessArgument, TYPES, typeFromProto } from "./model-file";
+
+export interface StoredModel {
+  readonly graph: Graph;
+  /** Identifies the canonical float graph (NetDef.graph_digest). */
+  readonly digest: Uint8Array;
+  readonly quantized: boolean;
+}
+
+const SOURCES: Readonly<Record<number, RangeSource>> = {
+  [ProtoSource.RANGE_USER]: "user",
+  [ProtoSource.RANGE_TRAINED]: "trained",
+  [ProtoSource.RANGE_FILE]: "file",
+  [ProtoSource.RANGE_OPERATOR]: "operator",
+  [ProtoSource.RANGE_INHERITED]: "inherited",
+  [ProtoSource.RANGE_INTERVAL]: "interval",
+};
+
+const FORMATS: readonly BufferFormat[] = ["NONE", "NHWC", "NCHW"];
+
+/** Reads and checks <pbFile> and <dataFile>. */
+export function readModel(pbFile: string, dataFile: string): StoredModel {
+  const pb = readFile(pbFile, "model file");
+  const data = readFile(dataFile, "model data file");
+  const bad = (cause: string): never => {
+    throw new UserError(malformedModel({ file: pbFile }, cause));
+  };
+  let net: NetDef | undefined;
+  try {
+    net = MultiNetDef.decode(pb).netDef[0];
+  } catch (error) {
+    return bad(`not a model of this project: ${(error as Error).message}`);
+  }
+  if (!net) return bad("it holds no net");
+  if ((net.formatVersion ?? 0) > FORMAT_VERSION) {
+    return bad(`its format version ${net.formatVersion} is newer than this program's ${FORMAT_VERSION}`);
+  }
+  const expected = net.dataSha256 ?? new Uint8Array();
+  const actual = createHash("sha256").update(data).digest();
+  if (expected.length > 0 && !actual.equals(expected)) return bad(`it does not belong to the data file ${dataFile}`);
+
+  const tensors = new Map<string, Tensor>();
+  const add = (tensor: Tensor): void => {
+    if (tensors.has(tensor.name)) bad(`the tensor '${tensor.name}' is defined twice`);
+    tensors.set(tensor.name, tensor);
+  };
+  for (const port of net.inputInfo) {
+    add({ name: port.name ?? "", shape: checkShape(port.dims, bad), dtype: checkType(port.dataType, bad) });
+  }
+  for (const constant of net.tensors) add(decodeConstant(constant, data, bad));
+  const nodes = net.op.map((op) => decodeNode(op, add, bad));
+  for (const node of nodes) {
+    const missing = node.inputs.find((input) => input !== "" && !tensors.has(input));
+    if (missing !== undefined) bad(`node '${node.name}' reads the tensor '${missing}', which nothing defines`);
+  }
+  const graph: Graph = {
+    name: net.name ?? "",
+    inputs: net.inputInfo.map((port) => decodePort(port, net, bad)),
+    outputs: net.outputInfo.map((port) => decodePort(port, net, bad)),
+    tensors,
+    nodes,
+  };
+  for (const port of graph.outputs) {
+    if (!tensors.has(port.tensor)) bad(`the output '${port.tensor}' is defined by no node`);
+  }
+  return { graph, digest: net.graphDigest ?? new Uint8Array(), quantized: nodes.some((n) => n.type === "Quantize") };
+}
+
+type Fail = (cause: string) => never;
+
+function checkShape(dims: readonly number[], bad: Fail): number[] {
+  if (dims.length > 6 || dims.some((d) => !Number.isInteger(d) || d < 1)) bad(`a tensor has the shape [${dims.join(", ")}]`);
+  return [...dims];
+}
+
+function checkType(proto: number | undefined, bad: Fail): DataType {
+  return typeFromProto(proto) ?? bad(`a tensor has the data type ${proto}, which is not supported`);
+}
+
+function decodeConstant(constant: ConstTensor, data: Uint8Array, bad: Fail): Tensor {
+  const name = constant.name ?? "";
+  const dtype = checkType(constant.dataType, bad);
+  const shape = checkShape(constant.dims, bad);
+  const length = shape.reduce((product, d) => product * d, 1);
+  const offset = constant.offset ?? 0;
+  const { bytes, view } = TYPES[dtype];
+  if (length !== constant.dataSize || offset < 0 || offset % bytes !== 0 || offset + length * bytes > data.length) {
+    bad(`the constant '${name}' lies outside the data file`);
+  }
+  const tensor: Tensor = { name, dtype, shape, data: view(data.buffer as ArrayBuffer, data.byteOffset + offset, length) };
+  if (constant.quantized) {
+    const perChannel = constant.channelScale.length > 0;
+    tensor.quant = {
+      scales: perChannel ? constant.channelScale : [constant.scale ?? 0],
+      zeroPoint: constant.zeroPoint ?? 0,
+      axis: perChannel ? (constant.channelAxis ?? 0) : null,
+    };
+  }
+  return tensor;
+}
+
+function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): GraphNode {
+  const name = op.name ?? "";
+  const type = op.type ?? "";
+  const spec = OPERATORS[type];
+  if (!spec) return bad(`node '${name}' has the unknown type '${type}'`);
+  op.output.forEach((output, i) => {
+    const info = op.quantizeInfo[i];
+    const tensor: Tensor = {
+      name: output,
+      shape: checkShape(op.outputShape[i]?.dims ?? [], bad),
+      dtype: checkType(op.outputType[i], bad),
+    };
+    if (info?.scale) tensor.quant = { scales: [info.scale], zeroPoint: info.zeroPoint ?? 0, axis: null };
+    const source = SOURCES[info?.source ?? 0];
+    if (info && source) {
+      tensor.range = { min: info.minval ?? 0, max: info.maxval ?? 0, source, reason: info.reason ?? "" } satisfies TensorRange;
+    }
+    add(tensor);
+  });
+  const attributes: Record<string, AttributeValue> = {};
+  for (const [attribute, attributeSpec] of Object.entries(spec.attributes)) {
+    const found = op.arg.find((a) => a.name === attribute);
+    const value = found ? decodeArgument(found, attributeSpec) : attributeSpec.default;
+    if (value === undefined) return bad(`node '${name}' (${type}) lacks the attribute '${attribute}'`);
+    attributes[attribute] = value;
+  }
+  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes };
+}
+
+function decodeArgument(argument: Argument, { kind }: AttributeSpec): AttributeValue {
+  switch (kind) {
+    case "int":
+      return argument.i ?? 0;
+    case "float":
+      return argument.f ?? 0;
+    case "string":
+      return new TextDecoder().decode(argument.s ?? new Uint8Array());
+    case "ints":
+      return argument.ints;
+    case "floats":
+      return argument.floats;
+  }
+}
+
+function decodePort(info: InputOutputInfo, net: NetDef, bad: Fail): GraphPort {
+  const tensor = info.name ?? "";
+  const preprocess = net.arg.find((a) => a.name === preprocessArgument(tensor))?.s;
+  const [min, max] = [info.rangeMin ?? 0, info.rangeMax ?? 0];
+  return {
+    tensor,
+    format: FORMATS[info.dataFormat ?? 1] ?? bad(`the port '${tensor}' has the data format ${info.dataFormat}`),
+    ...(info.alias ? { alias: info.alias } : {}),
+    ...(min < max ? { declaredRange: [min, max] as const } : {}),
+    ...(preprocess ? { preprocess: decodePreprocess(preprocess, bad) } : {}),
+  };
+}
+
+function decodePreprocess(json: Uint8Array, bad: Fail): Preprocess {
+  let value: Partial<Preprocess>;
+  try {
+    value = JSON.parse(new TextDecoder().decode(json)) as Partial<Preprocess>;
+  } catch {
+    return bad("its preprocessing is not JSON");
+  }
+  const { color, mean, scale } = value ?? {};
+  const numbers = (list: unknown): list is number[] => Array.isArray(list) && list.every((v) => typeof v === "number");
+  if ((color !== "RGB" && color !== "BGR" && color !== "GRAY") || !numbers(mean) || !numbers(scale)) {
+    return bad("its preprocessing is incomplete");
+  }
+  return { color, mean, scale };
+}

@@ -1,0 +1,195 @@
+/** Writes a graph as a model file pair: <prefix>.pb (MultiNetDef) and <prefix>.data (the constants). */
+
+import { createHash } from "node:crypto";
+import {
+  type Argument,
+  ConstTensor,
+  InputOutputInfo,
+  MultiNetDef,
+  NetDef,
+  OperatorDef,
+  type QuantizeActivationInfo,
+  RangeSource as ProtoSource,
+} from "../../mace/proto/mace";
+import { invariant } from "../diagnostics/diagnostic";
+import type { AttributeValue, ConstantData, Graph, GraphNode, GraphPort, RangeSource, Tensor } from "../ir/graph";
+import { type AttributeSpec, OPERATORS } from "../ir/operators";
+import { writeFileAtomically } from "../io/files";
+import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArgument, TYPES } from "./model-file";
+
+const SOURCES: Readonly<Record<RangeSource, ProtoSource>> = {
+  user: ProtoSource.RANGE_USER,
+  trained: ProtoSource.RANGE_TRAINED,
+  file: ProtoSource.RANGE_FILE,
+  operator: ProtoSource.RANGE_OPERATOR,
+  inherited: ProtoSource.RANGE_INHERITED,
+  interval: ProtoSource.RANGE_INTERVAL,
+};
+
+const FORMATS: Readonly<Record<GraphPort["format"], number>> = { NONE: 0, NHWC: 1, NCHW: 2 };
+
+export interface EncodedModel {
+  readonly pb: Uint8Array;
+  /** Pieces of the data file in order, padding included; views, not copies, of the constants. */
+  readonly data: readonly Uint8Array[];
+}
+
+/**
+ * Encodes a graph; the same graph gives the same bytes on every host.
+ *
+ * @param graphDigest carried over from the float graph when a quantized model is written; computed otherwise.
+ */
+export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedModel {
+  const data: Uint8Array[] = [];
+  const tensors: ConstTensor[] = [];
+  const hash = createHash("sha256");
+  let size = 0;
+  const append = (bytes: Uint8Array): void => {
+    data.push(bytes);
+    hash.update(bytes);
+    size += bytes.length;
+  };
+  for (const tensor of graph.tensors.values()) {
+    if (!tensor.data) continue;
+    const padding = (DATA_ALIGNMENT - (size % DATA_ALIGNMENT)) % DATA_ALIGNMENT;
+    if (padding > 0) append(new Uint8Array(padding));
+    tensors.push(encodeConstant(tensor, tensor.data, size));
+    append(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength));
+  }
+  const net = NetDef.fromPartial({
+    op: graph.nodes.map((node) => encodeNode(graph, node)),
+    arg: [
+      ...(graph.nodes.some((n) => n.type === "Quantize") ? [{ name: "quantize_flag", i: 1 }] : []),
+      ...graph.inputs.flatMap((port) =>
+        port.preprocess
+          ? [{ name: preprocessArgument(port.tensor), s: new TextEncoder().encode(JSON.stringify(port.preprocess)) }]
+          : [],
+      ),
+    ],
+    tensors,
+    name: graph.name,
+    dataSize: size,
+    inputInfo: graph.inputs.map((port) => encodePort(graph, port)),
+    outputInfo: graph.outputs.map((port) => encodePort(graph, port)),
+    formatVersion: FORMAT_VERSION,
+    dataSha256: hash.digest(),
+  });
+  net.graphDigest = graphDigest ?? createHash("sha256").update(NetDef.encode(net).finish()).digest();
+  const pb = MultiNetDef.encode(
+    MultiNetDef.fromPartial({
+      versionCode: 1,
+      name: graph.name,
+      netDef: [net],
+      inputTensor: graph.inputs.map((p) => p.tensor),
+      outputTensor: graph.outputs.map((p) => p.tensor),
+    }),
+  ).finish();
+  return { pb, data };
+}
+
+/** Writes <prefix>.pb and <prefix>.data; on failure neither is left half-written. */
+export function writeModel(graph: Graph, prefix: string, graphDigest?: Uint8Array): void {
+  const { pb, data } = encodeModel(graph, graphDigest);
+  writeFileAtomically(`${prefix}.data`, data);
+  writeFileAtomically(`${prefix}.pb`, [pb]);
+}
+
+function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): ConstTensor {
+  const encoded = ConstTensor.fromPartial({
+    dims: [...tensor.shape],
+    dataType: TYPES[tensor.dtype].proto,
+    name: tensor.name,
+    offset,
+    dataSize: data.length,
+    quantized: tensor.quant !== undefined,
+  });
+  if (tensor.quant) {
+    encoded.zeroPoint = tensor.quant.zeroPoint;
+    if (tensor.quant.axis === null) {
+      encoded.scale = tensor.quant.scales[0];
+    } else {
+      encoded.channelScale = [...tensor.quant.scales];
+      encoded.channelAxis = tensor.quant.axis;
+    }
+  }
+  return encoded;
+}
+
+function encodeNode(graph: Graph, node: GraphNode): OperatorDef {
+  const spec = OPERATORS[node.type];
+  invariant(spec, `node '${node.name}' has the unknown type ${node.type}`);
+  const outputs = node.outputs.map((name) => {
+    const tensor = graph.tensors.get(name);
+    invariant(tensor, `output '${name}' of node '${node.name}' is not in the graph`);
+    return tensor;
+  });
+  const args: Argument[] = [];
+  for (const [name, attribute] of Object.entries(spec.attributes)) {
+    const value = node.attributes[name];
+    if (value !== undefined && !equalsDefault(value, attribute)) args.push(encodeArgument(name, value, attribute));
+  }
+  const first = outputs[0];
+  if (first) args.push(argument("T", { i: TYPES[first.dtype].proto }));
+  return OperatorDef.fromPartial({
+    input: node.inputs,
+    output: node.outputs,
+    name: node.name,
+    type: node.type,
+    arg: args,
+    outputShape: outputs.map((tensor) => ({ dims: [...tensor.shape] })),
+    outputType: outputs.map((tensor) => TYPES[tensor.dtype].proto),
+    quantizeInfo: outputs.some((tensor) => tensor.quant || tensor.range) ? outputs.map(encodeQuantizeInfo) : [],
+  });
+}
+
+function encodeQuantizeInfo(tensor: Tensor): QuantizeActivationInfo {
+  return {
+    scale: tensor.quant?.scales[0],
+    zeroPoint: tensor.quant?.zeroPoint,
+    minval: tensor.range?.min,
+    maxval: tensor.range?.max,
+    source: tensor.range ? SOURCES[tensor.range.source] : undefined,
+    reason: tensor.range?.reason,
+  };
+}
+
+function encodePort(graph: Graph, port: GraphPort): InputOutputInfo {
+  const tensor = graph.tensors.get(port.tensor);
+  invariant(tensor, `port '${port.tensor}' is not in the graph`);
+  return InputOutputInfo.fromPartial({
+    name: port.tensor,
+    dims: [...tensor.shape],
+    dataType: TYPES[tensor.dtype].proto,
+    dataFormat: FORMATS[port.format],
+    alias: port.alias,
+    rangeMin: port.declaredRange?.[0],
+    rangeMax: port.declaredRange?.[1],
+  });
+}
+
+function argument(name: string, value: Partial<Argument>): Argument {
+  return { name, floats: [], ints: [], ...value };
+}
+
+function encodeArgument(name: string, value: AttributeValue, { kind }: AttributeSpec): Argument {
+  switch (kind) {
+    case "int":
+      return argument(name, { i: Number(value) });
+    case "float":
+      return argument(name, { f: Number(value) });
+    case "string":
+      return argument(name, { s: new TextEncoder().encode(String(value)) });
+    case "ints":
+      return argument(name, { ints: [...(value as readonly number[])] });
+    case "floats":
+      return argument(name, { floats: [...(value as readonly number[])] });
+  }
+}
+
+function equalsDefault(value: AttributeValue, { default: standard }: AttributeSpec): boolean {
+  if (standard === undefined) return false;
+  if (typeof value === "object" && typeof standard === "object") {
+    return value.length === standard.length && value.every((v, i) => v === standard[i]);
+  }
+  return value === standard;
+}

@@ -1,0 +1,163 @@
+/**
+ * Gives every tensor that becomes codes its range, with the reason. Strongest first: user, trained (QAT), declared range
+ * of an input, range file, the operator's own rule, inherited, interval arithmetic. No range: an error that names all such tensors.
+ */
+
+import { missingRanges, type MissingRange } from "../diagnostics/catalog";
+import { UserError } from "../diagnostics/diagnostic";
+import type { Graph, GraphNode, RangeSource, Tensor, TensorRange } from "../ir/graph";
+import { ELTWISE, OPERATORS, POOLING, REDUCE } from "../ir/operators";
+import { extremes } from "../quant/affine";
+import type { Ranges } from "../statistics/overall-range";
+import { functionRange } from "./functions";
+import { copiesCodes, type FloatNodes, producersOf } from "./placement";
+
+export interface RangeInputs {
+  /** Contents of the range file; empty when there is none. */
+  readonly file: Ranges;
+  readonly fileName: string;
+}
+
+/** Sets `range` on the tensors of `graph` in place. */
+export function assignRanges(graph: Graph, float: FloatNodes, { file, fileName }: RangeInputs): void {
+  const missing: MissingRange[] = [];
+  const known = (name: string): TensorRange | undefined => {
+    const tensor = graph.tensors.get(name);
+    if (tensor?.data instanceof Float32Array && !tensor.range) {
+      const [min, max] = extremes(tensor.data);
+      return range(min, max, "operator", "extremes of the constant");
+    }
+    return tensor?.range;
+  };
+  const fromFile = (name: string): TensorRange | undefined => {
+    const found = file.get(name);
+    return found && range(found[0], found[1], "file", fileName);
+  };
+
+  for (const port of graph.inputs) {
+    const tensor = graph.tensors.get(port.tensor) as Tensor;
+    if (strong(tensor)) continue;
+    const declared = port.declaredRange;
+    tensor.range = declared
+      ? range(declared[0], declared[1], "user", "input_ranges of the configuration")
+      : (fromFile(tensor.name) ?? range(-1, 1, "operator", "default of input_ranges"));
+  }
+  const quantizedReads = new Set(graph.nodes.filter((n) => !float.has(n.name)).flatMap((n) => n.inputs));
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) {
+      const tensor = graph.tensors.get(output) as Tensor;
+      const needed = !float.has(node.name) || quantizedReads.has(output);
+      if (!needed || tensor.dtype !== "float32") continue;
+      if (!float.has(node.name) && copiesCodes(node)) {
+        // The codes are the input's, so anything else than its range would be wrong.
+        const source = known(node.inputs[0] ?? "");
+        if (source) tensor.range = inherited(source, node.inputs[0] ?? "");
+        continue;
+      }
+      if (strong(tensor)) continue;
+      const found = fromFile(output) ?? ruleRange(node, known);
+      if (found) tensor.range = found;
+      else missing.push({ tensor: output, node: node.name, type: node.type });
+    }
+  }
+  if (missing.length > 0) throw new UserError(missingRanges(missing, fileName));
+  writeIntoConcat(graph, float);
+}
+
+const strong = (tensor: Tensor): boolean => tensor.range?.source === "user" || tensor.range?.source === "trained";
+
+function range(min: number, max: number, source: RangeSource, reason: string): TensorRange {
+  return { min, max, source, reason };
+}
+
+function inherited(from: TensorRange, name: string): TensorRange {
+  return range(from.min, from.max, "inherited", `same codes as '${name}'`);
+}
+
+/** What the operator itself says about its output's range. */
+function ruleRange(node: GraphNode, known: (name: string) => TensorRange | undefined): TensorRange | undefined {
+  const inputs = node.inputs.map((name) => ({ name, range: name === "" ? undefined : known(name) }));
+  const first = inputs[0];
+  switch (node.type) {
+    case "Softmax":
+      return range(0, 255 / 256, "operator", "softmax lies in 0 … 1; codes have steps of 1/256");
+    case "Activation": {
+      const found = functionRange(node);
+      return found && range(found[0], found[1], "operator", `${node.attributes.activation} has these bounds`);
+    }
+    case "Pooling":
+      return first?.range && node.attributes.pooling_type === POOLING.AVG
+        ? range(first.range.min, first.range.max, "inherited", `an average of '${first.name}' lies within its range`)
+        : undefined;
+    case "Reduce":
+      return first?.range && node.attributes.reduce_type === REDUCE.MEAN
+        ? range(first.range.min, first.range.max, "inherited", `a mean of '${first.name}' lies within its range`)
+        : undefined;
+    case "Concat": {
+      const ranges = inputs.map((input) => input.range);
+      if (!ranges.every((r): r is TensorRange => r !== undefined)) return undefined;
+      return range(Math.min(...ranges.map((r) => r.min)), Math.max(...ranges.map((r) => r.max)), "interval", "union of the inputs");
+    }
+    case "Eltwise": {
+      const [a, b] = inputs.map((input) => input.range);
+      const found = a && b && interval(Number(node.attributes.type), a, b);
+      return found && fusedClamp(node, range(found[0], found[1], "interval", "interval arithmetic on the inputs"));
+    }
+    default:
+      return OPERATORS[node.type]?.range === "same-as-input" && first?.range ? inherited(first.range, first.name) : undefined;
+  }
+}
+
+function interval(type: number, a: TensorRange, b: TensorRange): readonly [number, number] | undefined {
+  switch (type) {
+    case ELTWISE.SUM:
+      return [a.min + b.min, a.max + b.max];
+    case ELTWISE.SUB:
+      return [a.min - b.max, a.max - b.min];
+    case ELTWISE.PROD: {
+      const products = [a.min * b.min, a.min * b.max, a.max * b.min, a.max * b.max];
+      return [Math.min(...products), Math.max(...products)];
+    }
+    case ELTWISE.MIN:
+      return [Math.min(a.min, b.min), Math.min(a.max, b.max)];
+    case ELTWISE.MAX:
+      return [Math.max(a.min, b.min), Math.max(a.max, b.max)];
+    default:
+      return undefined;
+  }
+}
+
+function fusedClamp(node: GraphNode, r: TensorRange): TensorRange {
+  switch (node.attributes.activation) {
+    case "RELU":
+      return { ...r, min: Math.max(r.min, 0), max: Math.max(r.max, 0) };
+    case "RELUX": {
+      const limit = Number(node.attributes.max_limit);
+      return { ...r, min: Math.min(Math.max(r.min, 0), limit), max: Math.min(Math.max(r.max, 0), limit) };
+    }
+    default:
+      return r;
+  }
+}
+
+/**
+ * A tensor that only a Concat reads is written in the Concat's parameters: its codes would be converted to them anyway, and
+ * one rounding is better than two. The explicit clamp of fused activations keeps ReLU intact.
+ */
+function writeIntoConcat(graph: Graph, float: FloatNodes): void {
+  const producers = producersOf(graph);
+  const readers = new Map<string, number>();
+  for (const node of graph.nodes) for (const input of node.inputs) readers.set(input, (readers.get(input) ?? 0) + 1);
+  for (const port of graph.outputs) readers.set(port.tensor, (readers.get(port.tensor) ?? 0) + 1);
+  for (const node of [...graph.nodes].reverse()) {
+    if (node.type !== "Concat" || float.has(node.name)) continue;
+    const own = graph.tensors.get(node.outputs[0] ?? "")?.range;
+    for (const input of node.inputs) {
+      const tensor = graph.tensors.get(input);
+      const producer = producers.get(input);
+      if (!own || !tensor?.range || !producer || float.has(producer.name) || readers.get(input) !== 1) continue;
+      if (strong(tensor) || copiesCodes(producer) || producer.type === "Softmax") continue;
+      tensor.range = range(own.min, own.max, "inherited", `written in the parameters of '${node.name}', its only reader`);
+    }
+  }
+}

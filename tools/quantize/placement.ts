@@ -1,0 +1,80 @@
+/** Which nodes run on codes and which stay float, and why. The operator table decides; nothing is found out at run time. */
+
+import type { Graph, GraphNode } from "../ir/graph";
+import { OPERATORS, POOLING, QUANTIZED_ELTWISE, QUANTIZED_REDUCE, REDUCE } from "../ir/operators";
+import type { Scheme } from "./scheme";
+
+/** Node name to the reason for staying float. */
+export type FloatNodes = ReadonlyMap<string, string>;
+
+/** True if the node's output codes are input codes: it cannot have parameters of its own. */
+export function copiesCodes(node: GraphNode): boolean {
+  switch (node.type) {
+    case "Pooling":
+      return node.attributes.pooling_type === POOLING.MAX;
+    case "Reduce":
+      return node.attributes.reduce_type === REDUCE.MIN || node.attributes.reduce_type === REDUCE.MAX;
+    default:
+      return OPERATORS[node.type]?.range === "same-as-input";
+  }
+}
+
+export function placeFloatNodes(graph: Graph, scheme: Scheme): FloatNodes {
+  const float = new Map<string, string>();
+  for (const node of graph.nodes) {
+    const reason = missingKernel(graph, node, scheme);
+    if (reason) float.set(node.name, reason);
+  }
+  keepFinalSoftmaxFloat(graph, float);
+  // A node that only moves data follows its input: around it, conversions would be all that quantization adds.
+  const producers = producersOf(graph);
+  for (const node of graph.nodes) {
+    if (float.has(node.name) || !copiesCodes(node)) continue;
+    const producer = producers.get(node.inputs[0] ?? "");
+    if (producer && float.has(producer.name)) float.set(node.name, `it moves the data of the float node '${producer.name}'`);
+  }
+  return float;
+}
+
+export function producersOf(graph: Graph): Map<string, GraphNode> {
+  const producers = new Map<string, GraphNode>();
+  for (const node of graph.nodes) for (const output of node.outputs) producers.set(output, node);
+  return producers;
+}
+
+function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | undefined {
+  const spec = OPERATORS[node.type];
+  const none = `the runtime has no ${scheme.type} kernel for`;
+  if (!spec?.kernels[scheme.type]) return `${none} ${node.type}`;
+  if (node.type === "Eltwise" && !QUANTIZED_ELTWISE.includes(Number(node.attributes.type))) {
+    return `${none} Eltwise of type ${node.attributes.type}`;
+  }
+  if (node.type === "Reduce" && !QUANTIZED_REDUCE.includes(Number(node.attributes.reduce_type))) {
+    return `${none} Reduce of type ${node.attributes.reduce_type}`;
+  }
+  if (node.type === "Softmax" && node.attributes.log === 1) return `${none} the logarithm of Softmax`;
+  if (node.type === "Activation" && node.attributes.activation === "PRELU") return `${none} PRELU`;
+  const computed = spec.inputs.findIndex(
+    (input, i) => (input.role === "weights" || input.role === "bias") && node.inputs[i] && !graph.tensors.get(node.inputs[i])?.data,
+  );
+  if (computed >= 0) return `its ${spec.inputs[computed]?.name} is computed at run time`;
+  if ([...node.inputs, ...node.outputs].some((name) => name !== "" && graph.tensors.get(name)?.dtype !== "float32")) {
+    return "it works on integers";
+  }
+  return undefined;
+}
+
+/** Codes of probabilities have steps of 1/256; where the caller gets them as float anyway, float keeps their order. */
+function keepFinalSoftmaxFloat(graph: Graph, float: Map<string, string>): void {
+  const producers = producersOf(graph);
+  for (const port of graph.outputs) {
+    const tail: GraphNode[] = [];
+    let node = producers.get(port.tensor);
+    while (node && node.type !== "Softmax" && OPERATORS[node.type]?.range === "same-as-input" && node.type !== "Pooling") {
+      tail.push(node);
+      node = producers.get(node.inputs[0] ?? "");
+    }
+    if (node?.type !== "Softmax" || float.has(node.name)) continue;
+    for (const kept of [node, ...tail]) float.set(kept.name, "it computes the output's probabilities, which keep their precision");
+  }
+}

@@ -1,0 +1,255 @@
+/** Turns a float graph whose tensors have ranges into a quantized graph: parameters, codes, tables, conversions at borders. */
+
+import { accumulatorOverflow, biasClamped } from "../diagnostics/catalog";
+import { type Diagnostic, invariant, UserError } from "../diagnostics/diagnostic";
+import type { AffineParameters, Graph, GraphNode, Tensor } from "../ir/graph";
+import { OPERATORS } from "../ir/operators";
+import {
+  type Affine,
+  activationParameters,
+  extremes,
+  perChannelWeights,
+  quantizeArray,
+  quantizeBias,
+} from "../quant/affine";
+import { activationTable, softmaxOutput, softmaxTable } from "../quant/tables";
+import { activationFunction } from "./functions";
+import type { FloatNodes } from "./placement";
+import type { Scheme } from "./scheme";
+
+export interface QuantizedGraph {
+  readonly graph: Graph;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/**
+ * Tensors keep their names. Where a tensor exists in both forms, the one that its producer writes keeps the name and
+ * the other gets the suffix `/quantized` or `/float`; outputs of the graph are float and keep theirs.
+ */
+export function quantizeGraph(source: Graph, scheme: Scheme, float: FloatNodes): QuantizedGraph {
+  return new Quantizer(source, scheme, float).run();
+}
+
+const tensorwise = ({ scale, zeroPoint }: Affine): AffineParameters => ({ scales: [scale], zeroPoint, axis: null });
+
+class Quantizer {
+  private readonly graph: Graph;
+  private readonly warnings: Diagnostic[] = [];
+  /** Source tensor to the name of its float form and of its codes. */
+  private readonly floats = new Map<string, string>();
+  private readonly codes = new Map<string, string>();
+  private readonly outputs: ReadonlySet<string>;
+
+  constructor(
+    private readonly source: Graph,
+    private readonly scheme: Scheme,
+    private readonly float: FloatNodes,
+  ) {
+    this.graph = { name: source.name, inputs: source.inputs, outputs: source.outputs, tensors: new Map(), nodes: [] };
+    this.outputs = new Set(source.outputs.map((port) => port.tensor));
+  }
+
+  run(): QuantizedGraph {
+    for (const port of this.source.inputs) {
+      const tensor = this.sourceTensor(port.tensor);
+      this.define({ ...tensor });
+      this.floats.set(tensor.name, tensor.name);
+    }
+    for (const node of this.source.nodes) {
+      if (this.float.has(node.name)) this.keepFloat(node);
+      else this.quantize(node);
+    }
+    for (const port of this.source.outputs) this.floatForm(port.tensor);
+    return { graph: this.graph, warnings: this.warnings };
+  }
+
+  private sourceTensor(name: string): Tensor {
+    const tensor = this.source.tensors.get(name);
+    invariant(tensor, `tensor '${name}' is not in the graph`);
+    return tensor;
+  }
+
+  private define(tensor: Tensor): string {
+    invariant(!this.graph.tensors.has(tensor.name), `tensor '${tensor.name}' is defined twice`);
+    this.graph.tensors.set(tensor.name, tensor);
+    return tensor.name;
+  }
+
+  private freeName(wanted: string): string {
+    let name = wanted;
+    for (let i = 1; this.graph.tensors.has(name) || this.source.tensors.has(name); i++) name = `${wanted}_${i}`;
+    return name;
+  }
+
+  /** Parameters of a tensor's codes, from its range. */
+  private parameters(tensor: Tensor): Affine {
+    invariant(tensor.range, `tensor '${tensor.name}' has no range`);
+    return activationParameters(tensor.range.min, tensor.range.max, this.scheme.type);
+  }
+
+  private keepFloat(node: GraphNode): void {
+    const inputs = node.inputs.map((name) => (name === "" ? "" : this.floatForm(name)));
+    for (const name of node.outputs) {
+      this.define({ ...this.sourceTensor(name) });
+      this.floats.set(name, name);
+    }
+    this.graph.nodes.push({ ...node, inputs, outputs: [...node.outputs], attributes: { ...node.attributes } });
+  }
+
+  /** The float form of a tensor, made from its codes if need be. */
+  private floatForm(name: string): string {
+    const existing = this.floats.get(name);
+    if (existing !== undefined) return existing;
+    const tensor = this.sourceTensor(name);
+    let made: string;
+    if (tensor.data) {
+      made = this.define({ ...tensor, name: this.graph.tensors.has(name) ? this.freeName(`${name}/float`) : name });
+    } else {
+      const codes = this.codes.get(name);
+      invariant(codes, `tensor '${name}' is read before it is written`);
+      const output = this.outputs.has(name) ? name : this.freeName(`${name}/float`);
+      made = this.define({ name: output, shape: tensor.shape, dtype: "float32", range: tensor.range });
+      this.graph.nodes.push({ name: `${name}/dequantize`, type: "Dequantize", inputs: [codes], outputs: [made], attributes: {} });
+    }
+    this.floats.set(name, made);
+    return made;
+  }
+
+  /** The codes of an activation, made from its float form if need be. */
+  private codeForm(name: string): { readonly name: string; readonly affine: Affine } {
+    const tensor = this.sourceTensor(name);
+    const existing = this.codes.get(name);
+    if (existing !== undefined) {
+      const quant = this.graph.tensors.get(existing)?.quant;
+      invariant(quant, `the codes of '${name}' have no parameters`);
+      return { name: existing, affine: { scale: quant.scales[0] ?? 1, zeroPoint: quant.zeroPoint } };
+    }
+    let affine: Affine;
+    let made: string;
+    if (tensor.data) {
+      invariant(tensor.data instanceof Float32Array, `constant '${name}' is not float`);
+      const [min, max] = tensor.range ? [tensor.range.min, tensor.range.max] : extremes(tensor.data);
+      affine = activationParameters(min, max, this.scheme.type);
+      made = this.define({
+        name: this.graph.tensors.has(name) ? this.freeName(`${name}/quantized`) : name,
+        shape: tensor.shape,
+        dtype: this.scheme.type,
+        data: quantizeArray(tensor.data, affine, this.scheme.type),
+        quant: tensorwise(affine),
+      });
+    } else {
+      const input = this.floats.get(name);
+      invariant(input, `tensor '${name}' is read before it is written`);
+      affine = this.parameters(tensor);
+      made = this.define({
+        name: this.freeName(`${name}/quantized`),
+        shape: tensor.shape,
+        dtype: this.scheme.type,
+        quant: tensorwise(affine),
+        range: tensor.range,
+      });
+      this.graph.nodes.push({ name: `${name}/quantize`, type: "Quantize", inputs: [input], outputs: [made], attributes: {} });
+    }
+    this.codes.set(name, made);
+    return { name: made, affine };
+  }
+
+  private quantize(node: GraphNode): void {
+    const spec = OPERATORS[node.type];
+    invariant(spec, `unknown operator ${node.type}`);
+    const role = (i: number) => spec.inputs[Math.min(i, spec.inputs.length - 1)]?.role;
+    const activations = node.inputs.map((name, i) => (role(i) === "activation" ? this.codeForm(name) : undefined));
+    const inputs = activations.map((activation) => activation?.name ?? "");
+    const first = activations[0]?.affine;
+    invariant(first, `node '${node.name}' has no activation input`);
+
+    const weightsAt = spec.inputs.findIndex((input) => input.role === "weights");
+    const biasAt = spec.inputs.findIndex((input) => input.role === "bias");
+    if (node.inputs[weightsAt] && node.type !== "Activation") {
+      const weights = this.weights(node, node.inputs[weightsAt]);
+      inputs[weightsAt] = weights.name;
+      const bias = node.inputs[biasAt];
+      if (bias) inputs[biasAt] = this.bias(node, bias, first.scale, weights.quant?.scales ?? [1]);
+      this.checkAccumulator(node, weights, bias ? this.graph.tensors.get(inputs[biasAt] ?? "") : undefined);
+    }
+    const outputs = node.outputs.map((name) => {
+      const tensor = this.sourceTensor(name);
+      const affine = node.type === "Softmax" ? softmaxOutput(this.scheme.type) : this.parameters(tensor);
+      const made = this.define({
+        name: this.outputs.has(name) ? this.freeName(`${name}/quantized`) : name,
+        shape: tensor.shape,
+        dtype: this.scheme.type,
+        quant: tensorwise(affine),
+        range: tensor.range,
+      });
+      this.codes.set(name, made);
+      return { name: made, affine };
+    });
+    const output = outputs[0];
+    if (node.type === "Activation" && output) {
+      const data = activationTable(activationFunction(node), first, output.affine, this.scheme.type);
+      inputs[1] = "";
+      inputs[2] = this.define({ name: this.freeName(`${node.name}/table`), shape: [256], dtype: this.scheme.type, data });
+    } else if (node.type === "Softmax") {
+      inputs[1] = this.define({
+        name: this.freeName(`${node.name}/table`),
+        shape: [256],
+        dtype: "int32",
+        data: softmaxTable(first.scale),
+      });
+    }
+    this.graph.nodes.push({ ...node, inputs, outputs: outputs.map((o) => o.name), attributes: { ...node.attributes } });
+  }
+
+  /** Weights as codes. Tensors that several nodes share are quantized once. */
+  private weights(node: GraphNode, name: string): Tensor {
+    const existing = this.graph.tensors.get(this.codes.get(name) ?? "");
+    if (existing) return existing;
+    const tensor = this.sourceTensor(name);
+    invariant(tensor.data instanceof Float32Array, `the weights of '${node.name}' are not constant float`);
+    const free = this.graph.tensors.has(name) ? this.freeName(`${name}/quantized`) : name;
+    let made: Tensor;
+    if (this.scheme.perChannelWeights) {
+      // Output channels: the last two axes [C, M] of depthwise filters, the first axis of all others.
+      const depthwise = node.type === "DepthwiseConv2d";
+      const channels = depthwise ? (tensor.shape[2] ?? 1) * (tensor.shape[3] ?? 1) : (tensor.shape[0] ?? 1);
+      const inner = depthwise ? 1 : tensor.data.length / channels;
+      const { codes, scales } = perChannelWeights(tensor.data, channels, inner);
+      const quant = { scales: [...scales], zeroPoint: 0, axis: depthwise ? 2 : 0 };
+      made = { name: free, shape: tensor.shape, dtype: "int8", data: codes, quant };
+    } else {
+      const [min, max] = tensor.range ? [tensor.range.min, tensor.range.max] : extremes(tensor.data);
+      const affine = activationParameters(min, max, "uint8");
+      const data = quantizeArray(tensor.data, affine, "uint8");
+      made = { name: free, shape: tensor.shape, dtype: "uint8", data, quant: tensorwise(affine) };
+    }
+    this.codes.set(name, this.define(made));
+    return made;
+  }
+
+  private bias(node: GraphNode, name: string, inputScale: number, weightScales: readonly number[]): string {
+    const tensor = this.sourceTensor(name);
+    invariant(tensor.data instanceof Float32Array, `the bias of '${node.name}' is not constant float`);
+    const { codes, clamped } = quantizeBias(tensor.data, inputScale, weightScales);
+    if (clamped.length > 0) this.warnings.push(biasClamped(node.name, clamped.length));
+    return this.define({
+      name: this.graph.tensors.has(name) ? this.freeName(`${name}/${node.name}`) : name,
+      shape: tensor.shape,
+      dtype: "int32",
+      data: codes,
+    });
+  }
+
+  /** The sum over a window must fit int32 whatever the input. */
+  private checkAccumulator(node: GraphNode, weights: Tensor, bias: Tensor | undefined): void {
+    const depthwise = node.type === "DepthwiseConv2d";
+    const terms = depthwise
+      ? (weights.shape[0] ?? 1) * (weights.shape[1] ?? 1)
+      : (weights.data?.length ?? 0) / (weights.shape[0] ?? 1);
+    const step = this.scheme.perChannelWeights ? 127 : 255;
+    const codes = bias?.data ?? new Int32Array();
+    let most = 0;
+    for (let i = 0; i < codes.length; i++) most = Math.max(most, Math.abs(codes[i] ?? 0));
+    if (most + terms * 255 * step > 2147483647) throw new UserError(accumulatorOverflow(node.name, node.type, terms, most));
+  }
+}

@@ -1,0 +1,67 @@
+/** Runs a C++ program over samples: feeds it the sample stream, follows its progress, collects its diagnostics. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { runnerFailed } from "../diagnostics/catalog";
+import { UserError } from "../diagnostics/diagnostic";
+import type { Graph } from "../ir/graph";
+import { encodeRecord } from "./sample-stream";
+import { loadSample, type Sample } from "./samples";
+
+/** How many samples are decoded ahead of the runner. */
+const AHEAD = 4;
+
+export interface RunnerCallbacks {
+  /** Called with what the runner writes to standard output. */
+  onOutput(chunk: Uint8Array): void;
+}
+
+/**
+ * Starts `runner` with `args`, writes the samples to its standard input and waits for its end.
+ * A sample that cannot be loaded ends the run with that sample's diagnostic.
+ */
+export async function runOverSamples(
+  runner: string,
+  args: readonly string[],
+  samples: readonly Sample[],
+  graph: Graph,
+  callbacks: RunnerCallbacks,
+): Promise<void> {
+  const child = spawn(runner, args, { stdio: ["pipe", "pipe", "pipe"] });
+  let diagnostics = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    diagnostics += chunk.toString();
+  });
+  child.stdout.on("data", (chunk: Buffer) => callbacks.onOutput(chunk));
+  const ended = new Promise<string | undefined>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`));
+  });
+  let gone = false;
+  void ended.then(() => {
+    gone = true;
+  });
+  // The child may end early, by its own diagnostic; what is written after that does not matter.
+  child.stdin.on("error", () => undefined);
+  try {
+    const queue: Promise<Float32Array[]>[] = [];
+    for (let i = 0; i < samples.length && !gone; i++) {
+      while (queue.length < AHEAD && i + queue.length < samples.length) {
+        const next = loadSample(samples[i + queue.length] as Sample, graph);
+        next.catch(() => undefined);
+        queue.push(next);
+      }
+      const tensors = await (queue.shift() as Promise<Float32Array[]>);
+      const record = encodeRecord({ name: samples[i]?.name ?? "", tensors });
+      if (!child.stdin.write(record)) await Promise.race([once(child.stdin, "drain").catch(() => undefined), ended]);
+    }
+    child.stdin.end();
+  } catch (error) {
+    child.kill();
+    await ended;
+    throw error;
+  }
+  const status = await ended;
+  if (status !== undefined) throw new UserError(runnerFailed(runner, status, diagnostics));
+  if (diagnostics !== "") process.stderr.write(diagnostics);
+}

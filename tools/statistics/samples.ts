@@ -1,0 +1,107 @@
+/** Samples: which files make up one input of the model, in which order, and their values. */
+
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { fileNotFound, missingSamplePart, noSamples, sampleSize } from "../diagnostics/catalog";
+import { UserError } from "../diagnostics/diagnostic";
+import { IMAGE_EXTENSIONS } from "../image/decode";
+import { parseNpy } from "../image/npy";
+import { imageToTensor } from "../image/preprocess";
+import { preprocessFromPreset, DEFAULT_PRESET } from "../config/preprocess";
+import { readFile } from "../io/files";
+import type { Graph, GraphPort } from "../ir/graph";
+
+export const TENSOR_EXTENSIONS: readonly string[] = [".dat", ".npy", ".bin"];
+
+const ENDINGS = [...IMAGE_EXTENSIONS, ...TENSOR_EXTENSIONS];
+
+export interface Sample {
+  readonly name: string;
+  /** One file per graph input, in the graph's order. */
+  readonly files: readonly string[];
+}
+
+/** MACE's form of a tensor name in file names. */
+export const formatName = (tensor: string): string => tensor.replace(/[^A-Za-z0-9]/g, "_");
+
+/** Files of a folder that can be samples; sub-folders are not entered. */
+export function listFolder(folder: string): string[] {
+  let names: string[];
+  try {
+    names = fs.readdirSync(folder);
+  } catch {
+    throw new UserError(fileNotFound(folder, "sample folder"));
+  }
+  return names
+    .map((name) => path.join(folder, name))
+    .filter((file) => (isKnown(file) || path.extname(file) === "") && fs.statSync(file).isFile());
+}
+
+const isKnown = (file: string): boolean => ENDINGS.includes(path.extname(file).toLowerCase());
+
+/**
+ * Groups files into samples, sorted by name so that no order of listing matters. With one input each file is a sample;
+ * with several, the files of one sample are <formatted input name><suffix>.
+ */
+export function groupSamples(files: readonly string[], inputs: readonly GraphPort[], where: string): Sample[] {
+  const samples: Sample[] = [];
+  const [first, ...others] = inputs;
+  if (!first) return [];
+  if (others.length === 0) {
+    for (const file of files) samples.push({ name: path.basename(file), files: [file] });
+  } else {
+    const byBase = new Map(files.map((file) => [path.basename(file), file]));
+    const prefixes = inputs.map((port) => formatName(port.tensor)).sort((a, b) => b.length - a.length);
+    const own = formatName(first.tensor);
+    for (const [base, file] of byBase) {
+      // The longest prefix wins, so that inputs `x` and `x_1` do not claim each other's files.
+      if (prefixes.find((prefix) => base.startsWith(prefix)) !== own) continue;
+      const suffix = base.slice(own.length);
+      const parts = others.map((port) => {
+        const expected = formatName(port.tensor) + suffix;
+        const part = byBase.get(expected);
+        if (part === undefined) throw new UserError(missingSamplePart(file, port.tensor, expected));
+        return part;
+      });
+      samples.push({ name: base, files: [file, ...parts] });
+    }
+  }
+  if (samples.length === 0) throw new UserError(noSamples(where, ENDINGS));
+  samples.sort((a, b) => compare(a.name, b.name) || compare(a.files[0] ?? "", b.files[0] ?? ""));
+  const seen = new Map<string, number>();
+  return samples.map((sample) => {
+    const count = (seen.get(sample.name) ?? 0) + 1;
+    seen.set(sample.name, count);
+    return count === 1 ? sample : { ...sample, name: `${sample.name}#${count}` };
+  });
+}
+
+/** Order of the names' UTF-16 code units: the same in every locale. */
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The values of a sample, one tensor per graph input in the graph's shape (NHWC). */
+export async function loadSample(sample: Sample, graph: Graph): Promise<Float32Array[]> {
+  return Promise.all(graph.inputs.map((port, i) => loadTensor(sample.files[i] ?? "", port, graph)));
+}
+
+async function loadTensor(file: string, port: GraphPort, graph: Graph): Promise<Float32Array> {
+  const shape = graph.tensors.get(port.tensor)?.shape ?? [];
+  const length = shape.reduce((product, d) => product * d, 1);
+  const bytes = readFile(file, "sample");
+  const extension = path.extname(file).toLowerCase();
+  let values: Float32Array;
+  if (IMAGE_EXTENSIONS.includes(extension)) {
+    const preprocess = port.preprocess ?? preprocessFromPreset(DEFAULT_PRESET);
+    if (!preprocess || shape.length !== 4 || shape[0] !== 1) {
+      throw new UserError(sampleSize(file, bytes.length, length * 4, port.tensor, shape));
+    }
+    values = await imageToTensor(bytes, file, shape, preprocess);
+  } else if (extension === ".npy") {
+    values = parseNpy(bytes, file).values;
+  } else {
+    if (bytes.length !== length * 4) throw new UserError(sampleSize(file, bytes.length, length * 4, port.tensor, shape));
+    values = new Float32Array(bytes.buffer);
+  }
+  if (values.length !== length) throw new UserError(sampleSize(file, values.length * 4, length * 4, port.tensor, shape));
+  return values;
+}
