@@ -3,7 +3,13 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { perChannelWeights, quantizeBias } from "../../tools/quant/affine";
-import { adjustRange, adjustRangeForHexagon, adjustRangeInt8, type MaceParameters, symmetricScale } from "../../tools/quant/mace-compat";
+import {
+  adjustRange,
+  adjustRangeForHexagon,
+  adjustRangeInt8,
+  type MaceParameters,
+  symmetricScale,
+} from "../../tools/quant/mace-compat";
 import { maceRange } from "../../tools/quant/mace-ranges";
 import { formatOverallRange } from "../../tools/statistics/overall-range";
 import { conformanceTables } from "./vectors";
@@ -64,7 +70,16 @@ test("biases round half to even and are clamped to 32 bits", () => {
 });
 
 const SAMPLES: readonly (readonly [number, number])[] = [
-  [-1, 10], [-1.2, 11], [-0.9, 10.5], [-1.1, 10.2], [-9, 60], [-1.0, 10.1], [-1.05, 10.3], [-0.95, 10.6], [-1.15, 10.7], [-0.97, 10.4],
+  [-1, 10],
+  [-1.2, 11],
+  [-0.9, 10.5],
+  [-1.1, 10.2],
+  [-9, 60],
+  [-1.0, 10.1],
+  [-1.05, 10.3],
+  [-0.95, 10.6],
+  [-1.15, 10.7],
+  [-0.97, 10.4],
 ];
 
 for (const [percentile, enhance, enhanceRatio, expected] of [

@@ -1,6 +1,15 @@
 /** The inputs of the conformance tables, and the tables as the TypeScript implementation computes them. */
 
-import { type Affine, activationParameters, CODE_RANGE, type CodeType, dequantizeValue, quantizeValue, requantize, requantizeMultiplier } from "../../tools/quant/affine";
+import {
+  type Affine,
+  activationParameters,
+  CODE_RANGE,
+  type CodeType,
+  dequantizeValue,
+  quantizeValue,
+  requantize,
+  requantizeMultiplier,
+} from "../../tools/quant/affine";
 import { average, elementwise, type ElementwiseType, rescale } from "../../tools/quant/elementwise";
 import { softmax, softmaxTable } from "../../tools/quant/tables";
 import { Random } from "../../tools/synth/random";
@@ -11,11 +20,14 @@ const OPERATIONS: readonly ElementwiseType[] = ["SUM", "SUB", "PROD", "MIN", "MA
 type Row = readonly (number | string)[];
 
 function table(columns: readonly string[], rows: readonly Row[]): string {
-  return [columns, ...rows].map((row) => `${row.map((v) => (Object.is(v, -0) ? "0" : String(v))).join("\t")}\n`).join("");
+  return [columns, ...rows]
+    .map((row) => `${row.map((v) => (Object.is(v, -0) ? "0" : String(v))).join("\t")}\n`)
+    .join("");
 }
 
 /** A scale between 2^-12 and 2^4. */
-const randomScale = (random: Random): number => Math.fround((1 + random.uniform()) * 2 ** (Math.floor(random.uniform() * 16) - 12));
+const randomScale = (random: Random): number =>
+  Math.fround((1 + random.uniform()) * 2 ** (Math.floor(random.uniform() * 16) - 12));
 
 function randomAffine(random: Random, type: CodeType): Affine {
   const [low] = CODE_RANGE[type];
@@ -31,8 +43,27 @@ const randomCode = (random: Random, type: CodeType): number => {
 function parameters(): string {
   const random = new Random("parameters");
   const ranges: [number, number][] = [
-    [-1, 1], [0, 6], [0, 1], [-1, 0], [-0.5, 3.7], [0.2, 5], [-5, -0.2], [-1e-7, 1], [-2.3, 0.001], [-128, 127], [-0.003, 10],
-    [0, 0], [2, 2], [-3, -3], [0, 1e-30], [-1e-38, 1e-38], [-3e38, 3e38], [0, 3.4e38], [1e-45, 2e-45], [-127.5, 127.5], [0, 255],
+    [-1, 1],
+    [0, 6],
+    [0, 1],
+    [-1, 0],
+    [-0.5, 3.7],
+    [0.2, 5],
+    [-5, -0.2],
+    [-1e-7, 1],
+    [-2.3, 0.001],
+    [-128, 127],
+    [-0.003, 10],
+    [0, 0],
+    [2, 2],
+    [-3, -3],
+    [0, 1e-30],
+    [-1e-38, 1e-38],
+    [-3e38, 3e38],
+    [0, 3.4e38],
+    [1e-45, 2e-45],
+    [-127.5, 127.5],
+    [0, 255],
   ];
   for (let i = 0; i < 60; i++) {
     const span = 10 ** (8 * random.uniform() - 4);

@@ -53,7 +53,13 @@ export class Options {
   number(name: string, low: number, high: number, integer = true): number {
     const value = Number(this.given(name));
     if (this.given(name).trim() === "" || !(value >= low && value <= high) || (integer && !Number.isInteger(value))) {
-      throw new UserError(badRangeOption(`--${name}`, `'${this.given(name)}'`, `${integer ? "an integer" : "a number"} from ${low} to ${high}`));
+      throw new UserError(
+        badRangeOption(
+          `--${name}`,
+          `'${this.given(name)}'`,
+          `${integer ? "an integer" : "a number"} from ${low} to ${high}`,
+        ),
+      );
     }
     return value;
   }
@@ -67,6 +73,6 @@ export class Options {
   /** Model file and its data file. */
   model(): { pb: string; data: string } {
     const pb = this.givenPath("model");
-    return { pb, data: this.path("model_data") ?? pb.replace(/\.pb$/, "") + ".data" };
+    return { pb, data: this.path("model_data") ?? `${pb.replace(/\.pb$/, "")}.data` };
   }
 }

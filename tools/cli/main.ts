@@ -66,8 +66,12 @@ export async function main(argv: readonly string[]): Promise<number> {
       for (const diagnostic of error.diagnostics) process.stderr.write(render(diagnostic));
       return 1;
     }
-    process.stderr.write(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.stderr.write("This is a fault of the program; please report it with the command line and the model if you can.\n");
+    process.stderr.write(
+      `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.stderr.write(
+      "This is a fault of the program; please report it with the command line and the model if you can.\n",
+    );
     return 70;
   }
 }

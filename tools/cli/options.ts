@@ -35,9 +35,19 @@ const RUNNER = (program: string): OptionSpec => ({
 });
 const THREADS: OptionSpec = { name: "num_threads", value: "N", default: "0", doc: "threads; 0 takes every processor" };
 const RANGE_OPTIONS: readonly OptionSpec[] = [
-  { name: "percentile", value: "PERCENT", default: "0", doc: "per cent of the samples' extremes dropped at each end, 0 to 50" },
+  {
+    name: "percentile",
+    value: "PERCENT",
+    default: "0",
+    doc: "per cent of the samples' extremes dropped at each end, 0 to 50",
+  },
   { name: "enhance", doc: "trim ends that cost many steps for few samples" },
-  { name: "enhance_ratio", value: "N", default: "10", doc: "with --enhance: share of the range saved per share of samples lost" },
+  {
+    name: "enhance_ratio",
+    value: "N",
+    default: "10",
+    doc: "with --enhance: share of the range saved per share of samples lost",
+  },
 ];
 const SAMPLES: readonly OptionSpec[] = [
   { name: "input_dir", value: "DIR", doc: "folder of samples: images, .npy or raw float32" },
@@ -53,10 +63,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: "config", value: "FILE", required: true, doc: "model deployment file" },
       { name: "model_name", value: "NAME", doc: "which model of the file; needed when it holds several" },
-      { name: "src", value: "FILE", repeat: true, doc: "files that the configuration names, found by base name; default: as the configuration says, relative to it" },
+      {
+        name: "src",
+        value: "FILE",
+        repeat: true,
+        doc: "files that the configuration names, found by base name; default: as the configuration says, relative to it",
+      },
       { name: "output_prefix", value: "PREFIX", doc: "path of the outputs without ending" },
       { name: "output", value: "DIR", doc: "folder of the outputs, named after the model (default: .)" },
-      { name: "check_passes", doc: "interpret the graph before and after every pass and name the pass that changes results" },
+      {
+        name: "check_passes",
+        doc: "interpret the graph before and after every pass and name the pass that changes results",
+      },
     ],
   },
   {
@@ -65,7 +83,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     description: `Prints inputs, outputs, operators, parameters and multiply-adds of a canonical model (.pb with its .data) or of a framework's file (${PLATFORMS.slice(0, 3).join(", ")}).`,
     arguments: "<file>",
     options: [
-      { name: "model_data", value: "FILE", doc: "constants of a canonical model; default: the file with the ending .data" },
+      {
+        name: "model_data",
+        value: "FILE",
+        doc: "constants of a canonical model; default: the file with the ending .data",
+      },
       { name: "graph", doc: "print the whole graph as text" },
     ],
   },
@@ -113,7 +135,9 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "NAME",
         default: DEFAULT_SCHEME,
         choices: Object.keys(SCHEMES),
-        doc: Object.values(SCHEMES).map((s) => `${s.name}: ${s.doc}`).join(" "),
+        doc: Object.values(SCHEMES)
+          .map((s) => `${s.name}: ${s.doc}`)
+          .join(" "),
       },
       { name: "output_prefix", value: "PREFIX", required: true, doc: "path of the outputs without ending" },
     ],
@@ -125,7 +149,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ...MODEL,
       RUNNER("mace_run"),
-      { name: "input", value: "FILE", repeat: true, required: true, doc: "image, .npy or raw float32 file; one per input of the model" },
+      {
+        name: "input",
+        value: "FILE",
+        repeat: true,
+        required: true,
+        doc: "image, .npy or raw float32 file; one per input of the model",
+      },
       { name: "labels", value: "FILE", doc: "class names, one a line" },
       { name: "top", value: "N", default: "5", doc: "number of classes to print" },
       { name: "round", value: "N", default: "1", doc: "timed runs" },

@@ -42,8 +42,18 @@ const MODEL_FORMATS = ["file", "code"] as const;
 const STORAGE_TYPES = ["fp32_fp32", "fp16_fp32", "bf16_fp32", "fp16_fp16", "uint8"] as const;
 export const SCHEMAS = ["", "int8", "mace_apu_16bit_per_tensor", "mace_htp_u16a_s8w"] as const;
 
-const top = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({ kind, scope: "top", doc, ...more });
-const model = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({ kind, scope: "model", doc, ...more });
+const top = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({
+  kind,
+  scope: "top",
+  doc,
+  ...more,
+});
+const model = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({
+  kind,
+  scope: "model",
+  doc,
+  ...more,
+});
 const kept = { effect: "kept" } as const;
 
 export const KEYS: Readonly<Record<string, KeySpec>> = {

@@ -111,7 +111,12 @@ class Reader {
   private place(at: number | YAML.Node): DiagnosticPlace {
     const offset = typeof at === "number" ? at : (at.range?.[0] ?? 0);
     const { line, col } = this.counter.linePos(offset);
-    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), sourceLine: this.lines[line - 1] ?? "" };
+    return {
+      file: this.file,
+      line: Math.max(line, 1),
+      column: Math.max(col, 1),
+      sourceLine: this.lines[line - 1] ?? "",
+    };
   }
 
   /** The known keys of a map; a fault for each unknown, misplaced or repeated one. */
@@ -166,7 +171,9 @@ class Reader {
     if (!subgraph) {
       const at = this.place(subgraphs ?? map);
       this.faults.push(
-        subgraphs ? catalog.wrongKind(at, "'subgraphs'", "a list or map with one subgraph", "something else") : catalog.missingKey(at, "subgraphs", `the model '${name}'`),
+        subgraphs
+          ? catalog.wrongKind(at, "'subgraphs'", "a list or map with one subgraph", "something else")
+          : catalog.missingKey(at, "subgraphs", `the model '${name}'`),
       );
       return undefined;
     }
@@ -204,7 +211,9 @@ class Reader {
       const values = entry.value as readonly T[];
       if (replicate && values.length === 1) return tensors.map(() => values[0]);
       if (values.length !== tensors.length) {
-        this.faults.push(catalog.wrongCount(this.place(entry.node), key, values.length, `${side}_tensors`, tensors.length));
+        this.faults.push(
+          catalog.wrongCount(this.place(entry.node), key, values.length, `${side}_tensors`, tensors.length),
+        );
         return [];
       }
       return values;
@@ -233,7 +242,8 @@ class Reader {
     const plain = node.toJSON() as Record<string, unknown>;
     const known = ["preset", "color", "mean", "scale"];
     for (const key of Object.keys(plain)) {
-      if (!known.includes(key)) this.faults.push(catalog.unknownKey(this.place(node), key, "'preprocess'", known, false));
+      if (!known.includes(key))
+        this.faults.push(catalog.unknownKey(this.place(node), key, "'preprocess'", known, false));
     }
     const base = preprocessFromPreset(String(plain.preset ?? "tf-inception"));
     if (!base) {
@@ -249,7 +259,9 @@ class Reader {
     const numbers = (key: "mean" | "scale"): readonly number[] => {
       const given = plain[key] === undefined ? base[key] : [plain[key]].flat().map(Number);
       if (given.some((v) => !Number.isFinite(v)) || (given.length !== 1 && given.length !== channels)) {
-        this.faults.push(catalog.wrongKind(this.place(node), `'${key}'`, `1 or ${channels} numbers`, String(plain[key])));
+        this.faults.push(
+          catalog.wrongKind(this.place(node), `'${key}'`, `1 or ${channels} numbers`, String(plain[key])),
+        );
       }
       return given.length === 1 ? Array.from({ length: channels }, () => given[0] ?? 0) : given.slice(0, channels);
     };
@@ -259,7 +271,9 @@ class Reader {
   private value(key: string, spec: KeySpec, node: YAML.Node): Value | undefined {
     if (spec.kind === "nested") return node;
     const fail = (expected: string): undefined => {
-      this.faults.push(catalog.wrongKind(this.place(node), `'${key}'`, expected, this.text.slice(...(node.range ?? [0, 0])).trim()));
+      this.faults.push(
+        catalog.wrongKind(this.place(node), `'${key}'`, expected, this.text.slice(...(node.range ?? [0, 0])).trim()),
+      );
       return undefined;
     };
     const strings = this.strings(node);
@@ -273,13 +287,17 @@ class Reader {
       case "string":
         return YAML.isScalar(node) && strings ? strings[0] : fail("a string");
       case "flag":
-        return YAML.isScalar(node) && [0, 1, true, false].includes(node.value as number) ? Boolean(node.value) : fail("0 or 1");
+        return YAML.isScalar(node) && [0, 1, true, false].includes(node.value as number)
+          ? Boolean(node.value)
+          : fail("0 or 1");
       case "int":
         return YAML.isScalar(node) && Number.isInteger(node.value) ? (node.value as number) : fail("an integer");
       case "strings":
         return strings ?? fail("a string or a list of strings");
       case "enum":
-        return YAML.isScalar(node) && strings ? choose(strings[0] ?? "") : fail(`one of ${(spec.values ?? []).join(", ")}`);
+        return YAML.isScalar(node) && strings
+          ? choose(strings[0] ?? "")
+          : fail(`one of ${(spec.values ?? []).join(", ")}`);
       case "enums": {
         if (!strings) return fail(`a list of ${(spec.values ?? []).join(", ")}`);
         const chosen = strings.map(choose);
@@ -287,7 +305,9 @@ class Reader {
       }
       case "shapes": {
         const shapes = strings?.map((s) => (s.trim() === "" ? [] : s.split(",").map(Number)));
-        const ok = shapes?.every((shape) => shape.length <= 6 && shape.every((d) => Number.isInteger(d) && d > 0 && d < 2 ** 31));
+        const ok = shapes?.every(
+          (shape) => shape.length <= 6 && shape.every((d) => Number.isInteger(d) && d > 0 && d < 2 ** 31),
+        );
         return ok ? shapes : fail("shapes of positive integers such as 1,224,224,3");
       }
       case "ranges": {

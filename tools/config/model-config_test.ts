@@ -55,7 +55,10 @@ test("a file of MACE's model zoo is read", () => {
 
 test("scalars stand for lists of one, and one value for all tensors", () => {
   const config = read(
-    GOOD.replace(/input_tensors:\n\s+- input\n\s+input_shapes:\n\s+- 1,299,299,3/, "input_tensors: [a, b]\n        input_shapes: [\"1,2\", \"1,3\"]\n        input_ranges: -1.0,1.0\n        input_data_formats: NONE"),
+    GOOD.replace(
+      /input_tensors:\n\s+- input\n\s+input_shapes:\n\s+- 1,299,299,3/,
+      'input_tensors: [a, b]\n        input_shapes: ["1,2", "1,3"]\n        input_ranges: -1.0,1.0\n        input_data_formats: NONE',
+    ),
   );
   assert.deepEqual(config.models[0]?.inputs, [
     { tensor: "a", shape: [1, 2], range: [-1, 1], format: "NONE" },
@@ -65,7 +68,10 @@ test("scalars stand for lists of one, and one value for all tensors", () => {
 
 test("keys of a subgraph win over the model's, and a map of subgraphs is accepted", () => {
   const config = read(
-    GOOD.replace("    subgraphs:\n      -", "    runtime: cpu\n    subgraphs:\n      default_graph:\n       ").replace("    runtime: cpu+gpu\n", ""),
+    GOOD.replace("    subgraphs:\n      -", "    runtime: cpu\n    subgraphs:\n      default_graph:\n       ").replace(
+      "    runtime: cpu+gpu\n",
+      "",
+    ),
   );
   assert.equal(config.models[0]?.runtime, "cpu");
 });
@@ -73,7 +79,10 @@ test("keys of a subgraph win over the model's, and a map of subgraphs is accepte
 test("environment variables are replaced", () => {
   const text = GOOD.replace("inception_v3.pb", "${ZOO}/inception_v3.pb");
   assert.equal(read(text, { ZOO: "zoo" }).models[0]?.modelFile, "zoo/inception_v3.pb");
-  assert.deepEqual(faults(text).map((f) => f.code), ["MQ108"]);
+  assert.deepEqual(
+    faults(text).map((f) => f.code),
+    ["MQ108"],
+  );
 });
 
 test("preprocessing by preset and by hand", () => {
@@ -99,7 +108,13 @@ for (const [what, text, code, at, words] of [
   ["a flag that is a word", replace("obfuscate: 1", "obfuscate: maybe"), "MQ103", "21:16", "0 or 1"],
   ["a missing key", replace("    platform: tensorflow\n", ""), "MQ106", "", "platform"],
   ["a name that is no identifier", replace("inception_v3:", "3d-model:"), "MQ107", "6:3", "legal model name"],
-  ["two subgraphs", replace("    runtime: cpu+gpu", "      - input_tensors: x\n    runtime: cpu+gpu"), "MQ109", "", "2 subgraphs"],
+  [
+    "two subgraphs",
+    replace("    runtime: cpu+gpu", "      - input_tensors: x\n    runtime: cpu+gpu"),
+    "MQ109",
+    "",
+    "2 subgraphs",
+  ],
   ["no models", "library_name: x\n", "MQ106", "1:1", "models"],
   ["a list at the top", "- a\n", "MQ103", "1:1", "map of keys"],
   ["an empty file", "", "MQ103", "1:1", "map of keys"],

@@ -63,13 +63,27 @@ export const fileUnwritable = (file: string, reason: string): Diagnostic =>
 
 export const unknownWord = (what: string, word: string, known: Iterable<string>): Diagnostic => {
   const list = [...known];
-  return make("MQ504", {}, `unknown ${what} '${word}'`, undefined, ...didYouMean(word, list), `known: ${list.join(", ")}`);
+  return make(
+    "MQ504",
+    {},
+    `unknown ${what} '${word}'`,
+    undefined,
+    ...didYouMean(word, list),
+    `known: ${list.join(", ")}`,
+  );
 };
 
 // --- MQ2xx: import ---
 
 export const malformedModel = (place: DiagnosticPlace, cause: string): Diagnostic =>
-  make("MQ201", place, "the model file is malformed", cause, "check that the download or export is complete", "check `platform` in the configuration");
+  make(
+    "MQ201",
+    place,
+    "the model file is malformed",
+    cause,
+    "check that the download or export is complete",
+    "check `platform` in the configuration",
+  );
 
 export interface UnsupportedNode {
   readonly name: string;
@@ -94,7 +108,13 @@ export const badShape = (place: DiagnosticPlace, cause: string): Diagnostic =>
   make("MQ204", place, "shapes do not fit", cause, "check `input_shapes` in the configuration");
 
 export const badAttribute = (place: DiagnosticPlace, cause: string): Diagnostic =>
-  make("MQ205", place, "an attribute has a value that cannot be imported", cause, "export the model with supported values");
+  make(
+    "MQ205",
+    place,
+    "an attribute has a value that cannot be imported",
+    cause,
+    "export the model with supported values",
+  );
 
 export const cyclicGraph = (place: DiagnosticPlace, cause: string): Diagnostic =>
   make("MQ206", place, "the graph has a cycle", cause, "freeze the model without control-flow loops");
@@ -218,29 +238,72 @@ export const wrongKind = (place: DiagnosticPlace, what: string, expected: string
   make("MQ103", place, `${what} must be ${expected}`, got === "" ? undefined : `it is: ${got.slice(0, 80)}`);
 
 export const badValue = (place: DiagnosticPlace, key: string, value: string, known: readonly string[]): Diagnostic =>
-  make("MQ104", place, `'${key}' cannot be '${value}'`, undefined, ...didYouMean(value, known), `it is one of: ${known.join(", ")}`);
+  make(
+    "MQ104",
+    place,
+    `'${key}' cannot be '${value}'`,
+    undefined,
+    ...didYouMean(value, known),
+    `it is one of: ${known.join(", ")}`,
+  );
 
-export const wrongCount = (place: DiagnosticPlace, key: string, count: number, other: string, expected: number): Diagnostic =>
-  make("MQ105", place, `'${key}' has ${count} entr${count === 1 ? "y" : "ies"}, but '${other}' has ${expected}`, undefined, `give one entry per tensor`);
+export const wrongCount = (
+  place: DiagnosticPlace,
+  key: string,
+  count: number,
+  other: string,
+  expected: number,
+): Diagnostic =>
+  make(
+    "MQ105",
+    place,
+    `'${key}' has ${count} entr${count === 1 ? "y" : "ies"}, but '${other}' has ${expected}`,
+    undefined,
+    `give one entry per tensor`,
+  );
 
 export const missingKey = (place: DiagnosticPlace, key: string, where: string): Diagnostic =>
   make("MQ106", place, `the key '${key}' is missing in ${where}`, undefined, `add '${key}:'`);
 
 export const badName = (place: DiagnosticPlace, name: string): Diagnostic =>
-  make("MQ107", place, `'${name}' is not a legal model name`, "names become identifiers and file names", "use letters, digits and _, not starting with a digit");
+  make(
+    "MQ107",
+    place,
+    `'${name}' is not a legal model name`,
+    "names become identifiers and file names",
+    "use letters, digits and _, not starting with a digit",
+  );
 
 export const unsetVariable = (place: DiagnosticPlace, name: string): Diagnostic =>
-  make("MQ108", place, `the environment variable '${name}' is not set`, undefined, `set it, or write the value instead of \${${name}}`);
+  make(
+    "MQ108",
+    place,
+    `the environment variable '${name}' is not set`,
+    undefined,
+    `set it, or write the value instead of \${${name}}`,
+  );
 
 export const severalSubgraphs = (place: DiagnosticPlace, count: number): Diagnostic =>
-  make("MQ109", place, `the model has ${count} subgraphs; one is supported`, undefined, "make a model of each subgraph");
+  make(
+    "MQ109",
+    place,
+    `the model has ${count} subgraphs; one is supported`,
+    undefined,
+    "make a model of each subgraph",
+  );
 
 /** Not an error: printed when asked for. */
 export const ignoredKey = (place: DiagnosticPlace, key: string, doc: string): Diagnostic =>
   make("MQ110", place, `'${key}' is accepted and has no effect here`, doc);
 
 export const checksumMismatch = (file: string, expected: string, actual: string): Diagnostic =>
-  make("MQ111", { file }, "the file's SHA-256 is not the one in the configuration", `expected ${expected}, got ${actual}`, "use the right file, or correct the checksum");
+  make(
+    "MQ111",
+    { file },
+    "the file's SHA-256 is not the one in the configuration",
+    `expected ${expected}, got ${actual}`,
+    "use the right file, or correct the checksum",
+  );
 
 export const sourceNotGiven = (key: string, wanted: string, given: readonly string[]): Diagnostic =>
   make(
@@ -261,17 +324,41 @@ export const modelNotInConfig = (file: string, name: string | undefined, known: 
   );
 
 export const unsupportedPlatform = (file: string, platform: string, known: readonly string[]): Diagnostic =>
-  make("MQ114", { file }, `models of the platform '${platform}' cannot be imported`, undefined, `importable: ${known.join(", ")}`);
+  make(
+    "MQ114",
+    { file },
+    `models of the platform '${platform}' cannot be imported`,
+    undefined,
+    `importable: ${known.join(", ")}`,
+  );
 
 // --- MQ5xx: samples ---
 
 export const unreadableImage = (file: string, reason: string): Diagnostic =>
-  make("MQ510", { file }, "the image cannot be decoded", reason, "open it in a viewer, convert it again, or leave it out");
+  make(
+    "MQ510",
+    { file },
+    "the image cannot be decoded",
+    reason,
+    "open it in a viewer, convert it again, or leave it out",
+  );
 
 export const unreadableTensor = (file: string, reason: string): Diagnostic =>
-  make("MQ511", { file }, "the tensor file cannot be read", reason, "give .npy, or raw little-endian float32 of the input's size");
+  make(
+    "MQ511",
+    { file },
+    "the tensor file cannot be read",
+    reason,
+    "give .npy, or raw little-endian float32 of the input's size",
+  );
 
-export const sampleSize = (file: string, bytes: number, expected: number, tensor: string, shape: readonly number[]): Diagnostic =>
+export const sampleSize = (
+  file: string,
+  bytes: number,
+  expected: number,
+  tensor: string,
+  shape: readonly number[],
+): Diagnostic =>
   make(
     "MQ512",
     { file, tensor },
@@ -284,27 +371,63 @@ export const noSamples = (where: string, endings: readonly string[]): Diagnostic
   make("MQ513", { file: where }, "no sample was found", undefined, `put files ending in ${endings.join(", ")} there`);
 
 export const missingSamplePart = (file: string, tensor: string, expected: string): Diagnostic =>
-  make("MQ514", { file, tensor }, "the sample lacks the file of another input", `expected ${expected}`, "name the files <input><suffix>, the same suffix for each input");
+  make(
+    "MQ514",
+    { file, tensor },
+    "the sample lacks the file of another input",
+    `expected ${expected}`,
+    "name the files <input><suffix>, the same suffix for each input",
+  );
 
 export const runnerFailed = (runner: string, status: string, output: string): Diagnostic =>
-  make("MQ520", { file: runner }, `the runner ended with ${status}`, output.trim() === "" ? undefined : `\n${output.trim()}`);
+  make(
+    "MQ520",
+    { file: runner },
+    `the runner ended with ${status}`,
+    output.trim() === "" ? undefined : `\n${output.trim()}`,
+  );
 
 // --- MQ3xx: statistics and ranges ---
 
 export const malformedStatistics = (file: string, cause: string): Diagnostic =>
-  make("MQ301", { file }, "the statistics file is malformed", cause, "make it again with mace_quantize_stat (or `mace stat`)");
+  make(
+    "MQ301",
+    { file },
+    "the statistics file is malformed",
+    cause,
+    "make it again with mace_quantize_stat (or `mace stat`)",
+  );
 
 export const mismatchedStatistics = (file: string, other: string): Diagnostic =>
-  make("MQ302", { file }, `the statistics are not of the same model as ${other}`, undefined, "merge runs of one model only");
+  make(
+    "MQ302",
+    { file },
+    `the statistics are not of the same model as ${other}`,
+    undefined,
+    "merge runs of one model only",
+  );
 
 export const noSamplesInStatistics = (file: string): Diagnostic =>
   make("MQ303", { file }, "the statistics hold no sample", undefined, "run at least one sample");
 
 export const emptyTensor = (file: string, tensor: string): Diagnostic =>
-  make("MQ304", { file, tensor }, "the tensor never had a finite value", "every element was NaN or infinite", "check the model and the preprocessing of its inputs", "give its range in a range file");
+  make(
+    "MQ304",
+    { file, tensor },
+    "the tensor never had a finite value",
+    "every element was NaN or infinite",
+    "check the model and the preprocessing of its inputs",
+    "give its range in a range file",
+  );
 
 export const nonFiniteTensor = (file: string, tensor: string, bad: number, count: number): Diagnostic =>
-  make("MQ305", { file, tensor }, `${bad} of ${count} elements were NaN or infinite and do not count`, undefined, "check the model and the samples");
+  make(
+    "MQ305",
+    { file, tensor },
+    `${bad} of ${count} elements were NaN or infinite and do not count`,
+    undefined,
+    "check the model and the samples",
+  );
 
 export const badRangeLine = (place: DiagnosticPlace, cause: string): Diagnostic =>
   make("MQ306", place, "a line of the range file cannot be read", cause);
@@ -341,25 +464,53 @@ export const accumulatorOverflow = (node: string, type: string, terms: number, b
   );
 
 export const biasClamped = (node: string, count: number): Diagnostic =>
-  make("MQ403", { node }, `${count} bias value${count === 1 ? "" : "s"} did not fit 32 bits and were clamped`, "the scales of input and weights are tiny against the bias", "check the range of the node's input");
+  make(
+    "MQ403",
+    { node },
+    `${count} bias value${count === 1 ? "" : "s"} did not fit 32 bits and were clamped`,
+    "the scales of input and weights are tiny against the bias",
+    "check the range of the node's input",
+  );
 
 export const unknownScheme = (scheme: string, known: readonly string[]): Diagnostic =>
-  make("MQ404", {}, `unknown scheme '${scheme}'`, undefined, ...didYouMean(scheme, known), `it is one of: ${known.join(", ")}`);
+  make(
+    "MQ404",
+    {},
+    `unknown scheme '${scheme}'`,
+    undefined,
+    ...didYouMean(scheme, known),
+    `it is one of: ${known.join(", ")}`,
+  );
 
 export const alreadyQuantized = (file: string): Diagnostic =>
-  make("MQ405", { file }, "the model is quantized already", undefined, "give the float model that `mace convert` wrote");
+  make(
+    "MQ405",
+    { file },
+    "the model is quantized already",
+    undefined,
+    "give the float model that `mace convert` wrote",
+  );
 
 export const unknownRangeTensors = (file: string, names: readonly string[]): Diagnostic =>
   make(
     "MQ406",
     { file },
     `${names.length} tensor${names.length === 1 ? "" : "s"} of the range file ${names.length === 1 ? "is" : "are"} not in the model`,
-    names.slice(0, 5).map((n) => `\n  ${n}`).join("") + (names.length > 5 ? "\n  …" : ""),
+    names
+      .slice(0, 5)
+      .map((n) => `\n  ${n}`)
+      .join("") + (names.length > 5 ? "\n  …" : ""),
     "check that the ranges were measured on this model",
   );
 
 export const staleStatistics = (file: string, model: string): Diagnostic =>
-  make("MQ407", { file }, `the statistics were collected on another model than ${model}`, "the digests of the graphs differ", "collect them again");
+  make(
+    "MQ407",
+    { file },
+    `the statistics were collected on another model than ${model}`,
+    "the digests of the graphs differ",
+    "collect them again",
+  );
 
 // --- MQ5xx: command line ---
 
@@ -367,4 +518,10 @@ export const nothingToDo = (option: string, what: string): Diagnostic =>
   make("MQ505", {}, `${option} is missing`, undefined, `say ${what}`);
 
 export const wrongInputCount = (given: number, inputs: readonly string[]): Diagnostic =>
-  make("MQ506", {}, `${given} input file${given === 1 ? " was" : "s were"} given, the model has ${inputs.length} input${inputs.length === 1 ? "" : "s"}`, `inputs: ${inputs.join(", ")}`, "give --input once per input, in that order");
+  make(
+    "MQ506",
+    {},
+    `${given} input file${given === 1 ? " was" : "s were"} given, the model has ${inputs.length} input${inputs.length === 1 ? "" : "s"}`,
+    `inputs: ${inputs.join(", ")}`,
+    "give --input once per input, in that order",
+  );

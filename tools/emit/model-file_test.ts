@@ -28,10 +28,28 @@ function graph(): Graph {
     outputs: [{ tensor: "y", format: "NHWC" }],
     tensors: new Map([
       ["x", { name: "x", shape: [1, 2, 2, 3], dtype: "float32" as const }],
-      ["w", { name: "w", shape: [2, 1, 1, 3], dtype: "int8" as const, data: Int8Array.of(1, -2, 3, 4, 5, -127), quant: { scales: [0.5, 0.25], zeroPoint: 0, axis: 0 } }],
+      [
+        "w",
+        {
+          name: "w",
+          shape: [2, 1, 1, 3],
+          dtype: "int8" as const,
+          data: Int8Array.of(1, -2, 3, 4, 5, -127),
+          quant: { scales: [0.5, 0.25], zeroPoint: 0, axis: 0 },
+        },
+      ],
       ["b", { name: "b", shape: [2], dtype: "int32" as const, data: Int32Array.of(7, -8) }],
       ["c", { name: "c", shape: [1], dtype: "float32" as const, data: Float32Array.of(0.1) }],
-      ["y", { name: "y", shape: [1, 2, 2, 2], dtype: "int8" as const, quant: { scales: [0.125], zeroPoint: -3, axis: null }, range: { min: -1, max: 2, source: "file" as const, reason: "range file" } }],
+      [
+        "y",
+        {
+          name: "y",
+          shape: [1, 2, 2, 2],
+          dtype: "int8" as const,
+          quant: { scales: [0.125], zeroPoint: -3, axis: null },
+          range: { min: -1, max: 2, source: "file" as const, reason: "range file" },
+        },
+      ],
     ]),
     nodes: [
       {
@@ -39,7 +57,14 @@ function graph(): Graph {
         type: "Conv2D",
         inputs: ["x", "w", "b"],
         outputs: ["y"],
-        attributes: { strides: [1, 1], dilations: [1, 1], pads: [0, 1, 0, 1], group: 1, activation: "RELUX", max_limit: 6 },
+        attributes: {
+          strides: [1, 1],
+          dilations: [1, 1],
+          pads: [0, 1, 0, 1],
+          group: 1,
+          activation: "RELUX",
+          max_limit: 6,
+        },
       },
     ],
   };
@@ -54,7 +79,10 @@ function write(name: string, g: Graph): [string, string] {
 test("a model survives writing and reading", () => {
   const { graph: back, digest, quantized } = readModel(...write("same", graph()));
   // Reading puts inputs and constants before what nodes compute.
-  assert.deepEqual({ ...back, tensors: new Map([...back.tensors].sort()) }, { ...graph(), tensors: new Map([...graph().tensors].sort()) });
+  assert.deepEqual(
+    { ...back, tensors: new Map([...back.tensors].sort()) },
+    { ...graph(), tensors: new Map([...graph().tensors].sort()) },
+  );
   assert.equal(digest.length, 32);
   assert.equal(quantized, false);
 });
@@ -75,7 +103,10 @@ test("another data file is noticed", () => {
   const bytes = fs.readFileSync(data);
   bytes[0] = (bytes[0] ?? 0) ^ 1;
   fs.writeFileSync(data, bytes);
-  assert.throws(() => readModel(pb, data), (e) => e instanceof UserError && e.message.includes("MQ201"));
+  assert.throws(
+    () => readModel(pb, data),
+    (e) => e instanceof UserError && e.message.includes("MQ201"),
+  );
 });
 
 test("damaged files end in a diagnostic", () => {
@@ -85,7 +116,8 @@ test("damaged files end in a diagnostic", () => {
   let refused = 0;
   for (let round = 0; round < 400; round++) {
     const bytes = Buffer.from(good.subarray(0, round < 100 ? Math.floor((good.length * round) / 100) : good.length));
-    if (round >= 100) for (let k = 0; k < 1 + (round % 4); k++) bytes[random.next() % bytes.length] = random.next() & 0xff;
+    if (round >= 100)
+      for (let k = 0; k < 1 + (round % 4); k++) bytes[random.next() % bytes.length] = random.next() & 0xff;
     fs.writeFileSync(pb, bytes);
     try {
       readModel(pb, data);
@@ -98,5 +130,8 @@ test("damaged files end in a diagnostic", () => {
 });
 
 test("nothing is left behind when a file cannot be written", () => {
-  assert.throws(() => writeModel(graph(), path.join(folder, "absent", "m")), (e) => e instanceof UserError && e.message.includes("MQ503"));
+  assert.throws(
+    () => writeModel(graph(), path.join(folder, "absent", "m")),
+    (e) => e instanceof UserError && e.message.includes("MQ503"),
+  );
 });

@@ -97,7 +97,8 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
 type Fail = (cause: string) => never;
 
 function checkShape(dims: readonly number[], bad: Fail): number[] {
-  if (dims.length > 6 || dims.some((d) => !Number.isInteger(d) || d < 1)) bad(`a tensor has the shape [${dims.join(", ")}]`);
+  if (dims.length > 6 || dims.some((d) => !Number.isInteger(d) || d < 1))
+    bad(`a tensor has the shape [${dims.join(", ")}]`);
   return [...dims];
 }
 
@@ -115,7 +116,12 @@ function decodeConstant(constant: ConstTensor, data: Uint8Array, bad: Fail): Ten
   if (length !== constant.dataSize || offset < 0 || offset % bytes !== 0 || offset + length * bytes > data.length) {
     bad(`the constant '${name}' lies outside the data file`);
   }
-  const tensor: Tensor = { name, dtype, shape, data: view(data.buffer as ArrayBuffer, data.byteOffset + offset, length) };
+  const tensor: Tensor = {
+    name,
+    dtype,
+    shape,
+    data: view(data.buffer as ArrayBuffer, data.byteOffset + offset, length),
+  };
   if (constant.quantized) {
     const perChannel = constant.channelScale.length > 0;
     tensor.quant = {
@@ -142,7 +148,12 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
     if (info?.scale) tensor.quant = { scales: [info.scale], zeroPoint: info.zeroPoint ?? 0, axis: null };
     const source = SOURCES[info?.source ?? 0];
     if (info && source) {
-      tensor.range = { min: info.minval ?? 0, max: info.maxval ?? 0, source, reason: info.reason ?? "" } satisfies TensorRange;
+      tensor.range = {
+        min: info.minval ?? 0,
+        max: info.maxval ?? 0,
+        source,
+        reason: info.reason ?? "",
+      } satisfies TensorRange;
     }
     add(tensor);
   });

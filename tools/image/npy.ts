@@ -24,7 +24,8 @@ export function parseNpy(bytes: Uint8Array, file: string): NpyArray {
     throw new UserError(unreadableTensor(file, reason));
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 12 || view.getUint32(0) !== 0x934e554d || view.getUint16(4) !== 0x5059) return fail("not an .npy file");
+  if (bytes.length < 12 || view.getUint32(0) !== 0x934e554d || view.getUint16(4) !== 0x5059)
+    return fail("not an .npy file");
   const wide = (bytes[6] ?? 1) >= 2;
   const start = (wide ? 12 : 10) + (wide ? view.getUint32(8, true) : view.getUint16(8, true));
   if (start > bytes.length) return fail("the header is cut off");
@@ -32,9 +33,13 @@ export function parseNpy(bytes: Uint8Array, file: string): NpyArray {
   const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1] ?? "";
   const dims = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
   const entry = READERS[descr];
-  if (!entry || dims === undefined) return fail(`element type '${descr}' is not one of ${Object.keys(READERS).join(", ")}`);
+  if (!entry || dims === undefined)
+    return fail(`element type '${descr}' is not one of ${Object.keys(READERS).join(", ")}`);
   if (/'fortran_order':\s*True/.test(header)) return fail("Fortran order is not supported; save a C-ordered array");
-  const shape = dims.split(",").filter((d) => d.trim() !== "").map(Number);
+  const shape = dims
+    .split(",")
+    .filter((d) => d.trim() !== "")
+    .map(Number);
   const length = shape.reduce((product, d) => product * d, 1);
   const [size, read] = entry;
   if (!Number.isSafeInteger(length) || length < 0 || start + length * size !== bytes.length) {

@@ -66,7 +66,11 @@ export class GraphBuilder {
       attributes: { ...spec.attributes },
     };
     const inputs = node.inputs.map((name) => (name === "" ? null : this.tensor(name)));
-    const shapes = inferShapes(node, inputs.map((tensor) => tensor?.shape ?? null), spec.shapes ?? []);
+    const shapes = inferShapes(
+      node,
+      inputs.map((tensor) => tensor?.shape ?? null),
+      spec.shapes ?? [],
+    );
     const dtype = inputs[0]?.dtype ?? "float32";
     node.outputs.forEach((name, index) => {
       const shape = shapes[index];

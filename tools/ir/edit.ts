@@ -154,7 +154,10 @@ export class GraphEditor {
   /** Makes every node that reads `from` read `to` instead. Ports of the graph are not touched. */
   replaceUses(from: string, to: string): void {
     for (const node of this.usersOf(from)) {
-      this.setInputs(node, node.inputs.map((input) => (input === from ? to : input)));
+      this.setInputs(
+        node,
+        node.inputs.map((input) => (input === from ? to : input)),
+      );
     }
   }
 

@@ -181,7 +181,9 @@ export function inferShapes(node: Attributed, inputs: readonly (Shape | null)[],
       const x = input(0);
       const axis = axisOf(node, x.length);
       const total = declared.reduce((sum, shape) => sum + (shape[axis] ?? 0), 0);
-      const fits = declared.every((shape) => shape.length === x.length && shape.every((d, i) => i === axis || d === x[i]));
+      const fits = declared.every(
+        (shape) => shape.length === x.length && shape.every((d, i) => i === axis || d === x[i]),
+      );
       if (!fits || total !== x[axis] || declared.some((shape) => (shape[axis] ?? 0) < 1)) {
         fail(`parts of shapes ${declared.map(shapeText).join(", ")} are not a split of ${shapeText(x)}`);
       }
@@ -218,7 +220,13 @@ export function inferShapes(node: Attributed, inputs: readonly (Shape | null)[],
       const x = input(0);
       const dims = listAttribute(node, "dims");
       const sorted = [...dims].sort((a, b) => a - b);
-      if (dims.length !== x.length || !sameShape(sorted, x.map((_, axis) => axis))) {
+      if (
+        dims.length !== x.length ||
+        !sameShape(
+          sorted,
+          x.map((_, axis) => axis),
+        )
+      ) {
         fail(`${shapeText(dims)} is not a permutation of the axes of ${shapeText(x)}`);
       }
       return [dims.map((axis) => x[axis] ?? 0)];

@@ -23,7 +23,6 @@ export interface TensorValue {
   readonly data: ConstantData;
 }
 
-
 function applyFusedActivation(node: Attributed, data: ConstantData): ConstantData {
   const activation = stringAttribute(node, "activation");
   if (activation === "NOOP") return data;
@@ -59,7 +58,13 @@ function dot(x: ConstantData, xi: number, w: ConstantData, wi: number, count: nu
   return a + b + (c + d);
 }
 
-function conv2d(node: Attributed, x: TensorValue, filter: TensorValue, bias: TensorValue | null, out: Shape): ConstantData {
+function conv2d(
+  node: Attributed,
+  x: TensorValue,
+  filter: TensorValue,
+  bias: TensorValue | null,
+  out: Shape,
+): ConstantData {
   const [batch, height, width, channels] = size4(x.shape);
   const [outChannels, kh, kw, depth] = size4(filter.shape);
   const [, rows, columns] = size4(out);
@@ -246,7 +251,13 @@ function reduce(node: Attributed, x: TensorValue, out: Shape): ConstantData {
     broadcastStrides(kept, x.shape),
   );
   const start =
-    type === REDUCE.MIN ? Number.POSITIVE_INFINITY : type === REDUCE.MAX ? Number.NEGATIVE_INFINITY : type === REDUCE.PROD ? 1 : 0;
+    type === REDUCE.MIN
+      ? Number.POSITIVE_INFINITY
+      : type === REDUCE.MAX
+        ? Number.NEGATIVE_INFINITY
+        : type === REDUCE.PROD
+          ? 1
+          : 0;
   const sums = new Float64Array(elementCount(out)).fill(start);
   for (let i = 0; i < x.data.length; i++) {
     const to = targets[i] as number;
@@ -300,7 +311,9 @@ function eltwise(node: Attributed, a: TensorValue, b: TensorValue, out: Shape): 
   const count = elementCount(out);
   const result = emptyLike(a.data, count);
   const widen = (operand: TensorValue): ConstantData =>
-    operand.data.length === count ? operand.data : gatherStrided(operand.data, out, broadcastStrides(operand.shape, out));
+    operand.data.length === count
+      ? operand.data
+      : gatherStrided(operand.data, out, broadcastStrides(operand.shape, out));
   const x = widen(a);
   const y = b.data.length === 1 ? b.data : widen(b);
   const scalar = y.length === 1;
@@ -424,7 +437,12 @@ function stridedSlice(node: Attributed, x: TensorValue, out: Shape): ConstantDat
   const steps = listAttribute(node, "strides");
   const strides = stridesOf(x.shape);
   const offset = begin.reduce((sum, from, axis) => sum + from * (strides[axis] ?? 0), 0);
-  return gatherStrided(x.data, out, strides.map((stride, axis) => stride * (steps[axis] ?? 1)), offset);
+  return gatherStrided(
+    x.data,
+    out,
+    strides.map((stride, axis) => stride * (steps[axis] ?? 1)),
+    offset,
+  );
 }
 
 /** The index that padding reads, or -1 for the constant. */
@@ -529,7 +547,13 @@ export function interpretNode(
     case "Softmax":
       return [softmax(node, x)];
     case "Concat":
-      return [concat(node, inputs.filter((value): value is TensorValue => value !== null), out)];
+      return [
+        concat(
+          node,
+          inputs.filter((value): value is TensorValue => value !== null),
+          out,
+        ),
+      ];
     case "Split":
       return split(node, x, outputs);
     case "StridedSlice":

@@ -63,7 +63,18 @@ export interface OperatorSpec {
 }
 
 /** Codes of Eltwise's attribute `type`, as MACE numbers them. */
-export const ELTWISE = { SUM: 0, SUB: 1, PROD: 2, DIV: 3, MIN: 4, MAX: 5, NEG: 6, ABS: 7, SQR_DIFF: 8, POW: 9 } as const;
+export const ELTWISE = {
+  SUM: 0,
+  SUB: 1,
+  PROD: 2,
+  DIV: 3,
+  MIN: 4,
+  MAX: 5,
+  NEG: 6,
+  ABS: 7,
+  SQR_DIFF: 8,
+  POW: 9,
+} as const;
 /** Codes of Pooling's attribute `pooling_type`. */
 export const POOLING = { AVG: 1, MAX: 2 } as const;
 /** Codes of Reduce's attribute `reduce_type`. */
@@ -163,7 +174,8 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
     range: "observed",
   },
   BatchNorm: {
-    summary: "x * scale + offset per channel (last axis). A pass turns 4-D ones that remain into a 1x1 DepthwiseConv2d.",
+    summary:
+      "x * scale + offset per channel (last axis). A pass turns 4-D ones that remain into a 1x1 DepthwiseConv2d.",
     inputs: [
       { name: "input", role: "activation" },
       { name: "scale", role: "weights" },
@@ -209,7 +221,11 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
     ],
     outputs: 1,
     attributes: {
-      type: { kind: "int", values: [0, 1, 2, 3, 4, 5, 8, 9], doc: "0 sum, 1 sub, 2 product, 3 div, 4 min, 5 max, 8 squared difference, 9 power." },
+      type: {
+        kind: "int",
+        values: [0, 1, 2, 3, 4, 5, 8, 9],
+        doc: "0 sum, 1 sub, 2 product, 3 div, 4 min, 5 max, 8 squared difference, 9 power.",
+      },
       ...FUSED,
     },
     kernels: ALL,
@@ -229,7 +245,11 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       max_limit: { kind: "float", default: 0, doc: "Upper limit of RELUX and CLIP." },
       min_limit: { kind: "float", default: 0, doc: "Lower limit of CLIP." },
       activation_coefficient: { kind: "float", default: 0, doc: "Slope of LEAKYRELU, alpha of ELU." },
-      hardsigmoid_alpha: { kind: "float", default: 0.16666667163372040, doc: "Slope of HARDSIGMOID (and of HARDSWISH's factor)." },
+      hardsigmoid_alpha: {
+        kind: "float",
+        default: 0.1666666716337204,
+        doc: "Slope of HARDSIGMOID (and of HARDSWISH's factor).",
+      },
       hardsigmoid_beta: { kind: "float", default: 0.5, doc: "Offset of HARDSIGMOID." },
     },
     kernels: ALL,

@@ -57,5 +57,9 @@ export function gatherStrided(data: ConstantData, shape: Shape, strides: readonl
 export function transposeData(data: ConstantData, shape: Shape, dims: readonly number[]): ConstantData {
   if (keepsOrder(shape, dims)) return data;
   const strides = stridesOf(shape);
-  return gatherStrided(data, permuteShape(shape, dims), dims.map((axis) => strides[axis] ?? 0));
+  return gatherStrided(
+    data,
+    permuteShape(shape, dims),
+    dims.map((axis) => strides[axis] ?? 0),
+  );
 }

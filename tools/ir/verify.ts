@@ -141,7 +141,8 @@ export function graphProblems(graph: Graph): string[] {
       if (name !== "" && !defined.has(name)) problems.push(`${where}: input '${name}' is not defined before it`);
     }
     const own = [...inputProblems(node, spec, graph), ...attributeProblems(node, spec)];
-    if (spec.outputs !== "variadic" && node.outputs.length !== spec.outputs) own.push(`has ${node.outputs.length} outputs`);
+    if (spec.outputs !== "variadic" && node.outputs.length !== spec.outputs)
+      own.push(`has ${node.outputs.length} outputs`);
     if (own.length === 0) own.push(...shapeProblems(node, graph));
     for (const problem of own) problems.push(`${where}: ${problem}`);
     for (const name of node.outputs) define(name, where);

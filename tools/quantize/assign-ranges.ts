@@ -96,7 +96,12 @@ function ruleRange(node: GraphNode, known: (name: string) => TensorRange | undef
     case "Concat": {
       const ranges = inputs.map((input) => input.range);
       if (!ranges.every((r): r is TensorRange => r !== undefined)) return undefined;
-      return range(Math.min(...ranges.map((r) => r.min)), Math.max(...ranges.map((r) => r.max)), "interval", "union of the inputs");
+      return range(
+        Math.min(...ranges.map((r) => r.min)),
+        Math.max(...ranges.map((r) => r.max)),
+        "interval",
+        "union of the inputs",
+      );
     }
     case "Eltwise": {
       const [a, b] = inputs.map((input) => input.range);
@@ -104,7 +109,9 @@ function ruleRange(node: GraphNode, known: (name: string) => TensorRange | undef
       return found && fusedClamp(node, range(found[0], found[1], "interval", "interval arithmetic on the inputs"));
     }
     default:
-      return OPERATORS[node.type]?.range === "same-as-input" && first?.range ? inherited(first.range, first.name) : undefined;
+      return OPERATORS[node.type]?.range === "same-as-input" && first?.range
+        ? inherited(first.range, first.name)
+        : undefined;
   }
 }
 
@@ -157,7 +164,12 @@ function writeIntoConcat(graph: Graph, float: FloatNodes): void {
       const producer = producers.get(input);
       if (!own || !tensor?.range || !producer || float.has(producer.name) || readers.get(input) !== 1) continue;
       if (strong(tensor) || copiesCodes(producer) || producer.type === "Softmax") continue;
-      tensor.range = range(own.min, own.max, "inherited", `written in the parameters of '${node.name}', its only reader`);
+      tensor.range = range(
+        own.min,
+        own.max,
+        "inherited",
+        `written in the parameters of '${node.name}', its only reader`,
+      );
     }
   }
 }

@@ -31,7 +31,8 @@ export function placeFloatNodes(graph: Graph, scheme: Scheme): FloatNodes {
   for (const node of graph.nodes) {
     if (float.has(node.name) || !copiesCodes(node)) continue;
     const producer = producers.get(node.inputs[0] ?? "");
-    if (producer && float.has(producer.name)) float.set(node.name, `it moves the data of the float node '${producer.name}'`);
+    if (producer && float.has(producer.name))
+      float.set(node.name, `it moves the data of the float node '${producer.name}'`);
   }
   return float;
 }
@@ -55,7 +56,8 @@ function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | 
   if (node.type === "Softmax" && node.attributes.log === 1) return `${none} the logarithm of Softmax`;
   if (node.type === "Activation" && node.attributes.activation === "PRELU") return `${none} PRELU`;
   const computed = spec.inputs.findIndex(
-    (input, i) => (input.role === "weights" || input.role === "bias") && node.inputs[i] && !graph.tensors.get(node.inputs[i])?.data,
+    (input, i) =>
+      (input.role === "weights" || input.role === "bias") && node.inputs[i] && !graph.tensors.get(node.inputs[i])?.data,
   );
   if (computed >= 0) return `its ${spec.inputs[computed]?.name} is computed at run time`;
   if ([...node.inputs, ...node.outputs].some((name) => name !== "" && graph.tensors.get(name)?.dtype !== "float32")) {
@@ -70,11 +72,17 @@ function keepFinalSoftmaxFloat(graph: Graph, float: Map<string, string>): void {
   for (const port of graph.outputs) {
     const tail: GraphNode[] = [];
     let node = producers.get(port.tensor);
-    while (node && node.type !== "Softmax" && OPERATORS[node.type]?.range === "same-as-input" && node.type !== "Pooling") {
+    while (
+      node &&
+      node.type !== "Softmax" &&
+      OPERATORS[node.type]?.range === "same-as-input" &&
+      node.type !== "Pooling"
+    ) {
       tail.push(node);
       node = producers.get(node.inputs[0] ?? "");
     }
     if (node?.type !== "Softmax" || float.has(node.name)) continue;
-    for (const kept of [node, ...tail]) float.set(kept.name, "it computes the output's probabilities, which keep their precision");
+    for (const kept of [node, ...tail])
+      float.set(kept.name, "it computes the output's probabilities, which keep their precision");
   }
 }

@@ -109,7 +109,13 @@ class Quantizer {
       invariant(codes, `tensor '${name}' is read before it is written`);
       const output = this.outputs.has(name) ? name : this.freeName(`${name}/float`);
       made = this.define({ name: output, shape: tensor.shape, dtype: "float32", range: tensor.range });
-      this.graph.nodes.push({ name: `${name}/dequantize`, type: "Dequantize", inputs: [codes], outputs: [made], attributes: {} });
+      this.graph.nodes.push({
+        name: `${name}/dequantize`,
+        type: "Dequantize",
+        inputs: [codes],
+        outputs: [made],
+        attributes: {},
+      });
     }
     this.floats.set(name, made);
     return made;
@@ -148,7 +154,13 @@ class Quantizer {
         quant: tensorwise(affine),
         range: tensor.range,
       });
-      this.graph.nodes.push({ name: `${name}/quantize`, type: "Quantize", inputs: [input], outputs: [made], attributes: {} });
+      this.graph.nodes.push({
+        name: `${name}/quantize`,
+        type: "Quantize",
+        inputs: [input],
+        outputs: [made],
+        attributes: {},
+      });
     }
     this.codes.set(name, made);
     return { name: made, affine };
@@ -189,7 +201,12 @@ class Quantizer {
     if (node.type === "Activation" && output) {
       const data = activationTable(activationFunction(node), first, output.affine, this.scheme.type);
       inputs[1] = "";
-      inputs[2] = this.define({ name: this.freeName(`${node.name}/table`), shape: [256], dtype: this.scheme.type, data });
+      inputs[2] = this.define({
+        name: this.freeName(`${node.name}/table`),
+        shape: [256],
+        dtype: this.scheme.type,
+        data,
+      });
     } else if (node.type === "Softmax") {
       inputs[1] = this.define({
         name: this.freeName(`${node.name}/table`),
@@ -250,6 +267,7 @@ class Quantizer {
     const codes = bias?.data ?? new Int32Array();
     let most = 0;
     for (let i = 0; i < codes.length; i++) most = Math.max(most, Math.abs(codes[i] ?? 0));
-    if (most + terms * 255 * step > 2147483647) throw new UserError(accumulatorOverflow(node.name, node.type, terms, most));
+    if (most + terms * 255 * step > 2147483647)
+      throw new UserError(accumulatorOverflow(node.name, node.type, terms, most));
   }
 }

@@ -21,7 +21,9 @@ export function formatRangeNumber(value: number): string {
 }
 
 export function formatOverallRange(ranges: Ranges): string {
-  return [...ranges].map(([name, [min, max]]) => `${name}@@${formatRangeNumber(min)},${formatRangeNumber(max)}\n`).join("");
+  return [...ranges]
+    .map(([name, [min, max]]) => `${name}@@${formatRangeNumber(min)},${formatRangeNumber(max)}\n`)
+    .join("");
 }
 
 /** Blank lines and lines starting with # are skipped; a further `@@` field is ignored; the last entry of a tensor wins. */

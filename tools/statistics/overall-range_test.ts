@@ -30,7 +30,13 @@ test("every binary32 value survives", () => {
 test("files of MACE's script are read", () => {
   const text = "# comment\n\na:0@@-1.000000,2.5\r\nb@@0,1@@[1,2,3]\na@@-2,3\n";
   const ranges = parseOverallRange(text, "x");
-  assert.deepEqual([...ranges], [["a", [-2, 3]], ["b", [0, 1]]]);
+  assert.deepEqual(
+    [...ranges],
+    [
+      ["a", [-2, 3]],
+      ["b", [0, 1]],
+    ],
+  );
   assert.deepEqual([...parseOverallRange(formatOverallRange(ranges), "y")], [...ranges]);
 });
 

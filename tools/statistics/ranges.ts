@@ -26,7 +26,14 @@ export function rangesFromStatistics(statistics: Statistics, file: string, optio
       return;
     }
     if (bad > 0) warnings.push(nonFiniteTensor(file, name, bad, tensor.count ?? 0));
-    ranges.set(name, maceRange(finite.map((s) => s.min[t] ?? 0), finite.map((s) => s.max[t] ?? 0), options));
+    ranges.set(
+      name,
+      maceRange(
+        finite.map((s) => s.min[t] ?? 0),
+        finite.map((s) => s.max[t] ?? 0),
+        options,
+      ),
+    );
   });
   if (faults.length > 0) throw new UserError(faults);
   return { ranges, warnings };

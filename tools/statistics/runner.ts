@@ -35,7 +35,9 @@ export async function runOverSamples(
   child.stdout.on("data", (chunk: Buffer) => callbacks.onOutput(chunk));
   const ended = new Promise<string | undefined>((resolve) => {
     child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`));
+    child.on("close", (code, signal) =>
+      resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`),
+    );
   });
   let gone = false;
   void ended.then(() => {

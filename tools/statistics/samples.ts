@@ -99,9 +99,11 @@ async function loadTensor(file: string, port: GraphPort, graph: Graph): Promise<
   } else if (extension === ".npy") {
     values = parseNpy(bytes, file).values;
   } else {
-    if (bytes.length !== length * 4) throw new UserError(sampleSize(file, bytes.length, length * 4, port.tensor, shape));
+    if (bytes.length !== length * 4)
+      throw new UserError(sampleSize(file, bytes.length, length * 4, port.tensor, shape));
     values = new Float32Array(bytes.buffer);
   }
-  if (values.length !== length) throw new UserError(sampleSize(file, values.length * 4, length * 4, port.tensor, shape));
+  if (values.length !== length)
+    throw new UserError(sampleSize(file, values.length * 4, length * 4, port.tensor, shape));
   return values;
 }

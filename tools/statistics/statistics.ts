@@ -15,7 +15,8 @@ export function readStatistics(file: string): Statistics {
     if (error instanceof UserError) throw error;
     throw new UserError(malformedStatistics(file, (error as Error).message));
   }
-  if (statistics.version !== VERSION) throw new UserError(malformedStatistics(file, `its version is ${statistics.version}, not ${VERSION}`));
+  if (statistics.version !== VERSION)
+    throw new UserError(malformedStatistics(file, `its version is ${statistics.version}, not ${VERSION}`));
   const tensors = statistics.tensor.length;
   for (const sample of statistics.sample) {
     if (sample.min.length !== tensors || sample.max.length !== tensors) {
@@ -30,14 +31,16 @@ export function writeStatistics(statistics: Statistics, file: string): void {
 }
 
 /** The sum of several runs of one model; any grouping and order of the parts gives the same result. */
-export function mergeStatistics(parts: readonly { readonly file: string; readonly statistics: Statistics }[]): Statistics {
+export function mergeStatistics(
+  parts: readonly { readonly file: string; readonly statistics: Statistics }[],
+): Statistics {
   const [first] = parts;
   if (!first) return Statistics.fromPartial({ version: VERSION });
   const names = first.statistics.tensor.map((t) => t.name).join("\n");
   for (const { file, statistics } of parts) {
     const same =
-      Buffer.compare(statistics.graphDigest ?? new Uint8Array(), first.statistics.graphDigest ?? new Uint8Array()) === 0 &&
-      statistics.tensor.map((t) => t.name).join("\n") === names;
+      Buffer.compare(statistics.graphDigest ?? new Uint8Array(), first.statistics.graphDigest ?? new Uint8Array()) ===
+        0 && statistics.tensor.map((t) => t.name).join("\n") === names;
     if (!same) throw new UserError(mismatchedStatistics(file, first.file));
   }
   const sample = parts.flatMap((part) => part.statistics.sample);
@@ -45,7 +48,9 @@ export function mergeStatistics(parts: readonly { readonly file: string; readonl
   return Statistics.fromPartial({
     version: VERSION,
     graphDigest: first.statistics.graphDigest,
-    tensor: first.statistics.tensor.map((_, i) => mergeTensor(parts.map((part) => part.statistics.tensor[i] as TensorStatistics))),
+    tensor: first.statistics.tensor.map((_, i) =>
+      mergeTensor(parts.map((part) => part.statistics.tensor[i] as TensorStatistics)),
+    ),
     sample: sample.map((s) => SampleStatistics.fromPartial(s)),
   });
 }

@@ -45,20 +45,35 @@ test("merging is associative and commutative", () => {
 
 test("runs of different models do not merge", () => {
   const other = { ...run("b", 0, 1), graphDigest: Uint8Array.of(9) };
-  assert.throws(() => mergeStatistics([part(run("a", 0, 1)), part(other)]), (e) => e instanceof UserError && e.message.includes("MQ302"));
+  assert.throws(
+    () => mergeStatistics([part(run("a", 0, 1)), part(other)]),
+    (e) => e instanceof UserError && e.message.includes("MQ302"),
+  );
 });
 
 test("ranges come from the samples' extremes", () => {
   const merged = mergeStatistics([part(run("a", -1, 2)), part(run("b", -3, 1))]);
   const { ranges, warnings } = rangesFromStatistics(merged, "f", MACE_RANGE_DEFAULTS);
-  assert.deepEqual([...ranges], [["x", [-3, 2]], ["y", [0, 1]]]);
+  assert.deepEqual(
+    [...ranges],
+    [
+      ["x", [-3, 2]],
+      ["y", [0, 1]],
+    ],
+  );
   assert.deepEqual(warnings, []);
 });
 
 test("a tensor without a finite element is an error that names it; NaN among others is a warning", () => {
   const dead = run("a", 1, -1);
-  assert.throws(() => rangesFromStatistics(dead, "f", MACE_RANGE_DEFAULTS), (e) => e instanceof UserError && e.diagnostics[0]?.place.tensor === "x");
+  assert.throws(
+    () => rangesFromStatistics(dead, "f", MACE_RANGE_DEFAULTS),
+    (e) => e instanceof UserError && e.diagnostics[0]?.place.tensor === "x",
+  );
   const some = run("a", 0, 1);
   for (const tensor of some.tensor) tensor.nanCount = 1;
-  assert.deepEqual(rangesFromStatistics(some, "f", MACE_RANGE_DEFAULTS).warnings.map((w) => w.code), ["MQ305", "MQ305"]);
+  assert.deepEqual(
+    rangesFromStatistics(some, "f", MACE_RANGE_DEFAULTS).warnings.map((w) => w.code),
+    ["MQ305", "MQ305"],
+  );
 });

@@ -109,7 +109,12 @@ class InceptionV3 {
         ["Conv2d_1a_1x1", 96, "3x3/2"],
       ],
     ]);
-    for (const [name, width] of [["6b", 128], ["6c", 160], ["6d", 160], ["6e", 192]] as const) {
+    for (const [name, width] of [
+      ["6b", 128],
+      ["6c", 160],
+      ["6d", 160],
+      ["6e", 192],
+    ] as const) {
       x = this.mixed(`Mixed_${name}`, x, mixed6(width));
     }
     x = this.reduction("Mixed_7a", x, [
@@ -130,7 +135,12 @@ class InceptionV3 {
     return this.builder.encode();
   }
 
-  private convolution(scope: string, x: Activation, layer: readonly [string, number, Kernel], padding?: "VALID"): Activation {
+  private convolution(
+    scope: string,
+    x: Activation,
+    layer: readonly [string, number, Kernel],
+    padding?: "VALID",
+  ): Activation {
     const [layerName, channels, kernel] = layer;
     const name = `${scope}/${layerName}`;
     const [rows = 1, columns = 1] = kernel.split("/")[0]?.split("x").map(Number) ?? [];
@@ -169,7 +179,14 @@ class InceptionV3 {
     return Float32Array.from({ length }, () => random.normal() * deviation);
   }
 
-  private pool(op: "MaxPool" | "AvgPool", name: string, x: Activation, size: number, stride: number, padding: string): Activation {
+  private pool(
+    op: "MaxPool" | "AvgPool",
+    name: string,
+    x: Activation,
+    size: number,
+    stride: number,
+    padding: string,
+  ): Activation {
     const attributes = {
       T: FLOAT,
       data_format: NHWC,
@@ -183,7 +200,10 @@ class InceptionV3 {
   private branch(scope: string, x: Activation, layers: Branch): Activation {
     return layers.reduce<Activation>((at, layer) => {
       if (!isFork(layer)) return this.convolution(scope, at, layer as readonly [string, number, Kernel]);
-      return this.concat(`${scope}/concat`, layer.map((side) => this.convolution(scope, at, side)));
+      return this.concat(
+        `${scope}/concat`,
+        layer.map((side) => this.convolution(scope, at, side)),
+      );
     }, x);
   }
 
@@ -232,7 +252,10 @@ class InceptionV3 {
       strides: intsAttribute([1, 1, 1, 1]),
     });
     const biases = this.builder.variable(`${layer}/biases`, [CLASSES], this.normal(`${layer}/biases`, CLASSES, 0.1));
-    const logits = this.builder.node("BiasAdd", `${layer}/BiasAdd`, [convolved, biases], { T: FLOAT, data_format: NHWC });
+    const logits = this.builder.node("BiasAdd", `${layer}/BiasAdd`, [convolved, biases], {
+      T: FLOAT,
+      data_format: NHWC,
+    });
     const squeezed = this.builder.node("Squeeze", `${scope}/SpatialSqueeze`, [logits], {
       T: FLOAT,
       squeeze_dims: intsAttribute([1, 2]),

@@ -21,7 +21,9 @@ export async function sampleImage(index: number, size: number): Promise<Uint8Arr
       }
     }
   }
-  return sharp(pixels, { raw: { width: size, height: size, channels: 3 } }).png({ compressionLevel: 9 }).toBuffer();
+  return sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
 }
 
 function randomPaint(random: Random, size: number): Paint {

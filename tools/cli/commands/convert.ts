@@ -42,8 +42,16 @@ export function convert(options: Options): void {
 }
 
 function choose(models: readonly ModelConfig[], name: string | undefined, file: string): ModelConfig {
-  const found = name === undefined ? (models.length === 1 ? models[0] : undefined) : models.find((m) => m.name === name);
-  if (!found) throw new UserError(modelNotInConfig(file, name, models.map((m) => m.name)));
+  const found =
+    name === undefined ? (models.length === 1 ? models[0] : undefined) : models.find((m) => m.name === name);
+  if (!found)
+    throw new UserError(
+      modelNotInConfig(
+        file,
+        name,
+        models.map((m) => m.name),
+      ),
+    );
   return found;
 }
 
@@ -60,7 +68,14 @@ function locate(
     sources.length === 0
       ? path.resolve(path.dirname(configFile), wanted)
       : sources.find((source) => path.basename(source) === base);
-  if (found === undefined) throw new UserError(sourceNotGiven(key, wanted, sources.map((s) => path.basename(s))));
+  if (found === undefined)
+    throw new UserError(
+      sourceNotGiven(
+        key,
+        wanted,
+        sources.map((s) => path.basename(s)),
+      ),
+    );
   const bytes = readFile(found, "model file");
   if (sha256) {
     const actual = createHash("sha256").update(bytes).digest("hex");

@@ -15,7 +15,12 @@ export async function run(options: Options): Promise<void> {
   const { graph } = readModel(pb, data);
   const files = options.paths("input");
   if (files.length !== graph.inputs.length) {
-    throw new UserError(wrongInputCount(files.length, graph.inputs.map((port) => port.tensor)));
+    throw new UserError(
+      wrongInputCount(
+        files.length,
+        graph.inputs.map((port) => port.tensor),
+      ),
+    );
   }
   const tensors = await loadSample({ name: "input", files }, graph);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-run-"));
@@ -25,7 +30,8 @@ export async function run(options: Options): Promise<void> {
       writeFileAtomically(file, [new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength)]);
       return `--input=${graph.inputs[i]?.tensor}=${file}`;
     });
-    const optional = (flag: string, value: string | undefined): string[] => (value === undefined ? [] : [`--${flag}=${value}`]);
+    const optional = (flag: string, value: string | undefined): string[] =>
+      value === undefined ? [] : [`--${flag}=${value}`];
     const runner = options.givenPath("runner");
     const result = spawnSync(
       runner,
@@ -43,7 +49,13 @@ export async function run(options: Options): Promise<void> {
       { stdio: ["ignore", "inherit", "inherit"] },
     );
     if (result.status !== 0) {
-      throw new UserError(runnerFailed(runner, result.error?.message ?? (result.signal ? `signal ${result.signal}` : `exit code ${result.status}`), ""));
+      throw new UserError(
+        runnerFailed(
+          runner,
+          result.error?.message ?? (result.signal ? `signal ${result.signal}` : `exit code ${result.status}`),
+          "",
+        ),
+      );
     }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

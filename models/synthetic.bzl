@@ -1,0 +1,58 @@
+"""Networks with generated weights and generated images, for examples whose real files may not be redistributed."""
+
+load("@build_bazel_rules_nodejs//:providers.bzl", "run_node")
+load("//bazel/private:compat.bzl", "TOOL_CFG")
+
+_TOOL = attr.label(cfg = TOOL_CFG, default = Label("//tools/synth"), executable = True)
+
+def _synthetic_model_impl(ctx):
+    args = ctx.actions.args()
+    args.add(ctx.attr.topology)
+    args.add(ctx.outputs.out)
+    run_node(
+        ctx,
+        executable = "tool",
+        inputs = [],
+        outputs = [ctx.outputs.out],
+        arguments = [args],
+        mnemonic = "MaceSynthesizeModel",
+        progress_message = "Generating the weights of %s" % ctx.label,
+    )
+    return [DefaultInfo(files = depset([ctx.outputs.out]))]
+
+synthetic_model = rule(
+    implementation = _synthetic_model_impl,
+    doc = "A frozen GraphDef of a published topology with generated weights.",
+    attrs = {
+        "out": attr.output(doc = "The .pb file.", mandatory = True),
+        "tool": _TOOL,
+        "topology": attr.string(doc = "Which network.", mandatory = True, values = ["inception-v3"]),
+    },
+)
+
+def _synthetic_images_impl(ctx):
+    files = [ctx.actions.declare_file("%s/%d.png" % (ctx.label.name, i)) for i in range(ctx.attr.count)]
+    args = ctx.actions.args()
+    args.add("images")
+    args.add(ctx.attr.size)
+    args.add_all(files)
+    run_node(
+        ctx,
+        executable = "tool",
+        inputs = [],
+        outputs = files,
+        arguments = [args],
+        mnemonic = "MaceSynthesizeImages",
+        progress_message = "Generating %d images of %s" % (ctx.attr.count, ctx.label),
+    )
+    return [DefaultInfo(files = depset(files))]
+
+synthetic_images = rule(
+    implementation = _synthetic_images_impl,
+    doc = "Square PNG images <name>/0.png, <name>/1.png …",
+    attrs = {
+        "count": attr.int(doc = "Number of images.", mandatory = True),
+        "size": attr.int(doc = "Pixels per side.", mandatory = True),
+        "tool": _TOOL,
+    },
+)

@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UserError } from "../diagnostics/diagnostic";
+import type { Graph } from "../ir/graph";
+import { ELTWISE, POOLING } from "../ir/operators";
+import { activationParameters } from "../quant/affine";
+import type { Ranges } from "../statistics/overall-range";
+import { assignRanges } from "./assign-ranges";
+import { sketchGraph } from "./fixture";
+import { placeFloatNodes } from "./placement";
+import { quantizeGraph } from "./quantize-graph";
+import { SCHEMES } from "./scheme";
+
+const scheme = (name: string) => {
+  const found = SCHEMES[name];
+  assert.ok(found);
+  return found;
+};
+
+function quantize(graph: Graph, ranges: Record<string, readonly [number, number]>, name = "int8_per_channel") {
+  const float = placeFloatNodes(graph, scheme(name));
+  const file: Ranges = new Map(Object.entries(ranges));
+  assignRanges(graph, float, { file, fileName: "range file" });
+  return { ...quantizeGraph(graph, scheme(name), float), float };
+}
+
+const outline = (graph: Graph): string[] =>
+  graph.nodes.map((n) => `${n.type}(${n.inputs.join(",")})->${n.outputs.join(",")}`);
+
+/** x → conv → relu'd y, with two output channels of very different weights. */
+const convolution = (): Graph =>
+  sketchGraph(
+    { x: [1, 2, 2, 1] },
+    { w: { shape: [2, 1, 1, 1], data: [1, 0.01] }, b: { shape: [2], data: [0.5, -0.25] } },
+    [{ type: "Conv2D", inputs: ["x", "w", "b"], outputs: { y: [1, 2, 2, 2] }, attributes: { activation: "RELU" } }],
+    ["y"],
+  );
+
+test("a convolution, per channel: borders, names, weights, bias", () => {
+  const { graph } = quantize(convolution(), { x: [-1, 1], y: [0, 2] });
+  assert.deepEqual(outline(graph), [
+    "Quantize(x)->x/quantized",
+    "Conv2D(x/quantized,w,b)->y/quantized",
+    "Dequantize(y/quantized)->y",
+  ]);
+  const w = graph.tensors.get("w");
+  assert.deepEqual([...(w?.data ?? [])], [127, 127]);
+  assert.deepEqual(w?.quant?.scales, [Math.fround(1 / 127), Math.fround(Math.fround(0.01) / 127)]);
+  const x = activationParameters(-1, 1, "int8");
+  const b = graph.tensors.get("b");
+  assert.equal(b?.dtype, "int32");
+  assert.deepEqual(
+    [...(b?.data ?? [])],
+    [0.5, -0.25].map((v, c) => Math.round(v / (x.scale * (w?.quant?.scales[c] ?? 0)))),
+  );
+  assert.equal(graph.tensors.get("y/quantized")?.quant?.zeroPoint, -128);
+  assert.equal(graph.tensors.get("y")?.dtype, "float32");
+});
+
+test("a convolution, uint8 per tensor: small channels lose their resolution", () => {
+  const { graph } = quantize(convolution(), { x: [-1, 1], y: [0, 2] }, "uint8");
+  const w = graph.tensors.get("w");
+  assert.deepEqual([...(w?.data ?? [])], [255, 3]);
+  assert.deepEqual(w?.quant, { scales: [Math.fround(1 / 255)], zeroPoint: 0, axis: null });
+  assert.equal(graph.tensors.get("y/quantized")?.quant?.zeroPoint, 0);
+});
+
+test("a missing range names the tensor, its operator and the ways out", () => {
+  assert.throws(
+    () => quantize(convolution(), { x: [-1, 1] }),
+    (e) => {
+      assert.ok(e instanceof UserError);
+      const [d] = e.diagnostics;
+      assert.equal(d?.code, "MQ401");
+      assert.match(d?.cause ?? "", /'y', written by Conv2D 'y\/node'/);
+      assert.equal(d?.fixes.length, 3);
+      return true;
+    },
+  );
+});
+
+test("operators without a kernel become float islands", () => {
+  const graph = sketchGraph(
+    { x: [1, 4] },
+    { w: { shape: [4, 4], data: Array.from({ length: 16 }, (_, i) => i - 8) } },
+    [
+      { type: "FullyConnected", inputs: ["x", "w"], outputs: { a: [1, 4] } },
+      { type: "Eltwise", inputs: ["a", "x"], outputs: { d: [1, 4] }, attributes: { type: ELTWISE.DIV } },
+      { type: "FullyConnected", inputs: ["d", "w"], outputs: { y: [1, 4] } },
+    ],
+    ["y"],
+  );
+  const { graph: q, float } = quantize(graph, { x: [-1, 1], a: [-1, 1], d: [-2, 2], y: [-3, 3] });
+  assert.match(float.get("d/node") ?? "", /no int8 kernel for Eltwise of type 3/);
+  assert.deepEqual(outline(q), [
+    "Quantize(x)->x/quantized",
+    "FullyConnected(x/quantized,w)->a",
+    "Dequantize(a)->a/float",
+    "Eltwise(a/float,x)->d",
+    "Quantize(d)->d/quantized",
+    "FullyConnected(d/quantized,w)->y/quantized",
+    "Dequantize(y/quantized)->y",
+  ]);
+});
+
+test("the softmax that computes the output stays float, an inner one has its fixed parameters and table", () => {
+  const { graph } = quantize(
+    sketchGraph(
+      { x: [1, 4] },
+      {},
+      [
+        { type: "Softmax", inputs: ["x"], outputs: { s: [1, 4] } },
+        { type: "Eltwise", inputs: ["s", "x"], outputs: { m: [1, 4] }, attributes: { type: ELTWISE.PROD } },
+        { type: "Softmax", inputs: ["m"], outputs: { p: [1, 4] } },
+        { type: "Reshape", inputs: ["p"], outputs: { y: [4] } },
+      ],
+      ["y"],
+    ),
+    { x: [-4, 4], m: [-4, 4] },
+  );
+  assert.deepEqual(graph.tensors.get("s")?.quant, { scales: [1 / 256], zeroPoint: -128, axis: null });
+  assert.equal(graph.tensors.get("s/node/table")?.data?.[0], 8388608);
+  assert.ok(outline(graph).includes("Softmax(m/float)->p"));
+  assert.ok(outline(graph).includes("Reshape(p)->y"));
+});
+
+test("operators that copy codes inherit, whatever the file says", () => {
+  const graph = sketchGraph(
+    { x: [1, 4, 4, 1] },
+    {},
+    [
+      {
+        type: "Pooling",
+        inputs: ["x"],
+        outputs: { p: [1, 2, 2, 1] },
+        attributes: { pooling_type: POOLING.MAX, kernels: [2, 2], strides: [2, 2] },
+      },
+      {
+        type: "Pooling",
+        inputs: ["p"],
+        outputs: { y: [1, 1, 1, 1] },
+        attributes: { pooling_type: POOLING.AVG, kernels: [2, 2] },
+      },
+    ],
+    ["y"],
+  );
+  quantize(graph, { x: [-1, 3], p: [0, 100] });
+  assert.deepEqual(graph.tensors.get("p")?.range, {
+    min: -1,
+    max: 3,
+    source: "inherited",
+    reason: "same codes as 'x'",
+  });
+  assert.equal(graph.tensors.get("y")?.range?.source, "inherited");
+});
+
+test("interval arithmetic covers what was not measured, and fused clamps cut it", () => {
+  const graph = sketchGraph(
+    { a: [1, 2], b: [1, 2] },
+    {},
+    [
+      {
+        type: "Eltwise",
+        inputs: ["a", "b"],
+        outputs: { y: [1, 2] },
+        attributes: { type: ELTWISE.SUB, activation: "RELUX", max_limit: 6 },
+      },
+    ],
+    ["y"],
+  );
+  quantize(graph, { a: [-1, 9], b: [-2, 3] });
+  assert.deepEqual([graph.tensors.get("y")?.range?.min, graph.tensors.get("y")?.range?.max], [0, 6]);
+  assert.equal(graph.tensors.get("y")?.range?.source, "interval");
+});
+
+test("what only a Concat reads is written in the Concat's parameters", () => {
+  const graph = sketchGraph(
+    { x: [1, 2] },
+    { w: { shape: [2, 2], data: [1, 2, 3, 4] } },
+    [
+      { type: "FullyConnected", inputs: ["x", "w"], outputs: { a: [1, 2] } },
+      { type: "FullyConnected", inputs: ["x", "w"], outputs: { b: [1, 2] } },
+      { type: "Concat", inputs: ["a", "b"], outputs: { y: [1, 4] }, attributes: { axis: 1 } },
+      { type: "FullyConnected", inputs: ["b", "w"], outputs: { z: [1, 2] } },
+    ],
+    ["y", "z"],
+  );
+  const { graph: q } = quantize(graph, { x: [-1, 1], a: [-1, 1], b: [-5, 5], z: [-1, 1] });
+  assert.equal(graph.tensors.get("a")?.range?.max, 5);
+  assert.equal(graph.tensors.get("b")?.range?.source, "file");
+  // The weights are shared by three nodes and quantized once.
+  assert.equal([...q.tensors.values()].filter((t) => t.dtype === "int8" && t.data).length, 1);
+});
+
+test("trained ranges win over the file", () => {
+  const graph = convolution();
+  const y = graph.tensors.get("y");
+  assert.ok(y);
+  y.range = { min: 0, max: 7, source: "trained", reason: "FakeQuant" };
+  quantize(graph, { x: [-1, 1], y: [0, 2] });
+  assert.equal(graph.tensors.get("y")?.range?.max, 7);
+});
+
+test("sums that may not fit 32 bits are refused", () => {
+  const graph = sketchGraph(
+    { x: [1, 70000] },
+    { w: { shape: [1, 70000], data: new Array<number>(70000).fill(1) } },
+    [{ type: "FullyConnected", inputs: ["x", "w"], outputs: { y: [1, 1] } }],
+    ["y"],
+  );
+  assert.throws(
+    () => quantize(graph, { x: [0, 1], y: [0, 1] }, "uint8"),
+    (e) => e instanceof UserError && e.message.includes("MQ402"),
+  );
+});
