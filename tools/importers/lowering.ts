@@ -189,7 +189,13 @@ export class Lowering {
     const framework = (shape: Shape): Shape => (layout === "nhwc" ? permuteShape(shape, TO_NCHW) : shape);
 
     if (tensors.length > 0 && tensors.every((tensor) => tensor.data)) {
-      this.spend(nodeCost(spec, tensors.map((tensor) => tensor.shape), made));
+      this.spend(
+        nodeCost(
+          spec,
+          tensors.map((tensor) => tensor.shape),
+          made,
+        ),
+      );
       const values = inputs.map((name) => {
         const tensor = name === "" ? undefined : this.builder.tensor(name);
         return tensor?.data ? { shape: tensor.shape, data: tensor.data } : null;
@@ -262,4 +268,3 @@ export class Lowering {
     for (const [key, name] of this.forms) if (name === from) this.forms.set(key, to);
   }
 }
-

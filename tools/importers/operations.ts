@@ -61,7 +61,13 @@ export const FILTER_ORDERS = {
   OIHW: { toOhwi: [0, 2, 3, 1], toHwcm: [2, 3, 0, 1] },
 } as const;
 
-function filterForm(lower: Lowering, filter: ConstantValue, form: string, dims: readonly number[], shape?: Shape): string {
+function filterForm(
+  lower: Lowering,
+  filter: ConstantValue,
+  form: string,
+  dims: readonly number[],
+  shape?: Shape,
+): string {
   return lower.constantForm(filter, form, () => ({
     shape: shape ?? permuteShape(filter.shape, dims),
     data: transposeData(filter.data, filter.shape, dims),
@@ -153,7 +159,8 @@ export interface Normalization {
 export function batchNorm(lower: Lowering, target: Target, x: Value, channelAxis: number, norm: Normalization): Value {
   const channels = x.shape[channelAxis] ?? 0;
   for (const value of [norm.scale, norm.offset, norm.mean, norm.variance]) {
-    if (value.data.length !== channels) badValue(`'${value.name}' has ${value.data.length} values for ${channels} channels`);
+    if (value.data.length !== channels)
+      badValue(`'${value.name}' has ${value.data.length} values for ${channels} channels`);
   }
   const factors = new Float64Array(channels);
   const offsets = new Float64Array(channels);
@@ -248,7 +255,8 @@ export function eltwiseChain(lower: Lowering, target: Target, type: number, valu
 
 /** Non-negative axis. */
 export function axisIn(axis: number, rank: number): number {
-  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) badValue(`the axis ${axis} is outside a rank of ${rank}`);
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+    badValue(`the axis ${axis} is outside a rank of ${rank}`);
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -278,7 +286,13 @@ export function reduce(
   const ordered = left.every((axis, i) => i === 0 || axis > (left[i - 1] ?? 0));
   if (x.layout === "nhwc" && (keepDims || ordered)) {
     const axis = reduced.map((a) => storedAxis(x, a)).sort((a, b) => a - b);
-    return lower.emit(target, "Reduce", [lower.nhwc(x)], { reduce_type: type, axis, keepdims }, keepDims ? "nhwc" : "plain");
+    return lower.emit(
+      target,
+      "Reduce",
+      [lower.nhwc(x)],
+      { reduce_type: type, axis, keepdims },
+      keepDims ? "nhwc" : "plain",
+    );
   }
   return lower.emit(target, "Reduce", [lower.plain(x)], { reduce_type: type, axis: reduced, keepdims });
 }
@@ -354,7 +368,12 @@ export function slice(lower: Lowering, target: Target, x: Value, axes: readonly 
 }
 
 /** Begin and end as NumPy reads them, for one axis. */
-export function resolveSlice(begin: number | undefined, end: number | undefined, stride: number, size: number): SliceAxis {
+export function resolveSlice(
+  begin: number | undefined,
+  end: number | undefined,
+  stride: number,
+  size: number,
+): SliceAxis {
   if (stride === 0) badValue("a slice has the stride 0");
   const clamp = (value: number): number => {
     const index = value < 0 ? value + size : value;
@@ -416,7 +435,8 @@ export function resolveShape(x: Value, wanted: readonly number[]): number[] {
 
 /** A reshape in the framework's order. An NHWC tensor whose data are in that order anyway is not transposed. */
 export function reshape(lower: Lowering, target: Target, x: Value, shape: Shape): Value {
-  if (isConstant(x)) return { ...lower.constant(target.tensor, shape, x.data, x.dtype), ...(x.range && { range: x.range }) };
+  if (isConstant(x))
+    return { ...lower.constant(target.tensor, shape, x.data, x.dtype), ...(x.range && { range: x.range }) };
   const inOrder = x.layout === "nhwc" && keepsOrder(permuteShape(x.shape, TO_NHWC), TO_NCHW);
   return lower.emit(target, "Reshape", [inOrder ? lower.nhwc(x) : lower.plain(x)], {}, "plain", shape);
 }
@@ -424,7 +444,13 @@ export function reshape(lower: Lowering, target: Target, x: Value, shape: Shape)
 /** A permutation of the framework's axes. One that only undoes or makes the NHWC storage costs nothing. */
 export function transpose(lower: Lowering, target: Target, x: Value, dims: readonly number[]): Value {
   const identity = x.shape.map((_, axis) => axis);
-  if (!sameShape([...dims].sort((a, b) => a - b), identity)) badValue(`${shapeText(dims)} is no permutation`);
+  if (
+    !sameShape(
+      [...dims].sort((a, b) => a - b),
+      identity,
+    )
+  )
+    badValue(`${shapeText(dims)} is no permutation`);
   if (sameShape(dims, identity)) return x;
   if (isConstant(x)) {
     lower.spend(x.data.length);
@@ -453,7 +479,14 @@ export function localResponseNorm(
   return emitImage(lower, target, "LocalResponseNorm", x, order, [], { ...attributes });
 }
 
-export function matMul(lower: Lowering, target: Target, a: Value, b: Value, transposeA = false, transposeB = false): Value {
+export function matMul(
+  lower: Lowering,
+  target: Target,
+  a: Value,
+  b: Value,
+  transposeA = false,
+  transposeB = false,
+): Value {
   const attributes = { transpose_a: transposeA ? 1 : 0, transpose_b: transposeB ? 1 : 0 };
   if (a.shape.length < 2 || b.shape.length < 2) unsupported("it multiplies vectors");
   return lower.emit(target, "MatMul", [lower.plain(a), lower.plain(b)], attributes);
@@ -467,9 +500,7 @@ export function addBias(lower: Lowering, target: Target, x: Value, bias: Value, 
   if (channelAxis === x.shape.length - 1) return eltwise(lower, target, ELTWISE.SUM, x, bias);
   const shape = [bias.shape[0] ?? 0, ...new Array<number>(x.shape.length - 1 - channelAxis).fill(1)];
   // The bias keeps its own name when it is constant: only its shape is written differently.
-  const spread = isConstant(bias)
-    ? { ...bias, shape }
-    : reshape(lower, lower.step(target, "bias"), bias, shape);
+  const spread = isConstant(bias) ? { ...bias, shape } : reshape(lower, lower.step(target, "bias"), bias, shape);
   return eltwise(lower, target, ELTWISE.SUM, x, spread);
 }
 
