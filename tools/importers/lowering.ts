@@ -118,7 +118,8 @@ export class Lowering {
     const known = this.forms.get(key);
     if (known !== undefined) return known;
     const { shape, data } = make();
-    const name = this.builder.hasTensor(value.name) ? this.fresh(`${value.name}/${form}`) : value.name;
+    const taken = this.builder.hasTensor(value.name);
+    const name = taken ? this.fresh(`${value.name}/${form.split(" ")[0]}`) : value.name;
     this.builder.constant(name, shape, data, value.dtype);
     if (value.range) this.builder.tensor(name).range = value.range;
     this.forms.set(key, name);

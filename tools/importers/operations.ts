@@ -81,10 +81,11 @@ export function constantFilter(filter: Value | undefined): ConstantValue {
 
 export interface ConvSpec extends WindowSpec {
   readonly group: number;
+  readonly bias?: ConstantValue;
   readonly filterOrder: keyof typeof FILTER_ORDERS;
 }
 
-/** A convolution without a bias. One group per input channel becomes a DepthwiseConv2d. */
+/** A convolution. One group per input channel makes it a DepthwiseConv2d. */
 export function convolution(
   lower: Lowering,
   target: Target,
@@ -101,6 +102,10 @@ export function convolution(
   if (spec.group < 1 || depth * spec.group !== channels || o % spec.group !== 0) {
     badValue(`a filter of shape ${shapeText(filter.shape)} in ${spec.group} groups does not fit ${channels} channels`);
   }
+  const { bias } = spec;
+  if (bias && (bias.data.length !== o || bias.shape.length !== 1))
+    badValue(`the bias has the shape ${shapeText(bias.shape)}`);
+  const others = bias ? [lower.plain(bias)] : [];
   if (spec.group > 1 && spec.group === channels) {
     // Output channel c * M + m is [c][m] in both frameworks, so that splitting O into (C, M) leaves the order as it is.
     const multiplier = o / channels;
@@ -108,10 +113,13 @@ export function convolution(
       const hwio = [toOhwi[1], toOhwi[2], toOhwi[3], toOhwi[0]];
       return { shape: [kh, kw, channels, multiplier], data: transposeData(filter.data, filter.shape, hwio) };
     });
-    return emitImage(lower, target, "DepthwiseConv2d", x, order, [name], windowAttributes(spec));
+    return emitImage(lower, target, "DepthwiseConv2d", x, order, [name, ...others], windowAttributes(spec));
   }
   const name = filterForm(lower, filter, "ohwi", toOhwi);
-  return emitImage(lower, target, "Conv2D", x, order, [name], { ...windowAttributes(spec), group: spec.group });
+  return emitImage(lower, target, "Conv2D", x, order, [name, ...others], {
+    ...windowAttributes(spec),
+    group: spec.group,
+  });
 }
 
 /** TensorFlow's depthwise convolution: the filter is [H, W, C, M]. */
@@ -490,6 +498,44 @@ export function matMul(
   const attributes = { transpose_a: transposeA ? 1 : 0, transpose_b: transposeB ? 1 : 0 };
   if (a.shape.length < 2 || b.shape.length < 2) unsupported("it multiplies vectors");
   return lower.emit(target, "MatMul", [lower.plain(a), lower.plain(b)], attributes);
+}
+
+export interface FullyConnectedSpec {
+  /** The matrix is [O, K], not [K, O]. */
+  readonly transposed: boolean;
+  /** Factor of the product. */
+  readonly alpha: number;
+  readonly bias?: ConstantValue;
+  /** Factor of the bias. */
+  readonly beta?: number;
+}
+
+/** alpha * x * matrix + beta * bias, with a constant matrix. */
+export function fullyConnected(
+  lower: Lowering,
+  target: Target,
+  x: Value,
+  matrix: ConstantValue,
+  spec: FullyConnectedSpec,
+): Value {
+  const { transposed, alpha, bias, beta = 1 } = spec;
+  const dims = transposed ? [0, 1] : [1, 0];
+  const shape = permuteShape(matrix.shape, dims);
+  const filter = lower.constantForm(matrix, `filter ${transposed} ${alpha}`, () => {
+    const data = transposeData(matrix.data, matrix.shape, dims);
+    return { shape, data: alpha === 1 ? data : Float32Array.from(data, (value) => value * alpha) };
+  });
+  const inputs = [lower.plain(x), filter];
+  if (bias) {
+    const channels = shape[0] ?? 0;
+    const single = bias.data.length === 1;
+    const make = (): { shape: Shape; data: ConstantData } => ({
+      shape: [channels],
+      data: Float32Array.from({ length: channels }, (_, c) => (bias.data[single ? 0 : c] ?? 0) * beta),
+    });
+    inputs.push(lower.constantForm(bias, `bias ${channels} ${beta}`, make));
+  }
+  return lower.emit(target, "FullyConnected", inputs);
 }
 
 /** x + bias, where the bias lies along `channelAxis`. */
