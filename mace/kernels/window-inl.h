@@ -1,9 +1,28 @@
 // Included inside a tier's namespace by tiers/tier-inl.h.
 
+// Sums to codes. Works on local arrays: codes are bytes, which a compiler must take for anything, also for the arguments.
+template <typename T, int kLanes>
+MACE_INLINE void StoreCodes(const int32_t* acc, const float* scale, int64_t scale_step, int32_t zero, int32_t lo,
+                            int32_t hi, T* out) {
+  T codes[kLanes];
+  if (scale_step == 0) {
+    const float s = scale[0];
+    for (int i = 0; i < kLanes; ++i) {
+      codes[i] = static_cast<T>(ClampCode(RoundClamped(static_cast<float>(acc[i]) * s) + zero, lo, hi));
+    }
+  } else {
+    for (int i = 0; i < kLanes; ++i) {
+      codes[i] = static_cast<T>(ClampCode(RoundClamped(static_cast<float>(acc[i]) * scale[i]) + zero, lo, hi));
+    }
+  }
+  __builtin_memcpy(out, codes, sizeof codes);
+}
+
 // ---- Depthwise convolution -------------------------------------------------------------------------------------
 
-MACE_INLINE void GatherTaps(const Window& w, int64_t channels, size_t cell, const void* input, const void* padding,
-                            int64_t n, int64_t oy, int64_t ox, const void** taps) {
+// Where the cells of the window of output column ox are; `padding` for those outside.
+static void GatherTaps(const Window& w, int64_t channels, size_t cell, const void* input, const void* padding,
+                       int64_t n, int64_t oy, int64_t ox, const void** taps) {
   const char* image = static_cast<const char*>(input) + static_cast<size_t>(n * w.in_h * w.in_w * channels) * cell;
   for (int64_t ky = 0; ky < w.kernel_h; ++ky) {
     const int64_t y = oy * w.stride_h - w.pad_top + ky * w.dilation_h;
@@ -12,6 +31,21 @@ MACE_INLINE void GatherTaps(const Window& w, int64_t channels, size_t cell, cons
       const bool inside = y >= 0 && y < w.in_h && x >= 0 && x < w.in_w;
       *taps++ = inside ? image + static_cast<size_t>((y * w.in_w + x) * channels) * cell : padding;
     }
+  }
+}
+
+// The taps of column ox from those of the column before, which is cheaper where neither touches the sides.
+MACE_INLINE void NextTaps(const Window& w, int64_t channels, size_t cell, const void* input, const void* padding,
+                          int64_t row, int64_t ox, const void** taps) {
+  const int64_t x = ox * w.stride_w - w.pad_left;
+  if (ox == 0 || x - w.stride_w < 0 || x + (w.kernel_w - 1) * w.dilation_w >= w.in_w) {
+    GatherTaps(w, channels, cell, input, padding, row / w.out_h, row % w.out_h, ox, taps);
+    return;
+  }
+  const size_t step = static_cast<size_t>(w.stride_w * channels) * cell;
+  const int64_t count = w.kernel_h * w.kernel_w;
+  for (int64_t t = 0; t < count; ++t) {
+    taps[t] = taps[t] == padding ? padding : static_cast<const char*>(taps[t]) + step;
   }
 }
 
@@ -38,10 +72,11 @@ static void DepthwiseF32(const DepthwiseArgs& args, int64_t row_begin, int64_t r
   for (int64_t row = row_begin; row < row_end; ++row) {
     float* out = static_cast<float*>(args.output) + row * w.out_w * out_channels;
     for (int64_t ox = 0; ox < w.out_w; ++ox, out += out_channels) {
-      GatherTaps(w, channels, sizeof(float), args.input, args.padding, row / w.out_h, row % w.out_h, ox, taps);
+      NextTaps(w, channels, sizeof(float), args.input, args.padding, row, ox, taps);
       if (multiplier == 1) {
         int64_t c = 0;
         for (; c + 64 <= channels; c += 64) DepthwiseChunkF32<64>(args, taps, tap_count, c, out);
+        for (; c + 32 <= channels; c += 32) DepthwiseChunkF32<32>(args, taps, tap_count, c, out);
         for (; c + 16 <= channels; c += 16) DepthwiseChunkF32<16>(args, taps, tap_count, c, out);
         for (; c < channels; ++c) DepthwiseChunkF32<1>(args, taps, tap_count, c, out);
         continue;
@@ -59,25 +94,56 @@ static void DepthwiseF32(const DepthwiseArgs& args, int64_t row_begin, int64_t r
   }
 }
 
-template <typename T, int kLanes>
+// Sixteen channels as vectors of the compiler's: their width is the same on every tier.
+typedef int16_t Shorts __attribute__((vector_size(32)));
+typedef int32_t Ints __attribute__((vector_size(64)));
+template <typename T>
+struct CodeVector;
+template <>
+struct CodeVector<uint8_t> {
+  typedef uint8_t Type __attribute__((vector_size(16)));
+};
+template <>
+struct CodeVector<int8_t> {
+  typedef int8_t Type __attribute__((vector_size(16)));
+};
+
+template <typename T, int kVectors>
 MACE_INLINE void DepthwiseChunkCodes(const DepthwiseArgs& args, const void* const* taps, int64_t tap_count, int64_t c,
                                      T* out) {
   const int16_t* weights = static_cast<const int16_t*>(args.weights) + c;
   const int32_t* bias = static_cast<const int32_t*>(args.bias) + c;
   const int16_t zero = static_cast<int16_t>(args.input_zero);
-  int32_t acc[kLanes];
-  for (int i = 0; i < kLanes; ++i) acc[i] = bias[i];
+  Ints acc[kVectors];
+  __builtin_memcpy(acc, bias, sizeof acc);
   for (int64_t t = 0; t < tap_count; ++t) {
     const T* x = static_cast<const T*>(taps[t]) + c;
     const int16_t* w = weights + t * args.channels;
-    for (int i = 0; i < kLanes; ++i) {
-      acc[i] += static_cast<int32_t>(static_cast<int16_t>(x[i] - zero)) * static_cast<int32_t>(w[i]);
+    for (int v = 0; v < kVectors; ++v) {
+      typename CodeVector<T>::Type codes;
+      Shorts factors;
+      __builtin_memcpy(&codes, x + 16 * v, sizeof codes);
+      __builtin_memcpy(&factors, w + 16 * v, sizeof factors);
+      const Shorts centered = __builtin_convertvector(codes, Shorts) - zero;
+      acc[v] += __builtin_convertvector(centered, Ints) * __builtin_convertvector(factors, Ints);
     }
   }
-  for (int i = 0; i < kLanes; ++i) {
-    const int32_t v = RoundClamped(static_cast<float>(acc[i]) * args.scale[c + i]) + args.output_zero;
-    out[c + i] = static_cast<T>(ClampCode(v, args.q_lo, args.q_hi));
+  int32_t sums[16 * kVectors];
+  __builtin_memcpy(sums, acc, sizeof sums);
+  StoreCodes<T, 16 * kVectors>(sums, args.scale + c, 1, args.output_zero, args.q_lo, args.q_hi, out + c);
+}
+
+template <typename T>
+MACE_INLINE void DepthwiseOneCode(const DepthwiseArgs& args, const void* const* taps, int64_t tap_count, int64_t o,
+                                  T* out) {
+  const int16_t* weights = static_cast<const int16_t*>(args.weights);
+  const int64_t out_channels = args.channels * args.multiplier, c = o / args.multiplier;
+  int32_t acc = static_cast<const int32_t*>(args.bias)[o];
+  for (int64_t t = 0; t < tap_count; ++t) {
+    acc += (static_cast<const T*>(taps[t])[c] - args.input_zero) * weights[t * out_channels + o];
   }
+  const int32_t v = RoundClamped(static_cast<float>(acc) * args.scale[o]) + args.output_zero;
+  out[o] = static_cast<T>(ClampCode(v, args.q_lo, args.q_hi));
 }
 
 template <typename T>
@@ -89,24 +155,14 @@ static void DepthwiseCodes(const DepthwiseArgs& args, int64_t row_begin, int64_t
   for (int64_t row = row_begin; row < row_end; ++row) {
     T* out = static_cast<T*>(args.output) + row * w.out_w * out_channels;
     for (int64_t ox = 0; ox < w.out_w; ++ox, out += out_channels) {
-      GatherTaps(w, channels, sizeof(T), args.input, args.padding, row / w.out_h, row % w.out_h, ox, taps);
+      NextTaps(w, channels, sizeof(T), args.input, args.padding, row, ox, taps);
+      int64_t o = 0;
       if (multiplier == 1) {
-        int64_t c = 0;
-        for (; c + 64 <= channels; c += 64) DepthwiseChunkCodes<T, 64>(args, taps, tap_count, c, out);
-        for (; c + 16 <= channels; c += 16) DepthwiseChunkCodes<T, 16>(args, taps, tap_count, c, out);
-        for (; c < channels; ++c) DepthwiseChunkCodes<T, 1>(args, taps, tap_count, c, out);
-        continue;
+        for (; o + 64 <= channels; o += 64) DepthwiseChunkCodes<T, 4>(args, taps, tap_count, o, out);
+        for (; o + 32 <= channels; o += 32) DepthwiseChunkCodes<T, 2>(args, taps, tap_count, o, out);
+        for (; o + 16 <= channels; o += 16) DepthwiseChunkCodes<T, 1>(args, taps, tap_count, o, out);
       }
-      const int16_t* weights = static_cast<const int16_t*>(args.weights);
-      const int32_t* bias = static_cast<const int32_t*>(args.bias);
-      for (int64_t o = 0; o < out_channels; ++o) {
-        int32_t acc = bias[o];
-        for (int64_t t = 0; t < tap_count; ++t) {
-          acc += (static_cast<const T*>(taps[t])[o / multiplier] - args.input_zero) * weights[t * out_channels + o];
-        }
-        const int32_t v = RoundClamped(static_cast<float>(acc) * args.scale[o]) + args.output_zero;
-        out[o] = static_cast<T>(ClampCode(v, args.q_lo, args.q_hi));
-      }
+      for (; o < out_channels; ++o) DepthwiseOneCode<T>(args, taps, tap_count, o, out);
     }
   }
 }
@@ -178,10 +234,9 @@ MACE_INLINE void PoolChunk(const PoolArgs& args, const Cells& cells, const T* im
     const float count = static_cast<float>(cells.count > 0 ? cells.count : 1);
     for (int i = 0; i < kLanes; ++i) out[c + i] = static_cast<T>(acc[i] / count);
   } else {
-    for (int i = 0; i < kLanes; ++i) {
-      const int32_t v = RoundClamped(static_cast<float>(acc[i]) * multiplier) + args.output_zero;
-      out[c + i] = static_cast<T>(ClampCode(v, args.q_min, args.q_max));
-    }
+    int32_t sums[kLanes];
+    for (int i = 0; i < kLanes; ++i) sums[i] = static_cast<int32_t>(acc[i]);
+    StoreCodes<T, kLanes>(sums, &multiplier, 0, args.output_zero, args.q_min, args.q_max, out + c);
   }
 }
 
@@ -240,10 +295,9 @@ MACE_INLINE void ReduceChunk(const ReduceArgs& args, const T* x, T* y) {
   } else if (kExtreme) {
     for (int i = 0; i < kLanes; ++i) y[i] = static_cast<T>(acc[i]);
   } else {
-    for (int i = 0; i < kLanes; ++i) {
-      const int32_t v = RoundClamped(static_cast<float>(acc[i]) * args.multiplier) + args.output_zero;
-      y[i] = static_cast<T>(ClampCode(v, args.q_min, args.q_max));
-    }
+    int32_t sums[kLanes];
+    for (int i = 0; i < kLanes; ++i) sums[i] = static_cast<int32_t>(acc[i]);
+    StoreCodes<T, kLanes>(sums, &args.multiplier, 0, args.output_zero, args.q_min, args.q_max, y);
   }
 }
 

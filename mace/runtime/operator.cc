@@ -87,7 +87,8 @@ const Attribute* PrepareContext::Find(const std::string& name) const {
 int64_t PrepareContext::Int(const std::string& name, int64_t fallback, int64_t least, int64_t greatest) {
   const Attribute* a = Find(name);
   if (a == nullptr) return fallback;
-  if (!a->has_i) {
+  // Writers leave out zeros, so an attribute without any value is 0; one with another kind of value is a fault.
+  if (!a->has_i && (a->has_f || a->has_s)) {
     Fail(diagnostics::BadAttribute(name, "is not an integer"));
     return fallback;
   }
@@ -107,7 +108,7 @@ int64_t PrepareContext::RequiredInt(const std::string& name, int64_t least, int6
 float PrepareContext::Float(const std::string& name, float fallback) {
   const Attribute* a = Find(name);
   if (a == nullptr) return fallback;
-  if (!a->has_f) {
+  if (!a->has_f && (a->has_i || a->has_s)) {
     Fail(diagnostics::BadAttribute(name, "is not a float"));
     return fallback;
   }
@@ -122,7 +123,7 @@ float PrepareContext::RequiredFloat(const std::string& name) {
 std::string PrepareContext::String(const std::string& name, const std::string& fallback) {
   const Attribute* a = Find(name);
   if (a == nullptr) return fallback;
-  if (!a->has_s) {
+  if (!a->has_s && (a->has_f || a->has_i)) {
     Fail(diagnostics::BadAttribute(name, "is not a string"));
     return fallback;
   }

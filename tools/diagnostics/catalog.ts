@@ -124,7 +124,9 @@ export const inputShapeUnknown = (file: string, tensor: string, shape: readonly 
     "MQ207",
     { file, tensor },
     `the shape of the input '${tensor}' is not known`,
-    shape ? `the model declares [${shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]` : "the model declares none",
+    shape
+      ? `the model declares [${shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]`
+      : "the model declares none",
     "give it with `input_shapes` in the configuration",
   );
 
@@ -211,7 +213,13 @@ export const externalDataMissing = (file: string, tensor: string, location: stri
   );
 
 export const noOutputs = (file: string): Diagnostic =>
-  make("MQ216", { file }, "the model has no outputs", undefined, "name them with `output_tensors` in the configuration");
+  make(
+    "MQ216",
+    { file },
+    "the model has no outputs",
+    undefined,
+    "name them with `output_tensors` in the configuration",
+  );
 
 // --- MQ1xx: configuration ---
 

@@ -13,7 +13,10 @@ import type { ImportInput } from "./options";
 const MAX_INPUT_ELEMENTS = 2 ** 28;
 
 function fits(given: Shape, declared: Shape): boolean {
-  return given.length === declared.length && given.every((size, axis) => (declared[axis] ?? -1) < 0 || size === declared[axis]);
+  return (
+    given.length === declared.length &&
+    given.every((size, axis) => (declared[axis] ?? -1) < 0 || size === declared[axis])
+  );
 }
 
 /** Declares one input. `declared` is the model's shape with -1 for unknown dimensions, or undefined for unknown rank. */

@@ -139,7 +139,9 @@ class Importer {
         .map((tensor) => {
           const producer = producerOf(tensor).node;
           if (!this.nodes.has(producer)) {
-            throw new UserError(malformedModel({ file: this.file, node: name }, `its input '${tensor}' does not exist`));
+            throw new UserError(
+              malformedModel({ file: this.file, node: name }, `its input '${tensor}' does not exist`),
+            );
           }
           return producer;
         });
@@ -181,7 +183,10 @@ class Importer {
     }
     // Old writers leave the shape of a placeholder out, which reads as a scalar.
     const known = placeholder && !(declared?.length === 0) ? declared : undefined;
-    this.values.set(tensor, declareInput(this.lower, this.file, tensor, known, this.inputOrder(tensor), this.inputs.get(tensor)));
+    this.values.set(
+      tensor,
+      declareInput(this.lower, this.file, tensor, known, this.inputOrder(tensor), this.inputs.get(tensor)),
+    );
   }
 
   /** NCHW when a direct reader works in NCHW. */
@@ -214,7 +219,9 @@ class Importer {
     // What depends on a node that failed cannot be judged; that node is reported.
     if (known.length !== inputs.length) {
       if (this.unsupported.length + this.faults.length === 0) {
-        this.faults.push(malformedModel({ file: this.file, node: name }, "it reads an output that its input does not have"));
+        this.faults.push(
+          malformedModel({ file: this.file, node: name }, "it reads an output that its input does not have"),
+        );
       }
       return;
     }
