@@ -1,0 +1,174 @@
+// Every message of the C++ programs and library: one function a message. Codes are stable: MR1xx command line,
+// MR2xx model file, MR3xx data and sample streams, MR4xx running and the API.
+#ifndef MACE_BASE_DIAGNOSTICS_H_
+#define MACE_BASE_DIAGNOSTICS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "mace/base/status.h"
+
+namespace mace {
+namespace diagnostics {
+
+inline std::string Quoted(const std::string& name) { return "'" + name + "'"; }
+
+// ---- MR1xx: command line ---------------------------------------------------------------------------------------
+
+inline Status UnknownFlag(const std::string& flag, const std::string& nearest) {
+  return Status(StatusKind::kInvalidArgs, 101, "unknown flag " + Quoted(flag), "",
+                nearest.empty() ? "see --help" : "did you mean " + Quoted(nearest) + "? see --help");
+}
+inline Status MissingFlag(const std::string& flag) {
+  return Status(StatusKind::kInvalidArgs, 102, "flag --" + flag + " is required", "", "see --help");
+}
+inline Status BadFlagValue(const std::string& flag, const std::string& value, const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 103, "flag --" + flag + " cannot be " + Quoted(value), "", "give " + wanted);
+}
+inline Status UnexpectedArgument(const std::string& argument) {
+  return Status(StatusKind::kInvalidArgs, 104, "unexpected argument " + Quoted(argument), "",
+                "flags are written --name=value; see --help");
+}
+inline Status ConflictingFlags(const std::string& a, const std::string& b) {
+  return Status(StatusKind::kInvalidArgs, 105, "flags --" + a + " and --" + b + " exclude each other");
+}
+
+// ---- MR2xx: model file -----------------------------------------------------------------------------------------
+
+inline Status MalformedModel(const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 201, "the model file is damaged: " + what,
+                "the bytes are not a MultiNetDef message", "convert the model again");
+}
+inline Status ForeignModel() {
+  return Status(StatusKind::kUnsupported, 202, "the model file has no format_version",
+                "it was written by MACE's own converter, whose layouts differ", "convert the model with this project");
+}
+inline Status NewerModel(uint32_t version, uint32_t known) {
+  return Status(StatusKind::kUnsupported, 203,
+                "the model file has format version " + std::to_string(version) + ", this runtime reads up to " +
+                    std::to_string(known),
+                "", "use the runtime of the release that wrote the model");
+}
+inline Status NetCount(size_t count) {
+  return Status(StatusKind::kUnsupported, 204,
+                "the model file has " + std::to_string(count) + " graphs; the runtime reads files with one");
+}
+inline Status BadShape(const std::string& tensor, const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 205, "tensor " + Quoted(tensor) + " has a bad shape: " + what,
+                "", "convert the model again");
+}
+inline Status BadElementType(const std::string& tensor, int64_t type) {
+  return Status(StatusKind::kUnsupported, 206,
+                "tensor " + Quoted(tensor) + " has element type " + std::to_string(type) +
+                    "; the runtime has float32, int32, uint8 and int8");
+}
+inline Status DuplicateTensor(const std::string& tensor) {
+  return Status(StatusKind::kInvalidArgs, 207, "tensor " + Quoted(tensor) + " is defined twice");
+}
+inline Status UndefinedTensor(const std::string& tensor, bool later) {
+  return Status(StatusKind::kInvalidArgs, 208, "tensor " + Quoted(tensor) + " is used before it is computed",
+                later ? "it is an output of a later node: the graph has a cycle or is not in execution order"
+                      : "no node, constant or graph input has this name");
+}
+inline Status ConstantBounds(const std::string& tensor, const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 209, "constant " + Quoted(tensor) + " " + what,
+                "the model and data files do not belong together, or one is damaged",
+                "give the .pb and .data files of one conversion");
+}
+inline Status DataDigest() {
+  return Status(StatusKind::kInvalidArgs, 210, "the data file is not the one the model file was written with",
+                "its SHA-256 differs", "give the .pb and .data files of one conversion");
+}
+inline Status UnknownOperator(const std::string& type) {
+  return Status(StatusKind::kUnsupported, 211, "the runtime has no operator " + Quoted(type), "",
+                "mace_run --list_kernels prints the operators of this build");
+}
+inline Status BadAttribute(const std::string& name, const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 212, "attribute " + Quoted(name) + " " + what);
+}
+inline Status BadInputCount(size_t got, const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 213, "the node has " + std::to_string(got) + " inputs, not " + wanted);
+}
+inline Status BadOutputCount(size_t got, const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 214, "the node has " + std::to_string(got) + " outputs, not " + wanted);
+}
+inline Status BadOperandType(const std::string& tensor, const std::string& got, const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 215, "tensor " + Quoted(tensor) + " is " + got + ", not " + wanted);
+}
+inline Status BadOperandShape(const std::string& tensor, const std::string& got, const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 216, "tensor " + Quoted(tensor) + " has shape " + got + ", not " + wanted);
+}
+inline Status NotConstant(const std::string& tensor) {
+  return Status(StatusKind::kUnsupported, 217, "tensor " + Quoted(tensor) + " must be a constant");
+}
+inline Status BadQuantization(const std::string& tensor, const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 218, "tensor " + Quoted(tensor) + " " + what);
+}
+inline Status NoKernel(const std::string& what) {
+  return Status(StatusKind::kUnsupported, 219, "the runtime has no kernel for " + what);
+}
+inline Status MissingPort(const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 220, "the graph has no " + what);
+}
+
+// ---- MR3xx: files, data and sample streams ---------------------------------------------------------------------
+
+inline Status CannotOpen(const std::string& path, const std::string& why) {
+  return Status(StatusKind::kInvalidArgs, 301, "cannot read " + Quoted(path) + ": " + why);
+}
+inline Status CannotWrite(const std::string& path, const std::string& why) {
+  return Status(StatusKind::kRuntimeError, 302, "cannot write " + Quoted(path) + ": " + why);
+}
+inline Status InputSize(const std::string& tensor, uint64_t got, uint64_t wanted, const std::string& shape) {
+  return Status(StatusKind::kInvalidArgs, 303,
+                "the data for input " + Quoted(tensor) + " has " + std::to_string(got) + " bytes, not " +
+                    std::to_string(wanted),
+                "the input is float32 of shape " + shape, "check the preprocessing and the shape in the configuration");
+}
+inline Status TruncatedStream(const std::string& where) {
+  return Status(StatusKind::kInvalidArgs, 304, "the sample stream ends inside " + where,
+                "the program that wrote it stopped early", "look for its error message");
+}
+inline Status BadStream(const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 305, "the sample stream is malformed: " + what);
+}
+inline Status StreamInputCount(const std::string& sample, uint64_t got, uint64_t wanted) {
+  return Status(StatusKind::kInvalidArgs, 306,
+                "sample " + Quoted(sample) + " has " + std::to_string(got) + " tensors, the graph has " +
+                    std::to_string(wanted) + " inputs");
+}
+inline Status EmptyStream() {
+  return Status(StatusKind::kInvalidArgs, 307, "the sample stream has no samples", "", "give at least one sample");
+}
+inline Status QuantizedStatistics(const std::string& tensor, const std::string& type) {
+  return Status(StatusKind::kInvalidArgs, 308,
+                "statistics need a float model; tensor " + Quoted(tensor) + " is " + type, "",
+                "give the model as it was before quantization");
+}
+inline Status DuplicateSample(const std::string& sample) {
+  return Status(StatusKind::kInvalidArgs, 309, "the sample stream has two samples named " + Quoted(sample));
+}
+inline Status UnknownInput(const std::string& name, const std::string& known) {
+  return Status(StatusKind::kInvalidArgs, 310, "the graph has no input " + Quoted(name), "", "its inputs are " + known);
+}
+inline Status MissingInput(const std::string& name) {
+  return Status(StatusKind::kInvalidArgs, 311, "no data for input " + Quoted(name), "", "give --input=" + name + "=FILE");
+}
+
+// ---- MR4xx: running and the API --------------------------------------------------------------------------------
+
+inline Status OutOfMemory(const std::string& what, uint64_t bytes) {
+  return Status(StatusKind::kOutOfResources, 401, "not enough memory for " + what + " (" + std::to_string(bytes) + " bytes)");
+}
+inline Status BadTier(const std::string& name, const std::string& why) {
+  return Status(StatusKind::kInvalidArgs, 402, "MACE_CPU_TIER cannot be " + Quoted(name) + ": " + why);
+}
+inline Status BadArgument(const std::string& what) { return Status(StatusKind::kInvalidArgs, 403, what); }
+inline Status NotInThisBuild(const std::string& what) {
+  return Status(StatusKind::kUnsupported, 404, what + " is not part of this build");
+}
+
+}  // namespace diagnostics
+}  // namespace mace
+
+#endif  // MACE_BASE_DIAGNOSTICS_H_

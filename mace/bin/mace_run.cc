@@ -1,0 +1,364 @@
+// Runs a model: on files or a stream of samples, with timings and dumps of its layers.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "mace/base/diagnostics.h"
+#include "mace/bin/flags.h"
+#include "mace/bin/loader.h"
+#include "mace/bin/sample_stream.h"
+
+namespace mace {
+namespace bin {
+namespace {
+
+const std::vector<Flag> kFlags = {
+    {"model_file", "FILE", "model (.pb)"},
+    {"model_data_file", "FILE", "its constants (.data)"},
+    {"input", "NAME=FILE", "raw float32 data of an input; once per input"},
+    {"input_file", "PREFIX", "inputs are PREFIX_<name>, with other characters than letters and digits as _"},
+    {"output_dir", "DIR", "write each output there as raw float32, named after its tensor"},
+    {"output_file", "PREFIX", "write each output to PREFIX_<name>"},
+    {"input_stream", "FILE|-", "sample stream to read instead of --input"},
+    {"output_stream", "FILE|-", "write a record of outputs per sample"},
+    {"layers_output", "FILE", "write a record per computed tensor, codes as the real values they mean"},
+    {"num_threads", "N", "threads (1; -1: one per processor)"},
+    {"round", "N", "runs that are timed (1)"},
+    {"benchmark", "", "print the time of every operator; inputs that are not given are random"},
+    {"top", "N", "print the N greatest elements of each output"},
+    {"labels", "FILE", "names of the classes, a line each, for --top"},
+    {"list_kernels", "", "print the operators of this build and their element types"},
+    {"help", "", "print this"},
+};
+
+using Clock = std::chrono::steady_clock;
+
+double Milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+std::string FormatName(const std::string& name) {
+  std::string formatted = name;
+  for (char& c : formatted) {
+    const bool kept = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!kept) c = '_';
+  }
+  return formatted;
+}
+
+int ListKernels() {
+  for (const runtime::OperatorEntry& op : runtime::OperatorTable()) {
+    std::printf("{\"type\": \"%s\", \"float32\": %s, \"uint8\": %s, \"int8\": %s}\n", op.type, op.float32 ? "true" : "false",
+                op.uint8 ? "true" : "false", op.int8 ? "true" : "false");
+  }
+  return kExitOk;
+}
+
+// Adds up the time of every node over the timed runs.
+class Profile : public runtime::Observer {
+ public:
+  explicit Profile(const runtime::Session& session) : session_(session), nanos_(session.model().nodes.size(), 0) {}
+  void OnNode(int node, int64_t start, int64_t end) override { nanos_[static_cast<size_t>(node)] += end - start; }
+  void Clear() { std::fill(nanos_.begin(), nanos_.end(), 0); }
+
+  void Print(int rounds) const {
+    const runtime::Model& model = session_.model();
+    const double total = static_cast<double>(std::accumulate(nanos_.begin(), nanos_.end(), int64_t{0})) / rounds;
+    std::printf("\nBy operator (average of %d runs)\n", rounds);
+    std::printf("%10s %7s %10s %9s  %-18s %-18s %-30s %s\n", "ms", "%", "MMAC", "GMAC/s", "type", "output", "kernel", "name");
+    struct Sum {
+      double nanos = 0;
+      int64_t macs = 0;
+      int count = 0;
+    };
+    std::map<std::string, Sum> types;
+    for (size_t i = 0; i < nanos_.size(); ++i) {
+      const runtime::Node& node = model.nodes[i];
+      const double nanos = static_cast<double>(nanos_[i]) / rounds;
+      const int64_t macs = session_.op(i).macs();
+      Sum& sum = types[node.type];
+      sum.nanos += nanos;
+      sum.macs += macs;
+      ++sum.count;
+      std::printf("%10.3f %7.2f ", nanos / 1e6, Percent(nanos, total));
+      Macs(macs, nanos);
+      std::printf("  %-18s %-18s %-30s %s\n", node.type.c_str(),
+                  ToString(model.tensors[static_cast<size_t>(node.outputs[0])].shape).c_str(),
+                  session_.op(i).kernel().c_str(), node.name.c_str());
+    }
+    std::printf("\nBy operator type\n");
+    std::printf("%10s %7s %10s %9s %6s  %s\n", "ms", "%", "MMAC", "GMAC/s", "nodes", "type");
+    std::vector<std::pair<std::string, Sum>> sorted(types.begin(), types.end());
+    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.nanos > b.second.nanos; });
+    Sum all;
+    for (const auto& [type, sum] : sorted) {
+      std::printf("%10.3f %7.2f ", sum.nanos / 1e6, Percent(sum.nanos, total));
+      Macs(sum.macs, sum.nanos);
+      std::printf(" %6d  %s\n", sum.count, type.c_str());
+      all.macs += sum.macs;
+      all.count += sum.count;
+    }
+    std::printf("%10.3f %7.2f ", total / 1e6, 100.0);
+    Macs(all.macs, total);
+    std::printf(" %6d  all\n", all.count);
+  }
+
+ private:
+  static double Percent(double part, double total) { return total > 0 ? 100.0 * part / total : 0.0; }
+  static void Macs(int64_t macs, double nanos) {
+    if (macs == 0) {
+      std::printf("%10s %9s", "", "");
+    } else {
+      std::printf("%10.2f %9.2f", static_cast<double>(macs) / 1e6, nanos > 0 ? static_cast<double>(macs) / nanos : 0.0);
+    }
+  }
+
+  const runtime::Session& session_;
+  std::vector<int64_t> nanos_;
+};
+
+// Writes every computed tensor.
+class LayerDump : public runtime::Observer {
+ public:
+  LayerDump(const runtime::Model& model, SampleWriter* writer) : model_(model), writer_(writer) {}
+  const Status& status() const { return status_; }
+
+  void OnTensor(int index, const void* data) override {
+    const runtime::Tensor& tensor = model_.tensors[static_cast<size_t>(index)];
+    if (!status_.ok() || tensor.producer < 0) return;
+    const uint64_t bytes = static_cast<uint64_t>(tensor.elements) * sizeof(float);
+    if (IsQuantized(tensor.type)) {
+      values_.resize(static_cast<size_t>(tensor.elements));
+      const quant::Affine affine{tensor.scale, tensor.zero_point};
+      for (size_t i = 0; i < values_.size(); ++i) {
+        const int32_t code =
+            tensor.type == ElementType::kInt8 ? static_cast<const int8_t*>(data)[i] : static_cast<const uint8_t*>(data)[i];
+        values_[i] = quant::Dequantize(code, affine);
+      }
+      data = values_.data();
+    }
+    status_ = writer_->Write(tensor.name, {{data, bytes}});
+  }
+
+ private:
+  const runtime::Model& model_;
+  SampleWriter* writer_;
+  std::vector<float> values_;
+  Status status_;
+};
+
+Status ReadLabels(const std::string& path, std::vector<std::string>* labels) {
+  runtime::MappedFile file;
+  MACE_RETURN_IF_ERROR(file.Open(path));
+  const char* text = static_cast<const char*>(file.data());
+  std::string line;
+  for (size_t i = 0; i < file.size(); ++i) {
+    if (text[i] == '\n') {
+      labels->push_back(line);
+      line.clear();
+    } else if (text[i] != '\r') {
+      line += text[i];
+    }
+  }
+  if (!line.empty()) labels->push_back(line);
+  return Status();
+}
+
+class Runner {
+ public:
+  explicit Runner(const Flags& flags) : flags_(flags) {}
+
+  Status Run() {
+    MACE_RETURN_IF_ERROR(flags_.Int("round", 1, 1, 1 << 20, &rounds_));
+    MACE_RETURN_IF_ERROR(flags_.Int("top", 0, 0, 1 << 20, &top_));
+    if (flags_.Has("labels")) MACE_RETURN_IF_ERROR(ReadLabels(flags_.Get("labels"), &labels_));
+    const bool stream = flags_.Has("input_stream");
+    if (stream && flags_.Has("input")) return diagnostics::ConflictingFlags("input", "input_stream");
+    if (stream && flags_.Has("input_file")) return diagnostics::ConflictingFlags("input_file", "input_stream");
+    if (!stream && flags_.Has("output_stream")) return diagnostics::MissingFlag("input_stream");
+    const Clock::time_point start = Clock::now();
+    MACE_RETURN_IF_ERROR(LoadModel(flags_, nullptr, &loaded_));
+    init_ms_ = Milliseconds(Clock::now() - start);
+    if (flags_.Has("layers_output")) MACE_RETURN_IF_ERROR(layers_.Open(flags_.Get("layers_output")));
+    MACE_RETURN_IF_ERROR(stream ? RunStream() : RunFiles());
+    return layers_.Close();
+  }
+
+ private:
+  runtime::Session& session() { return *loaded_.session; }
+  const runtime::Model& model() { return loaded_.session->model(); }
+  const runtime::Tensor& tensor(const runtime::Port& port) { return model().tensors[static_cast<size_t>(port.tensor)]; }
+
+  Status RunStream() {
+    SampleReader reader(model());
+    MACE_RETURN_IF_ERROR(reader.Open(flags_.Get("input_stream")));
+    SampleWriter writer;
+    if (flags_.Has("output_stream")) MACE_RETURN_IF_ERROR(writer.Open(flags_.Get("output_stream")));
+    while (true) {
+      bool end;
+      MACE_RETURN_IF_ERROR(reader.Next(&end));
+      if (end) break;
+      MACE_RETURN_IF_ERROR(RunOnce(reader.inputs()));
+      if (writer.is_open()) {
+        std::vector<SampleWriter::Data> outputs;
+        for (size_t i = 0; i < model().outputs.size(); ++i) {
+          outputs.push_back({session().output(i), tensor(model().outputs[i]).bytes()});
+        }
+        MACE_RETURN_IF_ERROR(writer.Write(reader.name(), outputs));
+      }
+      if (top_ > 0) PrintTop(reader.name() + ": ", flags_.Get("output_stream") == "-" ? stderr : stdout);
+    }
+    return writer.Close();
+  }
+
+  Status RunFiles() {
+    std::vector<std::vector<float>> data;
+    std::vector<const float*> inputs;
+    MACE_RETURN_IF_ERROR(ReadInputs(&data));
+    for (const auto& d : data) inputs.push_back(d.data());
+    const bool benchmark = flags_.On("benchmark");
+    const Clock::time_point first = Clock::now();
+    MACE_RETURN_IF_ERROR(RunOnce(inputs.data()));
+    const double first_ms = Milliseconds(Clock::now() - first);
+    if (benchmark || flags_.Has("round")) {
+      Profile profile(session());
+      std::vector<double> times;
+      for (int i = 0; i < rounds_; ++i) {
+        const Clock::time_point start = Clock::now();
+        session().Run(inputs.data(), benchmark ? &profile : nullptr);
+        times.push_back(Milliseconds(Clock::now() - start));
+      }
+      if (benchmark) profile.Print(rounds_);
+      const double average = std::accumulate(times.begin(), times.end(), 0.0) / rounds_;
+      std::sort(times.begin(), times.end());
+      std::printf("\nmodel %s, tier %s, %d threads\n", model().name.c_str(), NameOf(session().tier()), session().pool().size());
+      std::printf("init %.3f ms, first run %.3f ms, average %.3f ms, median %.3f ms, least %.3f ms (%d runs)\n", init_ms_,
+                  first_ms, average, times[times.size() / 2], times[0], rounds_);
+      std::printf("memory: activations %.2f MB, constants %.2f MB\n", static_cast<double>(session().arena_bytes()) / 1e6,
+                  static_cast<double>(model().constant_bytes) / 1e6);
+    }
+    if (top_ > 0) PrintTop("", stdout);
+    return WriteOutputs();
+  }
+
+  // One run that counts: dumped when asked.
+  Status RunOnce(const float* const* inputs) {
+    if (!layers_.is_open()) {
+      session().Run(inputs);
+      return Status();
+    }
+    LayerDump dump(model(), &layers_);
+    session().Run(inputs, &dump);
+    return dump.status();
+  }
+
+  Status ReadInputs(std::vector<std::vector<float>>* data) {
+    std::map<std::string, std::string> paths;
+    for (const std::string& given : flags_.All("input")) {
+      const size_t equals = given.rfind('=');
+      if (equals == std::string::npos) return diagnostics::BadFlagValue("input", given, "NAME=FILE");
+      const std::string name = given.substr(0, equals);
+      std::string known;
+      bool found = false;
+      for (const runtime::Port& port : model().inputs) {
+        known += (known.empty() ? "" : ", ") + port.name;
+        found = found || name == port.name || name == tensor(port).name;
+      }
+      if (!found) return diagnostics::UnknownInput(name, known);
+      paths[name] = given.substr(equals + 1);
+    }
+    for (const runtime::Port& port : model().inputs) {
+      const runtime::Tensor& t = tensor(port);
+      std::string path;
+      if (paths.count(port.name)) path = paths[port.name];
+      if (paths.count(t.name)) path = paths[t.name];
+      if (path.empty() && flags_.Has("input_file")) path = flags_.Get("input_file") + "_" + FormatName(port.name);
+      data->emplace_back(static_cast<size_t>(t.elements));
+      if (path.empty()) {
+        if (!flags_.On("benchmark")) return diagnostics::MissingInput(port.name);
+        std::mt19937 random(1);
+        for (float& v : data->back()) v = static_cast<float>(random() >> 8) / 16777216.0f - 0.5f;
+        continue;
+      }
+      runtime::MappedFile file;
+      MACE_RETURN_IF_ERROR(file.Open(path));
+      if (file.size() != t.bytes()) return diagnostics::InputSize(t.name, file.size(), t.bytes(), ToString(t.shape)).At(path);
+      std::copy_n(static_cast<const float*>(file.data()), t.elements, data->back().begin());
+    }
+    return Status();
+  }
+
+  Status WriteOutputs() {
+    std::vector<std::string> prefixes;
+    if (flags_.Has("output_dir")) {
+      const std::string dir = flags_.Get("output_dir");
+      mkdir(dir.c_str(), 0777);  // a failure shows when the files are written
+      prefixes.push_back(dir + "/");
+    }
+    if (flags_.Has("output_file")) prefixes.push_back(flags_.Get("output_file") + "_");
+    for (const std::string& prefix : prefixes) {
+      for (size_t i = 0; i < model().outputs.size(); ++i) {
+        const runtime::Port& port = model().outputs[i];
+        const std::string bytes(reinterpret_cast<const char*>(session().output(i)), tensor(port).bytes());
+        MACE_RETURN_IF_ERROR(runtime::WriteFile(prefix + FormatName(port.name), bytes));
+      }
+    }
+    return Status();
+  }
+
+  void PrintTop(const std::string& prefix, std::FILE* to) {
+    for (size_t i = 0; i < model().outputs.size(); ++i) {
+      const runtime::Tensor& t = tensor(model().outputs[i]);
+      const float* values = session().output(i);
+      std::vector<int64_t> order(static_cast<size_t>(t.elements));
+      std::iota(order.begin(), order.end(), int64_t{0});
+      const size_t count = std::min<size_t>(order.size(), static_cast<size_t>(top_));
+      // NaN last, ties by index: a strict order whatever the values.
+      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), [&](int64_t a, int64_t b) {
+        const bool nan_a = values[a] != values[a], nan_b = values[b] != values[b];
+        if (nan_a != nan_b) return nan_b;
+        if (!nan_a && values[a] != values[b]) return values[a] > values[b];
+        return a < b;
+      });
+      std::fprintf(to, "%s%s (%s)\n", prefix.c_str(), model().outputs[i].name.c_str(), ToString(t.shape).c_str());
+      for (size_t k = 0; k < count; ++k) {
+        const size_t index = static_cast<size_t>(order[k]);
+        std::fprintf(to, "%4zu. %12.6g  %6zu  %s\n", k + 1, static_cast<double>(values[index]), index,
+                     index < labels_.size() ? labels_[index].c_str() : "");
+      }
+    }
+  }
+
+  const Flags& flags_;
+  LoadedModel loaded_;
+  SampleWriter layers_;
+  std::vector<std::string> labels_;
+  int rounds_ = 1, top_ = 0;
+  double init_ms_ = 0;
+};
+
+int Main(int argc, char** argv) {
+  Flags flags(kFlags);
+  const Status parsed = flags.Parse(argc, argv);
+  if (!parsed.ok()) return Report(parsed);
+  if (flags.On("help")) {
+    std::fputs(flags.Help("mace_run: runs a model on raw float32 inputs or a stream of samples").c_str(), stdout);
+    return kExitOk;
+  }
+  if (flags.On("list_kernels")) return ListKernels();
+  Runner runner(flags);
+  const Status status = runner.Run();
+  return status.ok() ? kExitOk : Report(status);
+}
+
+}  // namespace
+}  // namespace bin
+}  // namespace mace
+
+int main(int argc, char** argv) { return mace::bin::Main(argc, argv); }

@@ -1,0 +1,233 @@
+// Runs a float model over a stream of samples and writes the statistics of every activation (mace/proto/statistics.proto).
+// Nothing it writes depends on the number of threads, the kernel tier or the order of the samples.
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "mace/base/diagnostics.h"
+#include "mace/bin/flags.h"
+#include "mace/bin/loader.h"
+#include "mace/bin/sample_stream.h"
+#include "mace/runtime/wire.h"
+
+namespace mace {
+namespace bin {
+namespace {
+
+constexpr int kBuckets = 1 << 13;
+// Copies of a histogram that consecutive elements go to in turn, so that runs of equal values (zeros, mostly) do not wait
+// for one counter.
+constexpr int kLanes = 4;
+constexpr int64_t kChunk = 2048;
+
+const std::vector<Flag> kFlags = {
+    {"model_file", "FILE", "float model (.pb)"},
+    {"model_data_file", "FILE", "its constants (.data)"},
+    {"input_stream", "FILE|-", "sample stream; - is standard input"},
+    {"output", "FILE", "statistics to write"},
+    {"num_threads", "N", "threads (1)"},
+    {"help", "", "print this"},
+};
+
+class StatisticsObserver : public runtime::Observer {
+ public:
+  explicit StatisticsObserver(runtime::Session* session) : session_(session) {
+    const runtime::Model& model = session->model();
+    threads_ = static_cast<size_t>(session->pool().size());
+    index_.assign(model.tensors.size(), -1);
+    for (const runtime::Port& port : model.inputs) Add(port.tensor);
+    for (const runtime::Node& node : model.nodes) {
+      for (int t : node.outputs) Add(t);
+    }
+    parts_.resize(threads_);
+  }
+
+  void BeginSample(const std::string& name) {
+    samples_.emplace_back();
+    samples_.back().name = name;
+    samples_.back().min.resize(tensors_.size());
+    samples_.back().max.resize(tensors_.size());
+  }
+
+  void OnTensor(int tensor, const void* data) override {
+    const size_t slot = static_cast<size_t>(index_[tensor]);
+    TensorRecord& record = tensors_[slot];
+    const float* x = static_cast<const float*>(data);
+    const int64_t count = session_->model().tensors[tensor].elements;
+    if (record.pending + static_cast<uint64_t>(count) > UINT32_MAX) Flush(&record);
+    record.pending += static_cast<uint64_t>(count);
+    record.count += static_cast<uint64_t>(count);
+    for (kernels::FloatExtremes& part : parts_) part = kNothing;
+    const kernels::KernelSet& set = *kernels::GetKernelSet(session_->tier());
+    session_->pool().ForRange(count, 8 * kChunk, [&](int64_t begin, int64_t end, int thread) {
+      Scan(set, x + begin, end - begin, record.histogram.data() + static_cast<size_t>(thread) * kLanes * kBuckets,
+           &parts_[static_cast<size_t>(thread)]);
+    });
+    kernels::FloatExtremes all = kNothing;
+    for (const kernels::FloatExtremes& part : parts_) Join(part, &all);
+    record.nan_count += static_cast<uint64_t>(all.nan_count);
+    record.inf_count += static_cast<uint64_t>(all.inf_count);
+    samples_.back().min[slot] = all.min;
+    samples_.back().max[slot] = all.max;
+  }
+
+  Status SortSamples() {
+    std::sort(samples_.begin(), samples_.end(), [](const Sample& a, const Sample& b) { return a.name < b.name; });
+    for (size_t i = 1; i < samples_.size(); ++i) {
+      if (samples_[i].name == samples_[i - 1].name) return diagnostics::DuplicateSample(samples_[i].name);
+    }
+    return Status();
+  }
+
+  std::string Serialize() {
+    runtime::WireWriter message;
+    message.Int(1, 1);
+    message.Bytes(2, session_->model().graph_digest);
+    for (TensorRecord& record : tensors_) {
+      Flush(&record);
+      std::vector<uint32_t> buckets;
+      std::vector<uint64_t> counts;
+      for (uint32_t b = 0; b < kBuckets; ++b) {
+        // The exponent of infinities and NaN, which have counts of their own.
+        const bool finite = (b >> 4 & 0xff) != 0xff;
+        if (finite && record.total[b] > 0) {
+          buckets.push_back(b);
+          counts.push_back(record.total[b]);
+        }
+      }
+      runtime::WireWriter tensor;
+      tensor.Bytes(1, record.name);
+      tensor.Int(2, static_cast<int64_t>(record.count));
+      tensor.Int(3, static_cast<int64_t>(record.nan_count));
+      tensor.Int(4, static_cast<int64_t>(record.inf_count));
+      tensor.Packed(5, buckets);
+      tensor.Packed(6, counts);
+      message.Message(3, tensor);
+    }
+    for (const Sample& sample : samples_) {
+      runtime::WireWriter writer;
+      writer.Bytes(1, sample.name);
+      writer.Floats(2, sample.min);
+      writer.Floats(3, sample.max);
+      message.Message(4, writer);
+    }
+    return message.bytes();
+  }
+
+ private:
+  struct TensorRecord {
+    std::string name;
+    uint64_t count = 0, nan_count = 0, inf_count = 0;
+    // Elements in `histogram` that are not in `total` yet.
+    uint64_t pending = 0;
+    // By thread, lane and bucket.
+    std::vector<uint32_t> histogram;
+    std::vector<uint64_t> total;
+  };
+  struct Sample {
+    std::string name;
+    std::vector<float> min, max;
+  };
+
+  static constexpr kernels::FloatExtremes kNothing = {3.402823466e+38f, -3.402823466e+38f, 0, 0};
+
+  void Add(int tensor) {
+    index_[tensor] = static_cast<int>(tensors_.size());
+    tensors_.emplace_back();
+    TensorRecord& record = tensors_.back();
+    record.name = session_->model().tensors[tensor].name;
+    record.histogram.assign(threads_ * kLanes * kBuckets, 0);
+    record.total.assign(kBuckets, 0);
+  }
+
+  static void Join(const kernels::FloatExtremes& part, kernels::FloatExtremes* all) {
+    all->min = std::min(all->min, part.min);
+    all->max = std::max(all->max, part.max);
+    all->nan_count += part.nan_count;
+    all->inf_count += part.inf_count;
+  }
+
+  static void Scan(const kernels::KernelSet& set, const float* x, int64_t n, uint32_t* histogram,
+                   kernels::FloatExtremes* extremes) {
+    uint16_t buckets[kChunk];
+    for (int64_t at = 0; at < n; at += kChunk) {
+      const int64_t count = std::min(kChunk, n - at);
+      kernels::FloatExtremes part;
+      set.extremes(x + at, count, &part);
+      Join(part, extremes);
+      set.buckets(x + at, count, buckets);
+      int64_t i = 0;
+      for (; i + kLanes <= count; i += kLanes) {
+        for (int lane = 0; lane < kLanes; ++lane) ++histogram[lane * kBuckets + buckets[i + lane]];
+      }
+      for (; i < count; ++i) ++histogram[buckets[i]];
+    }
+  }
+
+  void Flush(TensorRecord* record) {
+    for (size_t i = 0; i < record->histogram.size(); ++i) {
+      record->total[i % kBuckets] += record->histogram[i];
+      record->histogram[i] = 0;
+    }
+    record->pending = 0;
+  }
+
+  runtime::Session* session_;
+  size_t threads_ = 1;
+  std::vector<int> index_;
+  std::vector<TensorRecord> tensors_;
+  std::vector<kernels::FloatExtremes> parts_;
+  std::vector<Sample> samples_;
+};
+
+constexpr kernels::FloatExtremes StatisticsObserver::kNothing;
+
+Status RefuseQuantized(const runtime::Model& model) {
+  for (const runtime::Tensor& tensor : model.tensors) {
+    if (IsQuantized(tensor.type)) return diagnostics::QuantizedStatistics(tensor.name, NameOf(tensor.type));
+  }
+  return Status();
+}
+
+Status Run(const Flags& flags) {
+  for (const char* name : {"model_file", "input_stream", "output"}) {
+    if (!flags.Has(name)) return diagnostics::MissingFlag(name);
+  }
+  LoadedModel loaded;
+  MACE_RETURN_IF_ERROR(LoadModel(flags, RefuseQuantized, &loaded));
+  runtime::Session& session = *loaded.session;
+  StatisticsObserver observer(&session);
+  SampleReader reader(session.model());
+  MACE_RETURN_IF_ERROR(reader.Open(flags.Get("input_stream")));
+  while (true) {
+    bool end;
+    MACE_RETURN_IF_ERROR(reader.Next(&end));
+    if (end) break;
+    observer.BeginSample(reader.name());
+    session.Run(reader.inputs(), &observer);
+    std::printf("%s\n", reader.name().c_str());
+    std::fflush(stdout);
+  }
+  MACE_RETURN_IF_ERROR(observer.SortSamples());
+  return runtime::WriteFile(flags.Get("output"), observer.Serialize());
+}
+
+int Main(int argc, char** argv) {
+  Flags flags(kFlags);
+  const Status parsed = flags.Parse(argc, argv);
+  if (!parsed.ok()) return Report(parsed);
+  if (flags.On("help")) {
+    std::fputs(flags.Help("mace_stat: statistics of the activations of a float model over a stream of samples").c_str(), stdout);
+    return kExitOk;
+  }
+  const Status status = Run(flags);
+  return status.ok() ? kExitOk : Report(status);
+}
+
+}  // namespace
+}  // namespace bin
+}  // namespace mace
+
+int main(int argc, char** argv) { return mace::bin::Main(argc, argv); }

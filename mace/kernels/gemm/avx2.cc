@@ -1,0 +1,128 @@
+// Matrix product kernels for AVX2 and FMA. A tile of 6 x 16 uses 12 of the 16 registers for sums.
+#include "mace/kernels/gemm/micro_kernels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <cstring>
+
+MACE_TARGET_BEGIN("avx2,fma")
+
+namespace mace {
+namespace kernels {
+namespace {
+
+constexpr int kColumns = 16;
+
+template <int kRows>
+void TileF32(const GemmArgs& args) {
+  __m256 acc[kRows][2];
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+  const float* a = static_cast<const float*>(args.a);
+  const float* b = static_cast<const float*>(args.b);
+  const int64_t lda = args.lda;
+  for (int64_t k = 0; k < args.k_groups; ++k, ++a, b += kColumns) {
+    const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+    MACE_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const __m256 x = _mm256_broadcast_ss(a + r * lda);
+      acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
+      acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
+    }
+  }
+  const float* bias = static_cast<const float*>(args.bias);
+  const __m256 lo = _mm256_set1_ps(args.lo), hi = _mm256_set1_ps(args.hi);
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    float* c = static_cast<float*>(args.c) + r * args.ldc;
+    // Operands in this order: NaN and -0 pass through both.
+    const __m256 y0 = _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][0], _mm256_loadu_ps(bias))));
+    const __m256 y1 = _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][1], _mm256_loadu_ps(bias + 8))));
+    if (args.cols == kColumns) {
+      _mm256_storeu_ps(c, y0);
+      _mm256_storeu_ps(c + 8, y1);
+    } else {
+      float rest[kColumns];
+      _mm256_storeu_ps(rest, y0);
+      _mm256_storeu_ps(rest + 8, y1);
+      std::memcpy(c, rest, static_cast<size_t>(args.cols) * sizeof(float));
+    }
+  }
+}
+
+MACE_ALWAYS_INLINE __m256i Requantized(__m256i acc, const int32_t* bias, const float* scale, const GemmArgs& args) {
+  const __m256i sum = _mm256_add_epi32(acc, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias)));
+  __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(scale));
+  y = _mm256_min_ps(_mm256_max_ps(y, _mm256_set1_ps(-1048576.0f)), _mm256_set1_ps(1048576.0f));
+  y = _mm256_round_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(y), _mm256_set1_epi32(args.zero));
+  return _mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(args.q_lo)), _mm256_set1_epi32(args.q_hi));
+}
+
+template <int kRows>
+void TileCodes(const GemmArgs& args) {
+  __m256i acc[kRows][2];
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_si256();
+  const int16_t* a = static_cast<const int16_t*>(args.a);
+  const int16_t* b = static_cast<const int16_t*>(args.b);
+  const int64_t lda = args.lda;
+  for (int64_t k = 0; k < args.k_groups; ++k, a += 2, b += 2 * kColumns) {
+    const __m256i b0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
+    const __m256i b1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 16));
+    MACE_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      int32_t two;
+      __builtin_memcpy(&two, a + r * lda, sizeof two);
+      const __m256i x = _mm256_set1_epi32(two);
+      acc[r][0] = _mm256_add_epi32(acc[r][0], _mm256_madd_epi16(x, b0));
+      acc[r][1] = _mm256_add_epi32(acc[r][1], _mm256_madd_epi16(x, b1));
+    }
+  }
+  const int32_t* bias = static_cast<const int32_t*>(args.bias);
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    uint8_t* c = static_cast<uint8_t*>(args.c) + r * args.ldc;
+    const __m256i q0 = Requantized(acc[r][0], bias, args.scale, args);
+    const __m256i q1 = Requantized(acc[r][1], bias + 8, args.scale + 8, args);
+    // The low bytes, in order.
+    const __m256i low = _mm256_set1_epi32(0xff);
+    __m256i packed = _mm256_packs_epi32(_mm256_and_si256(q0, low), _mm256_and_si256(q1, low));
+    packed = _mm256_permute4x64_epi64(packed, 0xd8);
+    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
+    if (args.cols == kColumns) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(c), bytes);
+    } else {
+      uint8_t rest[kColumns];
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(rest), bytes);
+      std::memcpy(c, rest, static_cast<size_t>(args.cols));
+    }
+  }
+}
+
+}  // namespace
+
+#define MACE_ROWS(tile)          \
+  switch (args.rows) {           \
+    case 1: return tile<1>(args);  \
+    case 2: return tile<2>(args);  \
+    case 3: return tile<3>(args);  \
+    case 4: return tile<4>(args);  \
+    case 5: return tile<5>(args);  \
+    default: return tile<6>(args); \
+  }
+
+void gemm_f32_6x16__avx2(const GemmArgs& args) { MACE_ROWS(TileF32) }
+
+void gemm_s16_6x16c2__avx2(const GemmArgs& args) { MACE_ROWS(TileCodes) }
+
+#undef MACE_ROWS
+
+}  // namespace kernels
+}  // namespace mace
+
+MACE_TARGET_END
+
+#endif  // defined(__x86_64__)

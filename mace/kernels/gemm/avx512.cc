@@ -1,0 +1,190 @@
+// Matrix product kernels for AVX-512 with VNNI. A tile of 14 x 32 uses 28 of the 32 registers for sums; each step loads two
+// vectors of the panel and broadcasts one element (or four codes) of each row.
+#include "mace/kernels/gemm/micro_kernels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <cstring>
+
+MACE_TARGET_BEGIN("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+
+namespace mace {
+namespace kernels {
+namespace {
+
+constexpr int kColumns = 32;
+
+// Row r of the left operand as a base every third row and a multiple of the stride: fits the addressing modes, and few
+// pointers move.
+template <typename T, int kRows>
+struct RowPointers {
+  static constexpr int kGroups = (kRows + 2) / 3;
+  MACE_ALWAYS_INLINE RowPointers(const void* a, int64_t lda) : stride(lda) {
+    MACE_UNROLL
+    for (int g = 0; g < kGroups; ++g) base[g] = static_cast<const T*>(a) + 3 * g * lda;
+  }
+  MACE_ALWAYS_INLINE const T* Row(int r) const { return base[r / 3] + (r % 3) * stride; }
+  MACE_ALWAYS_INLINE void Advance(int64_t n) {
+    MACE_UNROLL
+    for (int g = 0; g < kGroups; ++g) base[g] += n;
+  }
+  const T* base[kGroups];
+  int64_t stride;
+};
+
+template <int kRows, int kVectors>
+MACE_ALWAYS_INLINE void StepF32(__m512 (&acc)[kRows][kVectors], const RowPointers<float, kRows>& a, const float* b, int k) {
+  __m512 panel[kVectors];
+  MACE_UNROLL
+  for (int v = 0; v < kVectors; ++v) panel[v] = _mm512_loadu_ps(b + k * kColumns + 16 * v);
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const __m512 x = _mm512_set1_ps(a.Row(r)[k]);
+    MACE_UNROLL
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_fmadd_ps(x, panel[v], acc[r][v]);
+  }
+}
+
+MACE_ALWAYS_INLINE __mmask16 MaskOf(int cols, int vector) {
+  const int left = cols - 16 * vector;
+  return left >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << left) - 1);
+}
+
+template <int kRows, int kVectors>
+void TileF32(const GemmArgs& args) {
+  __m512 acc[kRows][kVectors];
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    MACE_UNROLL
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_setzero_ps();
+  }
+  RowPointers<float, kRows> a(args.a, args.lda);
+  const float* b = static_cast<const float*>(args.b);
+  int64_t k = args.k_groups;
+  for (; k >= 4; k -= 4) {
+    StepF32(acc, a, b, 0);
+    StepF32(acc, a, b, 1);
+    StepF32(acc, a, b, 2);
+    StepF32(acc, a, b, 3);
+    a.Advance(4);
+    b += 4 * kColumns;
+  }
+  for (; k > 0; --k) {
+    StepF32(acc, a, b, 0);
+    a.Advance(1);
+    b += kColumns;
+  }
+  const __m512 lo = _mm512_set1_ps(args.lo), hi = _mm512_set1_ps(args.hi);
+  MACE_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    const __m512 bias = _mm512_loadu_ps(static_cast<const float*>(args.bias) + 16 * v);
+    const __mmask16 mask = MaskOf(args.cols, v);
+    float* c = static_cast<float*>(args.c) + 16 * v;
+    MACE_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      // Operands in this order: NaN and -0 pass through both.
+      const __m512 y = _mm512_min_ps(hi, _mm512_max_ps(lo, _mm512_add_ps(acc[r][v], bias)));
+      _mm512_mask_storeu_ps(c + r * args.ldc, mask, y);
+    }
+  }
+}
+
+template <int kRows, int kVectors>
+MACE_ALWAYS_INLINE void StepCodes(__m512i (&acc)[kRows][kVectors], const RowPointers<uint8_t, kRows>& a, const int8_t* b,
+                                  int k) {
+  __m512i panel[kVectors];
+  MACE_UNROLL
+  for (int v = 0; v < kVectors; ++v) panel[v] = _mm512_loadu_si512(b + k * 4 * kColumns + 64 * v);
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    int32_t four;
+    __builtin_memcpy(&four, a.Row(r) + 4 * k, sizeof four);
+    const __m512i x = _mm512_set1_epi32(four);
+    MACE_UNROLL
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], x, panel[v]);
+  }
+}
+
+template <int kRows, int kVectors>
+void TileCodes(const GemmArgs& args) {
+  __m512i acc[kRows][kVectors];
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    MACE_UNROLL
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_setzero_si512();
+  }
+  RowPointers<uint8_t, kRows> a(args.a, args.lda);
+  const int8_t* b = static_cast<const int8_t*>(args.b);
+  int64_t k = args.k_groups;
+  for (; k >= 4; k -= 4) {
+    StepCodes(acc, a, b, 0);
+    StepCodes(acc, a, b, 1);
+    StepCodes(acc, a, b, 2);
+    StepCodes(acc, a, b, 3);
+    a.Advance(16);
+    b += 16 * kColumns;
+  }
+  for (; k > 0; --k) {
+    StepCodes(acc, a, b, 0);
+    a.Advance(4);
+    b += 4 * kColumns;
+  }
+  const __m512i zero = _mm512_set1_epi32(args.zero);
+  const __m512i lo = _mm512_set1_epi32(args.q_lo), hi = _mm512_set1_epi32(args.q_hi);
+  const __m512 limit = _mm512_set1_ps(1048576.0f);
+  MACE_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    const __m512i bias = _mm512_loadu_si512(static_cast<const int32_t*>(args.bias) + 16 * v);
+    const __m512 scale = _mm512_loadu_ps(args.scale + 16 * v);
+    const __mmask16 mask = MaskOf(args.cols, v);
+    uint8_t* c = static_cast<uint8_t*>(args.c) + 16 * v;
+    MACE_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      __m512i sum = _mm512_add_epi32(acc[r][v], bias);
+      if (args.row_sums != nullptr) {
+        const uint32_t correction = static_cast<uint32_t>(args.row_sums[r]) * static_cast<uint32_t>(args.b_zero);
+        sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(static_cast<int32_t>(correction)));
+      }
+      __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+      y = _mm512_min_ps(_mm512_max_ps(y, _mm512_sub_ps(_mm512_setzero_ps(), limit)), limit);
+      __m512i q = _mm512_cvt_roundps_epi32(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+      q = _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(q, zero), lo), hi);
+      _mm512_mask_cvtepi32_storeu_epi8(c + r * args.ldc, mask, q);
+    }
+  }
+}
+
+}  // namespace
+
+#define MACE_ROWS(tile)                                               \
+  switch (args.rows) {                                                \
+    case 1: return args.cols <= 16 ? tile<1, 1>(args) : tile<1, 2>(args);    \
+    case 2: return args.cols <= 16 ? tile<2, 1>(args) : tile<2, 2>(args);    \
+    case 3: return args.cols <= 16 ? tile<3, 1>(args) : tile<3, 2>(args);    \
+    case 4: return args.cols <= 16 ? tile<4, 1>(args) : tile<4, 2>(args);    \
+    case 5: return args.cols <= 16 ? tile<5, 1>(args) : tile<5, 2>(args);    \
+    case 6: return args.cols <= 16 ? tile<6, 1>(args) : tile<6, 2>(args);    \
+    case 7: return args.cols <= 16 ? tile<7, 1>(args) : tile<7, 2>(args);    \
+    case 8: return args.cols <= 16 ? tile<8, 1>(args) : tile<8, 2>(args);    \
+    case 9: return args.cols <= 16 ? tile<9, 1>(args) : tile<9, 2>(args);    \
+    case 10: return args.cols <= 16 ? tile<10, 1>(args) : tile<10, 2>(args); \
+    case 11: return args.cols <= 16 ? tile<11, 1>(args) : tile<11, 2>(args); \
+    case 12: return args.cols <= 16 ? tile<12, 1>(args) : tile<12, 2>(args); \
+    case 13: return args.cols <= 16 ? tile<13, 1>(args) : tile<13, 2>(args); \
+    default: return args.cols <= 16 ? tile<14, 1>(args) : tile<14, 2>(args); \
+  }
+
+void gemm_f32_14x32__avx512vnni(const GemmArgs& args) { MACE_ROWS(TileF32) }
+
+void gemm_u8s8_14x32c4__avx512vnni(const GemmArgs& args) { MACE_ROWS(TileCodes) }
+
+#undef MACE_ROWS
+
+}  // namespace kernels
+}  // namespace mace
+
+MACE_TARGET_END
+
+#endif  // defined(__x86_64__)

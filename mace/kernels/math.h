@@ -1,0 +1,161 @@
+// The project's own elementary functions: binary64 inside, one rounding to binary32, the same bits on every host
+// because each is a fixed sequence of IEEE additions, multiplications and divisions (compile with -ffp-contract=off).
+// Included inside a tier's namespace (see tiers/), hence no include guard's usual company: only static functions.
+
+#define MACE_INLINE static inline __attribute__((always_inline))
+
+MACE_INLINE int64_t BitsOf(double v) {
+  int64_t bits;
+  __builtin_memcpy(&bits, &v, sizeof bits);
+  return bits;
+}
+MACE_INLINE double DoubleOf(int64_t bits) {
+  double v;
+  __builtin_memcpy(&v, &bits, sizeof v);
+  return v;
+}
+
+// One rounding of a * b + c.
+MACE_INLINE float Fma(float a, float b, float c) {
+#if defined(MACE_TIER_HAS_FMA)
+  return __builtin_fmaf(a, b, c);
+#elif defined(__arm__)
+  // 32-bit ARM has no guaranteed fused multiply-add; its float results are outside the promise of equal bits.
+  return a * b + c;
+#else
+  // The product is exact in binary64; the sum is rounded to odd there, which makes the second rounding innocent.
+  const double product = static_cast<double>(a) * static_cast<double>(b);
+  const double sum = product + static_cast<double>(c);
+  const double back = sum - product;
+  const double error = (product - (sum - back)) + (static_cast<double>(c) - back);
+  const int64_t bits = BitsOf(sum);
+  const int64_t inexact = (error < 0.0) | (error > 0.0);
+  const int64_t toward = (error > 0.0) == (sum > 0.0) ? 1 : -1;
+  return static_cast<float>(DoubleOf(bits + ((inexact & ~bits & 1) ? toward : 0)));
+#endif
+}
+
+MACE_INLINE double RoundDouble(double v) { return (v + 6755399441055744.0) - 6755399441055744.0; }
+
+// e^x for any x; relative error about 1e-16.
+MACE_INLINE double Exp(double x) {
+  double v = x < -745.0 ? -745.0 : x;
+  v = v > 710.0 ? 710.0 : v;
+  v = v != v ? 0.0 : v;
+  const double k = RoundDouble(v * 1.4426950408889634);
+  const double r = (v - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
+  double p = 1.6059043836821613e-10;
+  p = p * r + 2.0876756987868100e-09;
+  p = p * r + 2.5052108385441720e-08;
+  p = p * r + 2.7557319223985893e-07;
+  p = p * r + 2.7557319223985888e-06;
+  p = p * r + 2.4801587301587302e-05;
+  p = p * r + 1.9841269841269841e-04;
+  p = p * r + 1.3888888888888889e-03;
+  p = p * r + 8.3333333333333332e-03;
+  p = p * r + 4.1666666666666664e-02;
+  p = p * r + 1.6666666666666666e-01;
+  p = p * r + 0.5;
+  p = p * r + 1.0;
+  p = p * r + 1.0;
+  // 2^k in two factors, so that results near both ends of the range are rounded once.
+  const int64_t ki = BitsOf(k + 6755399441055744.0) - BitsOf(6755399441055744.0);
+  const int64_t k1 = (ki + (ki & 1)) / 2;
+  const int64_t k2 = ki - k1;
+  const double e = (p * DoubleOf((k1 + 1023) << 52)) * DoubleOf((k2 + 1023) << 52);
+  return x != x ? x : e;
+}
+
+// Natural logarithm of a finite x > 0 that is a binary32 number or a normal binary64 one.
+MACE_INLINE double LogPositive(double x) {
+  const int64_t bits = BitsOf(x);
+  // Exponent such that the mantissa is in [sqrt(1/2), sqrt(2)).
+  const int64_t e = (bits - 0x3fe6a09e667f3bcdLL) >> 52;
+  const double m = DoubleOf(bits - e * (int64_t{1} << 52));
+  const double s = (m - 1.0) / (m + 1.0);
+  const double z = s * s;
+  double p = 1.0 / 23.0;
+  p = p * z + 1.0 / 21.0;
+  p = p * z + 1.0 / 19.0;
+  p = p * z + 1.0 / 17.0;
+  p = p * z + 1.0 / 15.0;
+  p = p * z + 1.0 / 13.0;
+  p = p * z + 1.0 / 11.0;
+  p = p * z + 1.0 / 9.0;
+  p = p * z + 1.0 / 7.0;
+  p = p * z + 1.0 / 5.0;
+  p = p * z + 1.0 / 3.0;
+  const double ed = static_cast<double>(e);
+  return ed * 6.93147180369123816490e-01 + (2.0 * s + (2.0 * s * z * p + ed * 1.90821492927058770002e-10));
+}
+
+MACE_INLINE double Log(double x) {
+  const double inf = __builtin_inf();
+  const bool regular = x > 0.0 && x < inf;
+  const double v = LogPositive(regular ? x : 1.0);
+  return regular ? v : x == 0.0 ? -inf : x > 0.0 ? x : __builtin_nan("");
+}
+
+MACE_INLINE double Tanh(double x) {
+  const double a = x < 0.0 ? -x : x;
+  const double t = Exp(-2.0 * a);
+  const double large = (1.0 - t) / (1.0 + t);
+  const double z = a * a;
+  const double small = a * (1.0 + z * (-1.0 / 3.0 + z * (2.0 / 15.0 - z * (17.0 / 315.0))));
+  const double v = a < 0.01 ? small : large;
+  return x < 0.0 ? -v : v;
+}
+
+MACE_INLINE double Sigmoid(double x) { return 1.0 / (1.0 + Exp(-x)); }
+
+// e^x - 1
+MACE_INLINE double ExpMinusOne(double x) {
+  const double a = x < 0.0 ? -x : x;
+  const double small = x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x / 720.0)))));
+  return a < 0.01 ? small : Exp(x) - 1.0;
+}
+
+// x^y for binary32 operands, with the special cases of IEEE 754.
+MACE_INLINE double Pow(double x, double y) {
+  const double inf = __builtin_inf();
+  if (y == 0.0 || x == 1.0) return 1.0;
+  if (x != x || y != y) return __builtin_nan("");
+  const double a = x < 0.0 ? -x : x;
+  // |y| < 2^128; above 2^53 every value is an even integer.
+  const double ay = y < 0.0 ? -y : y;
+  const bool huge = ay >= 9007199254740992.0;
+  const int64_t yi = huge ? 0 : static_cast<int64_t>(y);
+  const bool integer = huge || static_cast<double>(yi) == y;
+  const bool odd = (yi & 1) != 0;
+  const bool negative = x < 0.0 || (x == 0.0 && BitsOf(x) < 0);
+  if (x < 0.0 && !integer && a < inf) return __builtin_nan("");
+  double v;
+  if (a == 0.0) {
+    v = y > 0.0 ? 0.0 : inf;
+  } else if (a == inf) {
+    v = y > 0.0 ? inf : 0.0;
+  } else if (ay == inf) {
+    v = a == 1.0 ? 1.0 : (a > 1.0) == (y > 0.0) ? inf : 0.0;
+  } else {
+    v = Exp(y * LogPositive(a));
+  }
+  return negative && odd && integer ? -v : v;
+}
+
+// NaN passes through both.
+MACE_INLINE float AtLeast(float x, float lo) { return x < lo ? lo : x; }
+MACE_INLINE float AtMost(float x, float hi) { return x > hi ? hi : x; }
+
+// rne of a value clamped to +-2^20, see mace/quant/requantize.h.
+MACE_INLINE int32_t RoundClamped(float v) {
+  v = v < -1048576.0f ? -1048576.0f : v;
+  v = v > 1048576.0f ? 1048576.0f : v;
+  const float shifted = v + 12582912.0f;
+  int32_t bits;
+  __builtin_memcpy(&bits, &shifted, sizeof bits);
+  return bits - 0x4B400000;
+}
+MACE_INLINE int32_t ClampCode(int32_t v, int32_t lo, int32_t hi) {
+  v = v < lo ? lo : v;
+  return v > hi ? hi : v;
+}

@@ -1,0 +1,421 @@
+// Eltwise, Activation, BatchNorm, Quantize, Dequantize, Softmax and LocalResponseNorm.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "mace/runtime/operator.h"
+
+namespace mace {
+namespace runtime {
+
+std::unique_ptr<Operator> MakeEltwise();
+std::unique_ptr<Operator> MakeActivation();
+std::unique_ptr<Operator> MakeBatchNorm();
+std::unique_ptr<Operator> MakeQuantize();
+std::unique_ptr<Operator> MakeDequantize();
+std::unique_ptr<Operator> MakeSoftmax();
+std::unique_ptr<Operator> MakeLocalResponseNorm();
+
+namespace {
+
+// Elements per task: enough to be worth waking a thread.
+constexpr int64_t kGrain = 1 << 14;
+
+template <typename Fn>
+Fn Pick(ElementType type, const kernels::ByType<Fn>& by_type) {
+  return type == ElementType::kInt8 ? by_type.s8 : by_type.u8;
+}
+
+class EltwiseOperator : public Operator {
+ public:
+  void Prepare(PrepareContext* c) override {
+    if (!c->RequireInputs(2, 2) || !c->RequireOutputs(1)) return;
+    const Tensor &a = c->input(0), &b = c->input(1), &y = c->output();
+    if (!c->RequireComputeType(a) || !c->RequireComputeType(b) || !c->RequireType(b, a.type) || !c->RequireType(y, a.type)) return;
+    const int64_t type = c->RequiredInt("type", 0, 9);
+    if (!c->ok()) return;
+    if (type == 6 || type == 7) {
+      c->Fail(diagnostics::BadAttribute("type", "is a function of one operand; use Activation"));
+      return;
+    }
+    args_.kind = static_cast<kernels::EltwiseKind>(type);
+    const bool quantized = IsQuantized(a.type);
+    if (quantized && type != 0 && type != 1 && type != 2 && type != 4 && type != 5) {
+      c->Fail(diagnostics::NoKernel("Eltwise of type " + std::to_string(type) + " on " + NameOf(a.type)));
+      return;
+    }
+    if (!Broadcast(c, a, b, y)) return;
+    if (quantized) {
+      const quant::CodeRange codes = c->FusedCodes(y);
+      const double sa = a.scale, sb = b.scale, sy = y.scale;
+      args_.k_a = quant::ToMultiplier(sa / sy);
+      args_.k_b = quant::ToMultiplier(sb / sy);
+      args_.k = quant::ToMultiplier(sa * sb / sy);
+      args_.zero_a = a.zero_point;
+      args_.zero_b = b.zero_point;
+      args_.zero_y = y.zero_point;
+      args_.q_lo = codes.lo;
+      args_.q_hi = codes.hi;
+      run_ = Pick(a.type, c->kernels().eltwise);
+    } else {
+      c->FusedLimits(&args_.lo, &args_.hi);
+      run_ = c->kernels().eltwise_f32;
+    }
+    size_ = SizeOf(a.type);
+  }
+
+  void Run(const RunContext& context) const override {
+    const char* a = context.input<char>(0);
+    const char* b = context.input<char>(1);
+    char* y = context.output<char>();
+    const int64_t inner = axes_.back().size;
+    const int64_t sa = axes_.back().stride_a, sb = axes_.back().stride_b;
+    if (axes_.size() == 1) {
+      context.pool().ForRange(inner, kGrain, [&](int64_t begin, int64_t end, int) {
+        run_(args_, a + begin * sa * size_, sa, b + begin * sb * size_, sb, y + begin * size_, end - begin);
+      });
+      return;
+    }
+    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / inner), [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        int64_t rest = row, offset_a = 0, offset_b = 0;
+        for (size_t i = axes_.size() - 1; i-- > 0;) {
+          const int64_t at = rest % axes_[i].size;
+          rest /= axes_[i].size;
+          offset_a += at * axes_[i].stride_a;
+          offset_b += at * axes_[i].stride_b;
+        }
+        run_(args_, a + offset_a * size_, sa, b + offset_b * size_, sb, y + row * inner * size_, inner);
+      }
+    });
+  }
+
+ private:
+  struct Axis {
+    int64_t size, stride_a, stride_b;
+  };
+
+  // Fills axes_ with the output's axes, neighbours merged where both operands run through them alike.
+  bool Broadcast(PrepareContext* c, const Tensor& a, const Tensor& b, const Tensor& y) {
+    const size_t ra = a.shape.size(), rb = b.shape.size(), rank = std::max(ra, rb);
+    Shape expected(rank);
+    std::vector<Axis> reversed;
+    int64_t stride_a = 1, stride_b = 1;
+    for (size_t i = rank; i-- > 0;) {
+      const int64_t da = i + ra >= rank ? a.shape[i + ra - rank] : 1;
+      const int64_t db = i + rb >= rank ? b.shape[i + rb - rank] : 1;
+      if (da != db && da != 1 && db != 1) {
+        c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape), "one that broadcasts with " + ToString(a.shape)));
+        return false;
+      }
+      expected[i] = std::max(da, db);
+      const Axis axis{expected[i], da == 1 ? 0 : stride_a, db == 1 ? 0 : stride_b};
+      stride_a *= da;
+      stride_b *= db;
+      if (axis.size == 1) continue;
+      if (!reversed.empty()) {
+        Axis& inner = reversed.back();
+        if (axis.stride_a == inner.stride_a * inner.size && axis.stride_b == inner.stride_b * inner.size) {
+          inner.size *= axis.size;
+          continue;
+        }
+      }
+      reversed.push_back(axis);
+    }
+    if (reversed.empty()) reversed.push_back({1, 0, 0});
+    axes_.assign(reversed.rbegin(), reversed.rend());
+    rows_ = y.elements / axes_.back().size;
+    return c->RequireShape(y, expected);
+  }
+
+  kernels::EltwiseArgs args_ = {};
+  kernels::EltwiseFn run_ = nullptr;
+  std::vector<Axis> axes_;
+  int64_t rows_ = 1;
+  size_t size_ = 4;
+};
+
+class ActivationOperator : public Operator {
+ public:
+  void Prepare(PrepareContext* c) override {
+    if (!c->RequireInputs(1, 3) || !c->RequireOutputs(1)) return;
+    const Tensor &x = c->input(0), &y = c->output();
+    if (!c->RequireComputeType(x) || !c->RequireType(y, x.type) || !c->RequireShape(y, x.shape)) return;
+    static const char* const kNames[] = {"RELU", "RELUX", "PRELU", "TANH", "SIGMOID", "LEAKYRELU", "ELU", "HARDSIGMOID",
+                                         "HARDSWISH", "CLIP", "EXP", "SQRT", "RSQRT", "ABS", "NEG"};
+    const std::string name = c->RequiredString("activation");
+    const auto* found = std::find(std::begin(kNames), std::end(kNames), name);
+    if (found == std::end(kNames)) {
+      c->Fail(diagnostics::BadAttribute("activation", "is '" + name + "', which is not a function of Activation"));
+      return;
+    }
+    args_.kind = static_cast<kernels::ActivationKind>(found - std::begin(kNames));
+    args_.max_limit = c->Float("max_limit", 0.0f);
+    args_.min_limit = c->Float("min_limit", 0.0f);
+    args_.coefficient = c->Float("activation_coefficient", 0.0f);
+    args_.alpha = c->Float("hardsigmoid_alpha", 0.16666667163372040f);
+    args_.beta = c->Float("hardsigmoid_beta", 0.5f);
+    elements_ = x.elements;
+    if (IsQuantized(x.type)) {
+      if (!c->has_input(2)) {
+        c->Fail(diagnostics::BadInputCount(c->input_count(), "3 (a quantized Activation has a table)"));
+        return;
+      }
+      const Tensor& table = c->input(2);
+      if (!c->RequireConstant(table) || !c->RequireType(table, y.type)) return;
+      if (table.elements != 256) {
+        c->Fail(diagnostics::BadOperandShape(table.name, ToString(table.shape), "256"));
+        return;
+      }
+      table_ = static_cast<const uint8_t*>(table.data);
+      flip_ = x.type == ElementType::kInt8 ? 0x80 : 0;
+      lookup_ = c->kernels().table;
+      return;
+    }
+    args_.slope_count = 1;
+    if (args_.kind == kernels::ActivationKind::kPrelu) {
+      if (!c->has_input(1)) {
+        c->Fail(diagnostics::BadInputCount(c->input_count(), "2 (PRELU has a slope)"));
+        return;
+      }
+      const Tensor& slope = c->input(1);
+      const int64_t channels = x.shape.empty() ? 1 : x.shape.back();
+      if (!c->RequireConstant(slope) || !c->RequireType(slope, ElementType::kFloat32)) return;
+      if (slope.elements != 1 && slope.elements != channels) {
+        c->Fail(diagnostics::BadOperandShape(slope.name, ToString(slope.shape), std::to_string(channels)));
+        return;
+      }
+      args_.slope = static_cast<const float*>(slope.data);
+      args_.slope_count = slope.elements;
+    }
+    run_ = c->kernels().activation_f32;
+  }
+
+  void Run(const RunContext& context) const override {
+    if (table_ != nullptr) {
+      const char* x = context.input<char>(0);
+      char* y = context.output<char>();
+      context.pool().ForRange(elements_, kGrain, [&](int64_t begin, int64_t end, int) {
+        lookup_(x + begin, table_, flip_, y + begin, end - begin);
+      });
+      return;
+    }
+    const float* x = context.input<float>(0);
+    float* y = context.output<float>();
+    const int64_t unit = args_.slope_count;
+    context.pool().ForRange(elements_ / unit, std::max<int64_t>(1, kGrain / 4 / unit), [&](int64_t begin, int64_t end, int) {
+      run_(args_, x + begin * unit, y + begin * unit, (end - begin) * unit);
+    });
+  }
+
+ private:
+  kernels::ActivationArgs args_ = {};
+  kernels::ActivationFn run_ = nullptr;
+  kernels::TableFn lookup_ = nullptr;
+  const uint8_t* table_ = nullptr;
+  uint8_t flip_ = 0;
+  int64_t elements_ = 0;
+};
+
+class BatchNormOperator : public Operator {
+ public:
+  void Prepare(PrepareContext* c) override {
+    if (!c->RequireInputs(3, 3) || !c->RequireOutputs(1)) return;
+    const Tensor &x = c->input(0), &y = c->output();
+    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireType(x, ElementType::kFloat32) ||
+        !c->RequireType(y, ElementType::kFloat32) || !c->RequireShape(y, x.shape)) {
+      return;
+    }
+    channels_ = x.shape.back();
+    for (size_t i = 1; i < 3; ++i) {
+      const Tensor& t = c->input(i);
+      if (!c->RequireType(t, ElementType::kFloat32)) return;
+      if (t.elements != channels_) c->Fail(diagnostics::BadOperandShape(t.name, ToString(t.shape), std::to_string(channels_)));
+    }
+    c->FusedLimits(&lo_, &hi_);
+    rows_ = x.elements / channels_;
+    run_ = c->kernels().batch_norm_f32;
+  }
+
+  void Run(const RunContext& context) const override {
+    const float* x = context.input<float>(0);
+    const float* scale = context.input<float>(1);
+    const float* offset = context.input<float>(2);
+    float* y = context.output<float>();
+    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / channels_), [&](int64_t begin, int64_t end, int) {
+      run_(x + begin * channels_, scale, offset, channels_, lo_, hi_, y + begin * channels_, (end - begin) * channels_);
+    });
+  }
+
+ private:
+  kernels::BatchNormFn run_ = nullptr;
+  int64_t channels_ = 1, rows_ = 0;
+  float lo_ = 0, hi_ = 0;
+};
+
+class QuantizeOperator : public Operator {
+ public:
+  void Prepare(PrepareContext* c) override {
+    if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
+    const Tensor &x = c->input(0), &y = c->output();
+    if (!c->RequireType(x, ElementType::kFloat32) || !c->RequireComputeType(y) || !c->RequireShape(y, x.shape)) return;
+    if (!IsQuantized(y.type)) {
+      c->Fail(diagnostics::BadOperandType(y.name, NameOf(y.type), "uint8 or int8"));
+      return;
+    }
+    scale_ = y.scale;
+    zero_ = y.zero_point;
+    elements_ = x.elements;
+    run_ = Pick(y.type, c->kernels().quantize);
+  }
+  void Run(const RunContext& context) const override {
+    const float* x = context.input<float>(0);
+    char* y = context.output<char>();
+    context.pool().ForRange(elements_, kGrain, [&](int64_t begin, int64_t end, int) {
+      run_(x + begin, scale_, zero_, y + begin, end - begin);
+    });
+  }
+
+ private:
+  kernels::QuantizeFn run_ = nullptr;
+  float scale_ = 1;
+  int32_t zero_ = 0;
+  int64_t elements_ = 0;
+};
+
+class DequantizeOperator : public Operator {
+ public:
+  void Prepare(PrepareContext* c) override {
+    if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
+    const Tensor &x = c->input(0), &y = c->output();
+    if (!c->RequireComputeType(x) || !c->RequireType(y, ElementType::kFloat32) || !c->RequireShape(y, x.shape)) return;
+    if (!IsQuantized(x.type)) {
+      c->Fail(diagnostics::BadOperandType(x.name, NameOf(x.type), "uint8 or int8"));
+      return;
+    }
+    scale_ = x.scale;
+    zero_ = x.zero_point;
+    elements_ = x.elements;
+    run_ = Pick(x.type, c->kernels().dequantize);
+  }
+  void Run(const RunContext& context) const override {
+    const char* x = context.input<char>(0);
+    float* y = context.output<float>();
+    context.pool().ForRange(elements_, kGrain, [&](int64_t begin, int64_t end, int) {
+      run_(x + begin, scale_, zero_, y + begin, end - begin);
+    });
+  }
+
+ private:
+  kernels::DequantizeFn run_ = nullptr;
+  float scale_ = 1;
+  int32_t zero_ = 0;
+  int64_t elements_ = 0;
+};
+
+class SoftmaxOperator : public Operator {
+ public:
+  void Prepare(PrepareContext* c) override {
+    if (!c->RequireInputs(1, 2) || !c->RequireOutputs(1)) return;
+    const Tensor &x = c->input(0), &y = c->output();
+    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x) || !c->RequireType(y, x.type) || !c->RequireShape(y, x.shape)) return;
+    log_ = c->Int("log", 0, 0, 1) != 0;
+    depth_ = x.shape.back();
+    rows_ = x.elements / depth_;
+    if (!IsQuantized(x.type)) {
+      run_ = c->kernels().softmax_f32;
+      return;
+    }
+    if (log_) {
+      c->Fail(diagnostics::NoKernel("Softmax with log on " + std::string(NameOf(x.type))));
+      return;
+    }
+    if (!c->has_input(1)) {
+      c->Fail(diagnostics::BadInputCount(c->input_count(), "2 (a quantized Softmax has a table)"));
+      return;
+    }
+    const Tensor& table = c->input(1);
+    if (!c->RequireConstant(table) || !c->RequireType(table, ElementType::kInt32)) return;
+    if (table.elements != 256) {
+      c->Fail(diagnostics::BadOperandShape(table.name, ToString(table.shape), "256"));
+      return;
+    }
+    table_ = static_cast<const int32_t*>(table.data);
+    for (int i = 0; i < 256; ++i) {
+      if (table_[i] < 0 || table_[0] < 1) {
+        c->Fail(diagnostics::BadQuantization(table.name, "is not a table of exponentials"));
+        return;
+      }
+    }
+    zero_ = QMin(y.type);
+    if (y.zero_point != zero_ || y.scale != 1.0f / 256.0f) {
+      c->Fail(diagnostics::BadQuantization(y.name, "must have the scale 1/256 and the least code as zero point"));
+      return;
+    }
+    codes_ = Pick(x.type, c->kernels().softmax);
+  }
+
+  void Run(const RunContext& context) const override {
+    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / 8 / depth_), [&](int64_t begin, int64_t end, int) {
+      if (codes_ != nullptr) {
+        codes_(context.input(0), context.output(), table_, depth_, zero_, begin, end);
+      } else {
+        run_(context.input<float>(0), context.output<float>(), depth_, log_, begin, end);
+      }
+    });
+  }
+
+ private:
+  kernels::SoftmaxFn run_ = nullptr;
+  kernels::SoftmaxCodesFn codes_ = nullptr;
+  const int32_t* table_ = nullptr;
+  bool log_ = false;
+  int32_t zero_ = 0;
+  int64_t depth_ = 1, rows_ = 0;
+};
+
+class LocalResponseNormOperator : public Operator {
+ public:
+  void Prepare(PrepareContext* c) override {
+    if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
+    const Tensor &x = c->input(0), &y = c->output();
+    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireType(x, ElementType::kFloat32) ||
+        !c->RequireType(y, ElementType::kFloat32) || !c->RequireShape(y, x.shape)) {
+      return;
+    }
+    const int64_t size = c->RequiredInt("size", 1, int64_t{1} << 24);
+    args_.channels = x.shape.back();
+    args_.before = (size - 1) / 2;
+    args_.after = size / 2;
+    args_.alpha = c->RequiredFloat("alpha");
+    args_.beta = c->RequiredFloat("beta");
+    args_.bias = c->Float("bias", 1.0f);
+    rows_ = x.elements / args_.channels;
+    run_ = c->kernels().lrn_f32;
+  }
+  void Run(const RunContext& context) const override {
+    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / 16 / args_.channels), [&](int64_t begin, int64_t end, int) {
+      run_(args_, context.input<float>(0), context.output<float>(), begin, end);
+    });
+  }
+
+ private:
+  kernels::LrnArgs args_ = {};
+  kernels::LrnFn run_ = nullptr;
+  int64_t rows_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> MakeEltwise() { return std::make_unique<EltwiseOperator>(); }
+std::unique_ptr<Operator> MakeActivation() { return std::make_unique<ActivationOperator>(); }
+std::unique_ptr<Operator> MakeBatchNorm() { return std::make_unique<BatchNormOperator>(); }
+std::unique_ptr<Operator> MakeQuantize() { return std::make_unique<QuantizeOperator>(); }
+std::unique_ptr<Operator> MakeDequantize() { return std::make_unique<DequantizeOperator>(); }
+std::unique_ptr<Operator> MakeSoftmax() { return std::make_unique<SoftmaxOperator>(); }
+std::unique_ptr<Operator> MakeLocalResponseNorm() { return std::make_unique<LocalResponseNormOperator>(); }
+
+}  // namespace runtime
+}  // namespace mace

@@ -1,0 +1,80 @@
+// A model ready to run: operators prepared, memory planned, threads started.
+#ifndef MACE_RUNTIME_SESSION_H_
+#define MACE_RUNTIME_SESSION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mace/arch/cpu_features.h"
+#include "mace/base/aligned_buffer.h"
+#include "mace/base/status.h"
+#include "mace/runtime/model.h"
+#include "mace/runtime/operator.h"
+#include "mace/runtime/thread_pool.h"
+
+namespace mace {
+namespace runtime {
+
+// The tier for this process: the best of the processor, or what MACE_CPU_TIER says.
+Status ChooseTier(Tier* tier);
+
+// Sees an inference while it runs. Data of a tensor is valid during the call only.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // Every graph input, then every output of every node in execution order.
+  virtual void OnTensor(int tensor, const void* data) {
+    (void)tensor;
+    (void)data;
+  }
+  virtual void OnNode(int node, int64_t start_nanos, int64_t end_nanos) {
+    (void)node;
+    (void)start_nanos;
+    (void)end_nanos;
+  }
+};
+
+struct SessionOptions {
+  int threads = 1;
+  // Null: ChooseTier.
+  const Tier* tier = nullptr;
+};
+
+class Session {
+ public:
+  // The data that the model was read from must outlive the session.
+  static Status Create(Model model, const SessionOptions& options, std::unique_ptr<Session>* session);
+
+  // One pointer to float32 data per graph input, in the graph's order and shape. Allocates nothing. Not reentrant.
+  void Run(const float* const* inputs, Observer* observer = nullptr);
+  // Of the last Run.
+  const float* output(size_t i) const;
+
+  const Model& model() const { return model_; }
+  const Operator& op(size_t node) const { return *operators_[node]; }
+  Tier tier() const { return tier_; }
+  ThreadPool& pool() { return *pool_; }
+  uint64_t arena_bytes() const { return arena_.size(); }
+
+ private:
+  Session() = default;
+  Status Prepare(const SessionOptions& options);
+  Status PlanMemory();
+
+  Model model_;
+  Tier tier_ = Tier::kScalar;
+  std::unique_ptr<ThreadPool> pool_;
+  std::vector<std::unique_ptr<Operator>> operators_;
+  // By tensor: where its data is. Inputs of the graph are set by Run.
+  std::vector<const void*> data_;
+  std::vector<void*> mutable_data_;
+  AlignedBuffer arena_, shared_scratch_, thread_scratch_;
+  size_t thread_stride_ = 0;
+};
+
+}  // namespace runtime
+}  // namespace mace
+
+#endif  // MACE_RUNTIME_SESSION_H_
