@@ -3,7 +3,7 @@
 import { wrongModelFormat } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import type { Graph } from "../ir/graph";
-import { detectFormat, FORMAT_NAMES, type ModelFormat } from "./detect";
+import { detectFormat, FORMAT_NAMES, type ModelFormat } from "./detect-format";
 import { importOnnx } from "./onnx/import";
 import type { ImportOptions } from "./options";
 import { importTensorflow } from "./tensorflow/import";

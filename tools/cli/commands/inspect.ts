@@ -2,7 +2,7 @@ import * as path from "node:path";
 import { malformedModel } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
-import { detectFormat } from "../../importers/detect";
+import { detectFormat } from "../../importers/detect-format";
 import { IMPORTERS } from "../../importers/importer";
 import { readFile } from "../../io/files";
 import type { Graph } from "../../ir/graph";

@@ -5,7 +5,7 @@ export type ModelFormat = "mace" | "tensorflow" | "onnx" | "tflite" | "caffe" | 
 
 /** What each kind is called in a diagnostic. */
 export const FORMAT_NAMES: Readonly<Record<ModelFormat, string>> = {
-  mace: "a converted model of this project",
+  mace: "a canonical model of this project",
   tensorflow: "a TensorFlow GraphDef",
   onnx: "an ONNX model",
   tflite: "a TensorFlow Lite model",
@@ -50,14 +50,15 @@ export function detectFormat(bytes: Uint8Array, fileName: string): ModelFormat |
   if (startsWith(bytes, [0x89, 0x48, 0x44, 0x46])) return "hdf5";
   if (startsWith(bytes, ascii("PK\x03\x04"))) return "zip";
   const extension = fileName.toLowerCase().split(".").pop() ?? "";
-  if (extension === "tflite") return "tflite";
-  if (extension === "caffemodel" || extension === "prototxt") return "caffe";
+  if (extension === "caffemodel") return "caffe";
   if (extension === "onnx") return "onnx";
   if (looksLikeGraphDef(bytes)) return "tensorflow";
-  // A MultiNetDef begins with its version, field 1, and so does a ModelProto; their usual endings differ.
-  const version = bytes[0] === 0x08 && (bytes[1] ?? 0xff) < 0x20 && ((bytes[2] ?? 0) & 7) === 2;
-  if (version || bytes[0] === 0x12) return extension === "pb" ? "mace" : version ? "onnx" : undefined;
-  const isText = (byte: number): boolean => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte < 127);
-  if (bytes.length > 0 && bytes.subarray(0, 256).every(isText)) return "text";
+  // MultiNetDef begins with version_code, field 1, which is 1 and may be left out, and its name, field 2.
+  if (startsWith(bytes, [0x08, 0x01, 0x12]) || (bytes[0] === 0x12 && extension === "pb")) return "mace";
+  // ModelProto begins with ir_version, field 1, a small number, and the producer's name or the graph.
+  if (bytes[0] === 0x08 && (bytes[1] ?? 0xff) < 0x20 && ((bytes[2] ?? 0) & 7) === 2) return "onnx";
+  const head = bytes.subarray(0, 256);
+  if (head.length > 0 && head.every((byte) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte < 127)))
+    return "text";
   return extension === "pb" ? "tensorflow" : undefined;
 }
