@@ -124,7 +124,9 @@ export const inputShapeUnknown = (file: string, tensor: string, shape: readonly 
     "MQ207",
     { file, tensor },
     `the shape of the input '${tensor}' is not known`,
-    shape ? `the model declares [${shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]` : "the model declares none",
+    shape
+      ? `the model declares [${shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]`
+      : "the model declares none",
     "give it with `input_shapes` in the configuration",
   );
 
@@ -211,7 +213,13 @@ export const externalDataMissing = (file: string, tensor: string, location: stri
   );
 
 export const noOutputs = (file: string): Diagnostic =>
-  make("MQ216", { file }, "the model has no outputs", undefined, "name them with `output_tensors` in the configuration");
+  make(
+    "MQ216",
+    { file },
+    "the model has no outputs",
+    undefined,
+    "name them with `output_tensors` in the configuration",
+  );
 
 // --- MQ1xx: configuration ---
 
@@ -321,6 +329,20 @@ export const modelNotInConfig = (file: string, name: string | undefined, known: 
     name === undefined ? `the configuration holds ${known.length} models` : `the configuration has no model '${name}'`,
     `it holds: ${known.join(", ")}`,
     "choose one with --model_name",
+  );
+
+export const outputShapeMismatch = (
+  file: string,
+  tensor: string,
+  expected: readonly number[],
+  actual: readonly number[],
+): Diagnostic =>
+  make(
+    "MQ115",
+    { file, tensor },
+    `the output has the shape ${actual.join(",")}, not ${expected.join(",")}`,
+    undefined,
+    "correct `output_shapes` (and `input_shapes`), in the layout of `output_data_formats`",
   );
 
 export const unsupportedPlatform = (file: string, platform: string, known: readonly string[]): Diagnostic =>

@@ -114,7 +114,14 @@ export function tile(lower: Lowering, target: Target, x: Value, repeats: readonl
   const wide = input.shape.flatMap((size, axis) => [repeats[axis] ?? 0, size]);
   checkShape(wide);
   lower.spend(elementCount(wide));
-  const data = gatherStrided(input.data, wide, broadcastStrides(input.shape.flatMap((size) => [1, size]), wide));
+  const data = gatherStrided(
+    input.data,
+    wide,
+    broadcastStrides(
+      input.shape.flatMap((size) => [1, size]),
+      wide,
+    ),
+  );
   const shape = input.shape.map((size, axis) => size * (repeats[axis] ?? 0));
   return lower.constant(target.tensor, shape, data, input.dtype);
 }
@@ -127,7 +134,12 @@ export function range(lower: Lowering, target: Target, bounds: readonly Value[])
   if (by === 0 || !start) return badValue("its step is 0");
   const count = Math.max(0, Math.ceil(((limit?.data[0] ?? 0) - from) / by));
   lower.spend(count);
-  return lower.constant(target.tensor, [count], dataOf(start.dtype, count, (i) => from + i * by), start.dtype);
+  return lower.constant(
+    target.tensor,
+    [count],
+    dataOf(start.dtype, count, (i) => from + i * by),
+    start.dtype,
+  );
 }
 
 function checkShape(shape: Shape): void {

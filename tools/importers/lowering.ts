@@ -81,7 +81,7 @@ export class Lowering {
   constructor(name: string, fileBytes: number, reserved: ReadonlySet<string>) {
     this.builder = new GraphBuilder(name);
     this.reserved = reserved;
-    this.budget = 2 ** 24 + 4 * fileBytes;
+    this.budget = 2 ** 26 + 4 * fileBytes;
   }
 
   /** Takes `elements` from the budget of constants. */
@@ -118,7 +118,8 @@ export class Lowering {
     const known = this.forms.get(key);
     if (known !== undefined) return known;
     const { shape, data } = make();
-    const name = this.builder.hasTensor(value.name) ? this.fresh(`${value.name}/${form}`) : value.name;
+    const taken = this.builder.hasTensor(value.name);
+    const name = taken ? this.fresh(`${value.name}/${form.split(" ")[0]}`) : value.name;
     this.builder.constant(name, shape, data, value.dtype);
     if (value.range) this.builder.tensor(name).range = value.range;
     this.forms.set(key, name);
@@ -189,7 +190,13 @@ export class Lowering {
     const framework = (shape: Shape): Shape => (layout === "nhwc" ? permuteShape(shape, TO_NCHW) : shape);
 
     if (tensors.length > 0 && tensors.every((tensor) => tensor.data)) {
-      this.spend(nodeCost(spec, tensors.map((tensor) => tensor.shape), made));
+      this.spend(
+        nodeCost(
+          spec,
+          tensors.map((tensor) => tensor.shape),
+          made,
+        ),
+      );
       const values = inputs.map((name) => {
         const tensor = name === "" ? undefined : this.builder.tensor(name);
         return tensor?.data ? { shape: tensor.shape, data: tensor.data } : null;
@@ -262,4 +269,3 @@ export class Lowering {
     for (const [key, name] of this.forms) if (name === from) this.forms.set(key, to);
   }
 }
-

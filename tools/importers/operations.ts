@@ -61,7 +61,13 @@ export const FILTER_ORDERS = {
   OIHW: { toOhwi: [0, 2, 3, 1], toHwcm: [2, 3, 0, 1] },
 } as const;
 
-function filterForm(lower: Lowering, filter: ConstantValue, form: string, dims: readonly number[], shape?: Shape): string {
+function filterForm(
+  lower: Lowering,
+  filter: ConstantValue,
+  form: string,
+  dims: readonly number[],
+  shape?: Shape,
+): string {
   return lower.constantForm(filter, form, () => ({
     shape: shape ?? permuteShape(filter.shape, dims),
     data: transposeData(filter.data, filter.shape, dims),
@@ -75,10 +81,11 @@ export function constantFilter(filter: Value | undefined): ConstantValue {
 
 export interface ConvSpec extends WindowSpec {
   readonly group: number;
+  readonly bias?: ConstantValue;
   readonly filterOrder: keyof typeof FILTER_ORDERS;
 }
 
-/** A convolution without a bias. One group per input channel becomes a DepthwiseConv2d. */
+/** A convolution. One group per input channel makes it a DepthwiseConv2d. */
 export function convolution(
   lower: Lowering,
   target: Target,
@@ -95,6 +102,10 @@ export function convolution(
   if (spec.group < 1 || depth * spec.group !== channels || o % spec.group !== 0) {
     badValue(`a filter of shape ${shapeText(filter.shape)} in ${spec.group} groups does not fit ${channels} channels`);
   }
+  const { bias } = spec;
+  if (bias && (bias.data.length !== o || bias.shape.length !== 1))
+    badValue(`the bias has the shape ${shapeText(bias.shape)}`);
+  const others = bias ? [lower.plain(bias)] : [];
   if (spec.group > 1 && spec.group === channels) {
     // Output channel c * M + m is [c][m] in both frameworks, so that splitting O into (C, M) leaves the order as it is.
     const multiplier = o / channels;
@@ -102,10 +113,13 @@ export function convolution(
       const hwio = [toOhwi[1], toOhwi[2], toOhwi[3], toOhwi[0]];
       return { shape: [kh, kw, channels, multiplier], data: transposeData(filter.data, filter.shape, hwio) };
     });
-    return emitImage(lower, target, "DepthwiseConv2d", x, order, [name], windowAttributes(spec));
+    return emitImage(lower, target, "DepthwiseConv2d", x, order, [name, ...others], windowAttributes(spec));
   }
   const name = filterForm(lower, filter, "ohwi", toOhwi);
-  return emitImage(lower, target, "Conv2D", x, order, [name], { ...windowAttributes(spec), group: spec.group });
+  return emitImage(lower, target, "Conv2D", x, order, [name, ...others], {
+    ...windowAttributes(spec),
+    group: spec.group,
+  });
 }
 
 /** TensorFlow's depthwise convolution: the filter is [H, W, C, M]. */
@@ -153,7 +167,8 @@ export interface Normalization {
 export function batchNorm(lower: Lowering, target: Target, x: Value, channelAxis: number, norm: Normalization): Value {
   const channels = x.shape[channelAxis] ?? 0;
   for (const value of [norm.scale, norm.offset, norm.mean, norm.variance]) {
-    if (value.data.length !== channels) badValue(`'${value.name}' has ${value.data.length} values for ${channels} channels`);
+    if (value.data.length !== channels)
+      badValue(`'${value.name}' has ${value.data.length} values for ${channels} channels`);
   }
   const factors = new Float64Array(channels);
   const offsets = new Float64Array(channels);
@@ -248,7 +263,8 @@ export function eltwiseChain(lower: Lowering, target: Target, type: number, valu
 
 /** Non-negative axis. */
 export function axisIn(axis: number, rank: number): number {
-  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) badValue(`the axis ${axis} is outside a rank of ${rank}`);
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+    badValue(`the axis ${axis} is outside a rank of ${rank}`);
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -278,7 +294,13 @@ export function reduce(
   const ordered = left.every((axis, i) => i === 0 || axis > (left[i - 1] ?? 0));
   if (x.layout === "nhwc" && (keepDims || ordered)) {
     const axis = reduced.map((a) => storedAxis(x, a)).sort((a, b) => a - b);
-    return lower.emit(target, "Reduce", [lower.nhwc(x)], { reduce_type: type, axis, keepdims }, keepDims ? "nhwc" : "plain");
+    return lower.emit(
+      target,
+      "Reduce",
+      [lower.nhwc(x)],
+      { reduce_type: type, axis, keepdims },
+      keepDims ? "nhwc" : "plain",
+    );
   }
   return lower.emit(target, "Reduce", [lower.plain(x)], { reduce_type: type, axis: reduced, keepdims });
 }
@@ -354,7 +376,12 @@ export function slice(lower: Lowering, target: Target, x: Value, axes: readonly 
 }
 
 /** Begin and end as NumPy reads them, for one axis. */
-export function resolveSlice(begin: number | undefined, end: number | undefined, stride: number, size: number): SliceAxis {
+export function resolveSlice(
+  begin: number | undefined,
+  end: number | undefined,
+  stride: number,
+  size: number,
+): SliceAxis {
   if (stride === 0) badValue("a slice has the stride 0");
   const clamp = (value: number): number => {
     const index = value < 0 ? value + size : value;
@@ -416,7 +443,8 @@ export function resolveShape(x: Value, wanted: readonly number[]): number[] {
 
 /** A reshape in the framework's order. An NHWC tensor whose data are in that order anyway is not transposed. */
 export function reshape(lower: Lowering, target: Target, x: Value, shape: Shape): Value {
-  if (isConstant(x)) return { ...lower.constant(target.tensor, shape, x.data, x.dtype), ...(x.range && { range: x.range }) };
+  if (isConstant(x))
+    return { ...lower.constant(target.tensor, shape, x.data, x.dtype), ...(x.range && { range: x.range }) };
   const inOrder = x.layout === "nhwc" && keepsOrder(permuteShape(x.shape, TO_NHWC), TO_NCHW);
   return lower.emit(target, "Reshape", [inOrder ? lower.nhwc(x) : lower.plain(x)], {}, "plain", shape);
 }
@@ -424,7 +452,13 @@ export function reshape(lower: Lowering, target: Target, x: Value, shape: Shape)
 /** A permutation of the framework's axes. One that only undoes or makes the NHWC storage costs nothing. */
 export function transpose(lower: Lowering, target: Target, x: Value, dims: readonly number[]): Value {
   const identity = x.shape.map((_, axis) => axis);
-  if (!sameShape([...dims].sort((a, b) => a - b), identity)) badValue(`${shapeText(dims)} is no permutation`);
+  if (
+    !sameShape(
+      [...dims].sort((a, b) => a - b),
+      identity,
+    )
+  )
+    badValue(`${shapeText(dims)} is no permutation`);
   if (sameShape(dims, identity)) return x;
   if (isConstant(x)) {
     lower.spend(x.data.length);
@@ -453,10 +487,55 @@ export function localResponseNorm(
   return emitImage(lower, target, "LocalResponseNorm", x, order, [], { ...attributes });
 }
 
-export function matMul(lower: Lowering, target: Target, a: Value, b: Value, transposeA = false, transposeB = false): Value {
+export function matMul(
+  lower: Lowering,
+  target: Target,
+  a: Value,
+  b: Value,
+  transposeA = false,
+  transposeB = false,
+): Value {
   const attributes = { transpose_a: transposeA ? 1 : 0, transpose_b: transposeB ? 1 : 0 };
   if (a.shape.length < 2 || b.shape.length < 2) unsupported("it multiplies vectors");
   return lower.emit(target, "MatMul", [lower.plain(a), lower.plain(b)], attributes);
+}
+
+export interface FullyConnectedSpec {
+  /** The matrix is [O, K], not [K, O]. */
+  readonly transposed: boolean;
+  /** Factor of the product. */
+  readonly alpha: number;
+  readonly bias?: ConstantValue;
+  /** Factor of the bias. */
+  readonly beta?: number;
+}
+
+/** alpha * x * matrix + beta * bias, with a constant matrix. */
+export function fullyConnected(
+  lower: Lowering,
+  target: Target,
+  x: Value,
+  matrix: ConstantValue,
+  spec: FullyConnectedSpec,
+): Value {
+  const { transposed, alpha, bias, beta = 1 } = spec;
+  const dims = transposed ? [0, 1] : [1, 0];
+  const shape = permuteShape(matrix.shape, dims);
+  const filter = lower.constantForm(matrix, `filter ${transposed} ${alpha}`, () => {
+    const data = transposeData(matrix.data, matrix.shape, dims);
+    return { shape, data: alpha === 1 ? data : Float32Array.from(data, (value) => value * alpha) };
+  });
+  const inputs = [lower.plain(x), filter];
+  if (bias) {
+    const channels = shape[0] ?? 0;
+    const single = bias.data.length === 1;
+    const make = (): { shape: Shape; data: ConstantData } => ({
+      shape: [channels],
+      data: Float32Array.from({ length: channels }, (_, c) => (bias.data[single ? 0 : c] ?? 0) * beta),
+    });
+    inputs.push(lower.constantForm(bias, `bias ${channels} ${beta}`, make));
+  }
+  return lower.emit(target, "FullyConnected", inputs);
 }
 
 /** x + bias, where the bias lies along `channelAxis`. */
@@ -467,9 +546,7 @@ export function addBias(lower: Lowering, target: Target, x: Value, bias: Value, 
   if (channelAxis === x.shape.length - 1) return eltwise(lower, target, ELTWISE.SUM, x, bias);
   const shape = [bias.shape[0] ?? 0, ...new Array<number>(x.shape.length - 1 - channelAxis).fill(1)];
   // The bias keeps its own name when it is constant: only its shape is written differently.
-  const spread = isConstant(bias)
-    ? { ...bias, shape }
-    : reshape(lower, lower.step(target, "bias"), bias, shape);
+  const spread = isConstant(bias) ? { ...bias, shape } : reshape(lower, lower.step(target, "bias"), bias, shape);
   return eltwise(lower, target, ELTWISE.SUM, x, spread);
 }
 

@@ -22,7 +22,8 @@ export function autoPads(
   dilations: readonly [number, number],
 ): WindowPads {
   if (mode === "VALID") return [0, 0, 0, 0];
-  for (const value of [...kernel, ...strides, ...dilations]) if (value < 1) badValue("a window has a size or step below 1");
+  for (const value of [...kernel, ...strides, ...dilations])
+    if (value < 1) badValue("a window has a size or step below 1");
   const upper = mode === "SAME_UPPER";
   const [top, bottom] = same(size[0], kernel[0], strides[0], dilations[0], upper);
   const [left, right] = same(size[1], kernel[1], strides[1], dilations[1], upper);

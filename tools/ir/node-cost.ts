@@ -25,3 +25,9 @@ export function nodeCost(node: Attributed, inputs: readonly Shape[], outputs: re
       return read + written;
   }
 }
+
+/** The multiply-adds of a matrix product; 0 for all other operators. */
+export function multiplyAdds(node: Attributed, inputs: readonly Shape[], outputs: readonly Shape[]): number {
+  const products = ["Conv2D", "DepthwiseConv2d", "FullyConnected", "MatMul"];
+  return products.includes(node.type) ? nodeCost(node, inputs, outputs) : 0;
+}

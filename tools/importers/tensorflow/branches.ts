@@ -10,7 +10,12 @@ import type { NodeDef } from "../../schema/tensorflow";
 import { readIntegers } from "../wire";
 import { attributesOf, producerOf, tensorName } from "./node";
 
-const PASS_THROUGH: ReadonlySet<string> = new Set(["Identity", "PlaceholderWithDefault", "StopGradient", "EnsureShape"]);
+const PASS_THROUGH: ReadonlySet<string> = new Set([
+  "Identity",
+  "PlaceholderWithDefault",
+  "StopGradient",
+  "EnsureShape",
+]);
 const MAX_STEPS = 100_000;
 
 /** The value of a boolean tensor, or undefined when it has to be computed. */

@@ -42,7 +42,8 @@ export function spaceToBatch(node: TensorflowNode): Value {
   const paddings = paddingsOf(node);
   const rows = (h + paddings[0] + paddings[1]) / block[0];
   const columns = (w + paddings[2] + paddings[3]) / block[1];
-  if (source.shape.length !== 4 || !Number.isInteger(rows) || !Number.isInteger(columns)) badValue("its blocks do not fit");
+  if (source.shape.length !== 4 || !Number.isInteger(rows) || !Number.isInteger(columns))
+    badValue("its blocks do not fit");
   const value: Value = { ...source, name: node.name, shape: [n * block[0] * block[1], rows, columns, c] };
   node.pending.set(value, { source, block, paddings });
   return value;
@@ -72,8 +73,13 @@ export function batchToSpace(node: TensorflowNode): Value {
   if (!pending?.emit) return unsupported("it is supported after SpaceToBatchND and a convolution only");
   const block = pair(numbersOf(node.input(1), "its block shape"), "its block shape");
   const crops = paddingsOf(node);
-  if (block[0] !== pending.block[0] || block[1] !== pending.block[1]) unsupported("its block differs from SpaceToBatchND's");
+  if (block[0] !== pending.block[0] || block[1] !== pending.block[1])
+    unsupported("its block differs from SpaceToBatchND's");
   const [top = 0, bottom = 0, left = 0, right = 0] = pending.paddings.map((padding, i) => padding - (crops[i] ?? 0));
   if (Math.min(top, bottom, left, right) < 0) unsupported("it crops more than SpaceToBatchND pads");
-  return pending.emit(node.target, pending.source, { strides: [1, 1], dilations: block, pads: [top, left, bottom, right] });
+  return pending.emit(node.target, pending.source, {
+    strides: [1, 1],
+    dilations: block,
+    pads: [top, left, bottom, right],
+  });
 }

@@ -94,7 +94,11 @@ class Importer {
     for (const output of outputs) {
       const value = this.values.get(this.branches.resolve(output));
       if (!value) throw new UserError(tensorNotInModel(this.file, output, "output", this.values.keys()));
-      declareOutput(this.lower, output, value, "NHWC");
+      if (this.pending.has(value)) {
+        const why = "the graph ends between SpaceToBatchND and BatchToSpaceND";
+        throw new UserError(unsupportedOperators(this.file, [{ ...describe(this.definition(output, "output")), why }]));
+      }
+      declareOutput(this.lower, this.file, output, value, "NHWC");
     }
     return finishGraph(this.lower.builder.graph);
   }
@@ -139,7 +143,9 @@ class Importer {
         .map((tensor) => {
           const producer = producerOf(tensor).node;
           if (!this.nodes.has(producer)) {
-            throw new UserError(malformedModel({ file: this.file, node: name }, `its input '${tensor}' does not exist`));
+            throw new UserError(
+              malformedModel({ file: this.file, node: name }, `its input '${tensor}' does not exist`),
+            );
           }
           return producer;
         });
@@ -181,7 +187,10 @@ class Importer {
     }
     // Old writers leave the shape of a placeholder out, which reads as a scalar.
     const known = placeholder && !(declared?.length === 0) ? declared : undefined;
-    this.values.set(tensor, declareInput(this.lower, this.file, tensor, known, this.inputOrder(tensor), this.inputs.get(tensor)));
+    this.values.set(
+      tensor,
+      declareInput(this.lower, this.file, tensor, known, this.inputOrder(tensor), this.inputs.get(tensor)),
+    );
   }
 
   /** NCHW when a direct reader works in NCHW. */
@@ -214,7 +223,9 @@ class Importer {
     // What depends on a node that failed cannot be judged; that node is reported.
     if (known.length !== inputs.length) {
       if (this.unsupported.length + this.faults.length === 0) {
-        this.faults.push(malformedModel({ file: this.file, node: name }, "it reads an output that its input does not have"));
+        this.faults.push(
+          malformedModel({ file: this.file, node: name }, "it reads an output that its input does not have"),
+        );
       }
       return;
     }

@@ -99,7 +99,13 @@ export class TensorflowNode {
     const list = this.integers(name);
     if (list.length === 0 && fallback) return [...fallback];
     const [first, second, third, fourth] = list;
-    if (list.length !== 4 || first === undefined || second === undefined || third === undefined || fourth === undefined) {
+    if (
+      list.length !== 4 ||
+      first === undefined ||
+      second === undefined ||
+      third === undefined ||
+      fourth === undefined
+    ) {
       return badValue(`the attribute '${name}' has ${list.length} elements instead of 4`);
     }
     const nhwc = this.order() === "NHWC";

@@ -88,7 +88,12 @@ function explicitPads(node: TensorflowNode): WindowPads {
   return [list[h] ?? 0, list[w] ?? 0, list[h + 1] ?? 0, list[w + 1] ?? 0];
 }
 
-function windowOf(node: TensorflowNode, x: Value, kernel: readonly [number, number], dilations: readonly [number, number]): WindowSpec {
+function windowOf(
+  node: TensorflowNode,
+  x: Value,
+  kernel: readonly [number, number],
+  dilations: readonly [number, number],
+): WindowSpec {
   const strides = node.spatial("strides");
   const padding = node.padding();
   const size = imageSize(x, node.order());
@@ -102,12 +107,14 @@ const conv2d: TensorflowLowering = (node) => {
   const order = node.order();
   const emit = (target: Target, x: Value, window: WindowSpec): Value => {
     const group = depth > 0 ? imageChannels(x, order) / depth : 0;
-    if (!Number.isInteger(group)) badValue(`a filter of shape ${shapeText(filter.shape)} does not fit ${shapeText(x.shape)}`);
+    if (!Number.isInteger(group))
+      badValue(`a filter of shape ${shapeText(filter.shape)} does not fit ${shapeText(x.shape)}`);
     return convolution(node.lower, target, x, filter, order, { ...window, group, filterOrder: "HWIO" });
   };
   const x = node.input(0);
   return (
-    pendingConvolution(node, emit) ?? emit(node.target, x, windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1])))
+    pendingConvolution(node, emit) ??
+    emit(node.target, x, windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1])))
   );
 };
 
@@ -118,7 +125,8 @@ const depthwise: TensorflowLowering = (node) => {
     depthwiseConvolution(node.lower, target, x, filter, node.order(), window);
   const x = node.input(0);
   return (
-    pendingConvolution(node, emit) ?? emit(node.target, x, windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1])))
+    pendingConvolution(node, emit) ??
+    emit(node.target, x, windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1])))
   );
 };
 
@@ -128,7 +136,13 @@ const pool =
     const kernel = node.spatial("ksize");
     const x = node.input(0);
     const window = windowOf(node, x, kernel, [1, 1]);
-    return pooling(node.lower, node.target, x, node.order(), { ...window, type, kernel, roundUp: false, countPads: false });
+    return pooling(node.lower, node.target, x, node.order(), {
+      ...window,
+      type,
+      kernel,
+      roundUp: false,
+      countPads: false,
+    });
   };
 
 const fusedBatchNorm: TensorflowLowering = (node) => {
@@ -170,7 +184,9 @@ const batchProduct: TensorflowLowering = (node) => {
 const padding = (type: number): TensorflowLowering => {
   return (node) => {
     const list = numbersOf(node.input(1), "its paddings");
-    const pairs = node.input(0).shape.map((_, axis): [number, number] => [list[2 * axis] ?? 0, list[2 * axis + 1] ?? 0]);
+    const pairs = node
+      .input(0)
+      .shape.map((_, axis): [number, number] => [list[2 * axis] ?? 0, list[2 * axis + 1] ?? 0]);
     if (list.length !== 2 * pairs.length) badValue("its paddings do not fit its input");
     const value = node.inputs.length > 2 ? numberOf(node.input(2), "its padding value") : 0;
     return pad(node.lower, node.target, node.input(0), pairs, type, value);
@@ -214,7 +230,14 @@ const unpack: TensorflowLowering = (node) => {
   const names = node.outputs(count);
   const sliceNames = names.map((name) => node.lower.fresh(`${name}/slice`));
   const shape = x.shape.filter((_, i) => i !== axis);
-  const parts = split(node.lower, { ...node.target, node: `${node.name}/split` }, sliceNames, x, axis, names.map(() => 1));
+  const parts = split(
+    node.lower,
+    { ...node.target, node: `${node.name}/split` },
+    sliceNames,
+    x,
+    axis,
+    names.map(() => 1),
+  );
   return parts.map((part, i) => reshape(node.lower, { node: node.name, tensor: names[i] ?? "" }, part, shape));
 };
 
@@ -224,7 +247,8 @@ const stridedSlice: TensorflowLowering = (node) => {
   const end = numbersOf(node.input(2), "its end");
   const strides = numbersOf(node.input(3), "its strides");
   const bit = (name: string, i: number): boolean => ((node.integer(name, 0) >> i) & 1) === 1;
-  if (end.length !== begin.length || strides.length !== begin.length || begin.length > 31) badValue("its limits do not fit");
+  if (end.length !== begin.length || strides.length !== begin.length || begin.length > 31)
+    badValue("its limits do not fit");
   const newAxes = begin.filter((_, i) => !bit("ellipsis_mask", i) && bit("new_axis_mask", i)).length;
   const ellipses = begin.filter((_, i) => bit("ellipsis_mask", i)).length;
   if (ellipses > 1) badValue("it has two ellipses");
@@ -262,7 +286,9 @@ const stridedSlice: TensorflowLowering = (node) => {
     shape.push(Math.max(0, Math.ceil((axis.end - axis.begin) / axis.stride)));
   });
   while (axes.length < x.shape.length) whole();
-  if (shapeText(shape) === shapeText(axes.map((axis) => Math.max(0, Math.ceil((axis.end - axis.begin) / axis.stride))))) {
+  if (
+    shapeText(shape) === shapeText(axes.map((axis) => Math.max(0, Math.ceil((axis.end - axis.begin) / axis.stride))))
+  ) {
     return slice(node.lower, node.target, x, axes);
   }
   return reshape(node.lower, node.target, slice(node.lower, node.lower.step(node.target, "slice"), x, axes), shape);
@@ -287,9 +313,17 @@ const splitEvenly: TensorflowLowering = (node) => {
   const count = node.integer("num_split");
   const axis = axisIn(numberOf(node.input(0), "its axis"), x.shape.length);
   const size = (x.shape[axis] ?? 0) / count;
-  if (!Number.isInteger(size) || count < 1) badValue(`axis ${axis} of ${shapeText(x.shape)} has no ${count} equal parts`);
+  if (!Number.isInteger(size) || count < 1)
+    badValue(`axis ${axis} of ${shapeText(x.shape)} has no ${count} equal parts`);
   const names = node.outputs(count);
-  return split(node.lower, node.target, names, x, axis, names.map(() => size));
+  return split(
+    node.lower,
+    node.target,
+    names,
+    x,
+    axis,
+    names.map(() => size),
+  );
 };
 
 const splitUnevenly: TensorflowLowering = (node) => {
@@ -407,10 +441,14 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
       ? unary({ activation: "NEG" })(node)
       : mapConstant(node.lower, node.target, node.input(0), (value) => -value),
   Square: (node) => eltwise(node.lower, node.target, ELTWISE.PROD, node.input(0), node.input(0)),
-  Reciprocal: (node) => eltwise(node.lower, node.target, ELTWISE.DIV, node.lower.scalar(node.target, "one", 1), node.input(0)),
+  Reciprocal: (node) =>
+    eltwise(node.lower, node.target, ELTWISE.DIV, node.lower.scalar(node.target, "one", 1), node.input(0)),
   Inv: (node) => eltwise(node.lower, node.target, ELTWISE.DIV, node.lower.scalar(node.target, "one", 1), node.input(0)),
   ClipByValue: (node) => {
-    const limits = { min_limit: numberOf(node.input(1), "its minimum"), max_limit: numberOf(node.input(2), "its maximum") };
+    const limits = {
+      min_limit: numberOf(node.input(1), "its minimum"),
+      max_limit: numberOf(node.input(2), "its maximum"),
+    };
     return activation(node.lower, node.target, node.input(0), { activation: "CLIP", ...limits });
   },
   Floor: onConstant(Math.floor),
@@ -433,8 +471,7 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   AvgPool: pool(POOLING.AVG),
 
   // Data movement.
-  ConcatV2: (node) =>
-    concat(node.lower, node.target, node.inputs.slice(0, -1), numberOf(node.last(), "its axis")),
+  ConcatV2: (node) => concat(node.lower, node.target, node.inputs.slice(0, -1), numberOf(node.last(), "its axis")),
   Concat: (node) => concat(node.lower, node.target, node.inputs.slice(1), numberOf(node.input(0), "its axis")),
   Pad: padding(PAD.CONSTANT),
   PadV2: padding(PAD.CONSTANT),
@@ -455,7 +492,8 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
 
   // Shape arithmetic.
   Shape: (node) => shapeVector(node, node.target, node.input(0).shape),
-  ShapeN: (node) => node.inputs.map((x, i) => shapeVector(node, { ...node.target, tensor: node.outputs(i + 1)[i] ?? "" }, x.shape)),
+  ShapeN: (node) =>
+    node.inputs.map((x, i) => shapeVector(node, { ...node.target, tensor: node.outputs(i + 1)[i] ?? "" }, x.shape)),
   Rank: (node) => node.lower.constant(node.name, [], Int32Array.of(node.input(0).shape.length)),
   Size: (node) => node.lower.constant(node.name, [], Int32Array.of(elementCount(node.input(0).shape))),
   Range: (node) => range(node.lower, node.target, [node.input(0), node.input(1), node.input(2)]),
@@ -469,7 +507,13 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   GatherV2: gatherWith((node) => numberOf(node.input(2), "its axis")),
   Select: (node) => {
     const values = [node.input(0), node.input(1), node.input(2)];
-    return zipConstants(node.lower, node.target, values, (c = 0, a = 0, b = 0) => (c !== 0 ? a : b), node.input(1).dtype);
+    return zipConstants(
+      node.lower,
+      node.target,
+      values,
+      (c = 0, a = 0, b = 0) => (c !== 0 ? a : b),
+      node.input(1).dtype,
+    );
   },
 };
 

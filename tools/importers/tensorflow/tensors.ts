@@ -42,7 +42,12 @@ const halfPatterns = (message: Uint8Array): Uint16Array => Uint16Array.from(read
 
 const CODECS: Readonly<Record<number, TypeCodec>> = {
   [TfType.DT_FLOAT]: { dtype: "float32", width: 4, fromBytes: floatsOf, fromFields: (m) => readFloats(m, FLOAT_VAL) },
-  [TfType.DT_DOUBLE]: { dtype: "float32", width: 8, fromBytes: doublesOf, fromFields: (m) => readDoubles(m, DOUBLE_VAL) },
+  [TfType.DT_DOUBLE]: {
+    dtype: "float32",
+    width: 8,
+    fromBytes: doublesOf,
+    fromFields: (m) => readDoubles(m, DOUBLE_VAL),
+  },
   [TfType.DT_HALF]: {
     dtype: "float32",
     width: 2,

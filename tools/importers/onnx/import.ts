@@ -1,0 +1,268 @@
+/** Imports an ONNX model. */
+
+import {
+  badAttribute,
+  badShape,
+  controlFlow,
+  cyclicGraph,
+  inputNotDeclared,
+  malformedModel,
+  noOutputs,
+  tensorNotInModel,
+  type UnsupportedNode,
+  unsupportedOperators,
+  unsupportedOpset,
+} from "../../diagnostics/catalog";
+import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
+import type { Graph } from "../../ir/graph";
+import { ShapeError } from "../../ir/infer-shapes";
+import { sameShape } from "../../ir/shape";
+import {
+  AttributeProto,
+  type GraphProto,
+  ModelProto,
+  type NodeProto,
+  TensorProto,
+  type ValueInfoProto,
+} from "../../schema/onnx";
+import { AttributeError, UnsupportedError } from "../failures";
+import { finishGraph } from "../finish";
+import { Lowering, TO_NCHW, type Value } from "../lowering";
+import type { ImageOrder } from "../operations";
+import type { ImportInput, ImportOptions } from "../options";
+import { CycleError, executionOrder } from "../order";
+import { declareInput, declareOutput } from "../ports";
+import { decodeMessage, readIntegers, WireError } from "../wire";
+import { type OnnxContext, OnnxNode } from "./node";
+import { CONTROL_FLOW, ONNX_OPERATORS } from "./op-table";
+import { decodeTensor, elementType, typeName } from "./tensors";
+
+const OLDEST_OPSET = 6;
+const NEWEST_OPSET = 25;
+
+export function importOnnx(bytes: Uint8Array, options: ImportOptions): Graph {
+  return new Importer(bytes, options).run();
+}
+
+class Importer {
+  private readonly file: string;
+  private readonly proto: GraphProto;
+  private readonly initializers = new Map<string, Uint8Array>();
+  private readonly declared = new Map<string, ValueInfoProto>();
+  private readonly producers = new Map<string, NodeProto>();
+  private readonly inputs: ReadonlyMap<string, ImportInput>;
+  private readonly lower: Lowering;
+  private readonly context: OnnxContext;
+  private readonly values = new Map<string, Value>();
+  private readonly unsupported: UnsupportedNode[] = [];
+  private readonly faults: Diagnostic[] = [];
+
+  constructor(
+    bytes: Uint8Array,
+    private readonly options: ImportOptions,
+  ) {
+    this.file = options.file;
+    let model: ModelProto;
+    try {
+      model = ModelProto.decode(bytes);
+      for (const message of model.graph?.initializer ?? []) {
+        this.initializers.set(TensorProto.decode(message).name, message);
+      }
+    } catch (error) {
+      throw this.malformed(error instanceof Error ? error.message : String(error));
+    }
+    this.proto = model.graph ?? this.fail("it has no graph");
+    if (this.proto.sparseInitializer.length > 0) this.fail("it has sparse tensors, which are not supported");
+    const opset = this.opset(model);
+    this.index();
+    this.inputs = new Map((options.inputs ?? []).map((input) => [input.name, input]));
+    const reserved = new Set([...this.initializers.keys(), ...this.declared.keys(), ...this.producers.keys()]);
+    this.lower = new Lowering(options.name, bytes.length, reserved);
+    this.context = { lower: this.lower, options, opset, codes: new Map() };
+  }
+
+  private malformed(cause: string, node?: string): UserError {
+    return new UserError(malformedModel({ file: this.file, ...(node !== undefined && { node }) }, cause));
+  }
+
+  private fail(cause: string): never {
+    throw this.malformed(cause);
+  }
+
+  private opset(model: ModelProto): number {
+    const standard = model.opsetImport.find((entry) => entry.domain === "" || entry.domain === "ai.onnx");
+    if (!standard) return this.fail("it does not say which opset it uses");
+    if (standard.version < OLDEST_OPSET || standard.version > NEWEST_OPSET) {
+      const known = `${OLDEST_OPSET} to ${NEWEST_OPSET}`;
+      throw new UserError(unsupportedOpset(this.file, standard.domain, standard.version, known));
+    }
+    return standard.version;
+  }
+
+  private index(): void {
+    for (const info of this.proto.input) if (!this.initializers.has(info.name)) this.declared.set(info.name, info);
+    for (const node of this.proto.node) {
+      for (const output of node.output) {
+        if (output === "") continue;
+        if (this.producers.has(output) || this.declared.has(output) || this.initializers.has(output)) {
+          throw this.malformed(`the tensor '${output}' is defined twice`, node.name);
+        }
+        this.producers.set(output, node);
+      }
+    }
+  }
+
+  run(): Graph {
+    for (const name of this.inputs.keys()) {
+      if (!this.producers.has(name) && !this.declared.has(name)) {
+        const known = [...this.declared.keys(), ...this.producers.keys()];
+        throw new UserError(tensorNotInModel(this.file, name, "input", known));
+      }
+    }
+    const outputs = this.options.outputs ?? this.proto.output.map((info) => info.name);
+    if (outputs.length === 0) throw new UserError(noOutputs(this.file));
+    for (const name of outputs) this.checkOutput(name);
+    const order = this.order(outputs);
+    const control = order.flatMap((name) => {
+      const node = this.producers.get(name);
+      return node && CONTROL_FLOW.has(node.opType) ? [describe(node)] : [];
+    });
+    if (control.length > 0) throw new UserError(controlFlow(this.file, control));
+
+    for (const name of this.inputs.keys()) this.declare(name);
+    for (const name of order) this.lowerTensor(name);
+    if (this.unsupported.length > 0) this.faults.push(unsupportedOperators(this.file, this.unsupported));
+    if (this.faults.length > 0) throw new UserError(this.faults);
+    for (const name of outputs) {
+      const value = this.values.get(name);
+      if (!value || this.context.codes.has(value)) {
+        const why = value ? "the graph ends in codes" : `'${name}' is a secondary output that is not supported`;
+        const node = this.producers.get(name);
+        const described = node ? describe(node) : { name, type: "output" };
+        throw new UserError(unsupportedOperators(this.file, [{ ...described, why }]));
+      }
+      declareOutput(this.lower, this.file, name, value, "NCHW");
+    }
+    return finishGraph(this.lower.builder.graph);
+  }
+
+  private checkOutput(name: string): void {
+    if (this.producers.has(name) || this.declared.has(name) || this.initializers.has(name)) return;
+    throw new UserError(tensorNotInModel(this.file, name, "output", this.producers.keys()));
+  }
+
+  /** Tensors in execution order, of which every one is an input, an initializer or the first output of a node. */
+  private order(outputs: readonly string[]): string[] {
+    const key = (tensor: string): string => this.producers.get(tensor)?.output.find((name) => name !== "") ?? tensor;
+    const dependencies = (tensor: string): string[] => {
+      const node = this.producers.get(tensor);
+      if (!node) return [];
+      return node.input
+        .filter((name) => name !== "" && !this.inputs.has(name))
+        .map((name) => {
+          if (!this.producers.has(name) && !this.declared.has(name) && !this.initializers.has(name)) {
+            throw this.malformed(`its input '${name}' does not exist`, node.name);
+          }
+          return key(name);
+        });
+    };
+    try {
+      return executionOrder(outputs.filter((name) => !this.inputs.has(name)).map(key), dependencies);
+    } catch (error) {
+      if (!(error instanceof CycleError)) throw error;
+      throw new UserError(cyclicGraph({ file: this.file, tensor: error.member }, error.message));
+    }
+  }
+
+  private declare(name: string): void {
+    const info = this.declared.get(name);
+    const type = info?.type?.tensorType;
+    if (info?.type && !type) {
+      this.unsupported.push({ name, type: "input", why: "inputs must be tensors" });
+      return;
+    }
+    if (type && elementType(type.elemType) !== "float32") {
+      const why = `inputs must be float32, not ${typeName(type.elemType)}`;
+      this.unsupported.push({ name, type: "input", why });
+      return;
+    }
+    const declared = type?.shape?.dim.map((dim) => dim.dimValue ?? -1).map((size) => (size === 0 ? -1 : size));
+    this.values.set(
+      name,
+      declareInput(this.lower, this.file, name, declared, this.inputOrder(name), this.inputs.get(name)),
+    );
+  }
+
+  /** NHWC when the model itself turns the input into NCHW first, as converted TensorFlow models do. */
+  private inputOrder(name: string): ImageOrder {
+    const users = this.proto.node.filter((node) => node.input.includes(name));
+    const turns = users.every((node) => {
+      if (node.opType !== "Transpose") return false;
+      const message = node.attribute.find((bytes) => decodeMessage(() => AttributeProto.decode(bytes)).name === "perm");
+      return message !== undefined && sameShape(readIntegers(message, 8), TO_NCHW);
+    });
+    return users.length > 0 && turns ? "NHWC" : "NCHW";
+  }
+
+  private lowerTensor(name: string): void {
+    if (this.values.has(name)) return;
+    const node = this.producers.get(name);
+    try {
+      if (node) this.lowerNode(node);
+      else if (this.declared.has(name)) {
+        if (this.inputs.size > 0) {
+          this.faults.push(inputNotDeclared(this.file, name, "it is an input of the model"));
+        } else this.declare(name);
+      } else {
+        const message = this.initializers.get(name);
+        if (message) this.values.set(name, decodeTensor(this.lower, name, message, this.options));
+      }
+    } catch (error) {
+      this.fault(node ?? { name, opType: "initializer", domain: "", input: [], output: [name], attribute: [] }, error);
+    }
+  }
+
+  private lowerNode(node: NodeProto): void {
+    const standard = node.domain === "" || node.domain === "ai.onnx";
+    const lowering = standard && Object.hasOwn(ONNX_OPERATORS, node.opType) ? ONNX_OPERATORS[node.opType] : undefined;
+    if (!lowering) {
+      this.unsupported.push(describe(node));
+      return;
+    }
+    const inputs = node.input.map((name) => (name === "" ? undefined : this.values.get(name)));
+    const missing = node.input.find((name, index) => name !== "" && !inputs[index]);
+    if (missing !== undefined) {
+      // What depends on a node that failed cannot be judged; that node is reported.
+      if (this.unsupported.length + this.faults.length === 0) {
+        this.unsupported.push({
+          ...describe(node),
+          why: `it reads '${missing}', a secondary output that is not supported`,
+        });
+      }
+      return;
+    }
+    const context = new OnnxNode(this.context, node, inputs);
+    const coded = inputs.some((value) => value && this.context.codes.has(value));
+    if (coded && node.opType !== "DequantizeLinear") throw new UnsupportedError("it works on codes");
+    const results = [lowering(context)].flat();
+    node.output.forEach((name, index) => {
+      const value = results[index];
+      if (value && name !== "" && !this.inputs.has(name)) this.values.set(name, value);
+    });
+  }
+
+  private fault(node: NodeProto, error: unknown): void {
+    const place = { file: this.file, node: node.name === "" ? (node.output[0] ?? "") : node.name };
+    if (error instanceof UserError) this.faults.push(...error.diagnostics);
+    else if (error instanceof UnsupportedError) this.unsupported.push({ ...describe(node), why: error.message });
+    else if (error instanceof AttributeError) this.faults.push(badAttribute(place, error.message));
+    else if (error instanceof ShapeError) this.faults.push(badShape(place, error.message));
+    else if (error instanceof WireError) this.faults.push(malformedModel(place, error.message));
+    else throw error;
+  }
+}
+
+function describe(node: NodeProto): UnsupportedNode {
+  const domain = node.domain === "" || node.domain === "ai.onnx" ? "" : `${node.domain}.`;
+  return { name: node.name === "" ? (node.output[0] ?? "") : node.name, type: `${domain}${node.opType}` };
+}

@@ -1,0 +1,584 @@
+/** The table of ONNX operators: one entry each, from attributes and inputs to the operations both importers share. */
+
+import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
+import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
+import { expand, fill, gather, mapConstant, range, tile, zipConstants } from "../constant-operations";
+import { badValue, unsupported } from "../failures";
+import { isConstant, type Target, type Value } from "../lowering";
+import {
+  activation,
+  axisIn,
+  batchNorm,
+  concat,
+  constantFilter,
+  constantOf,
+  convolution,
+  eltwise,
+  eltwiseChain,
+  eltwiseScalar,
+  fullyConnected,
+  imageSize,
+  localResponseNorm,
+  matMul,
+  numberOf,
+  numbersOf,
+  pad,
+  pooling,
+  reduce,
+  reshape,
+  resolveShape,
+  resolveSlice,
+  type SliceAxis,
+  slice,
+  softmax,
+  split,
+  transpose,
+} from "../operations";
+import type { OnnxNode } from "./node";
+import { dequantizeLinear, quantizeLinear } from "./quantize-linear";
+import { elementType, typeName } from "./tensors";
+
+export type OnnxLowering = (node: OnnxNode) => Value | readonly Value[];
+
+const FLOAT_MAX = 3.4028234663852886e38;
+
+const identity: OnnxLowering = (node) => node.input(0);
+
+/** A function of one variable; `onIntegers` serves shape arithmetic. */
+const unary =
+  (
+    attributes: (node: OnnxNode) => Readonly<Record<string, number | string>>,
+    onIntegers?: (value: number) => number,
+  ): OnnxLowering =>
+  (node) => {
+    const x = node.input(0);
+    if (x.dtype !== "float32" && onIntegers) return mapConstant(node.lower, node.target, x, onIntegers);
+    return activation(node.lower, node.target, x, attributes(node));
+  };
+
+const named = (name: string) => (): Record<string, string> => ({ activation: name });
+
+/** The second operand of a binary operator before opset 7, where it was aligned by an attribute. */
+function alignedOperand(node: OnnxNode): Value {
+  const [a, b] = [node.input(0), node.input(1)];
+  if (node.opset >= 7 || node.integer("broadcast", 0) === 0 || !node.has("axis")) return b;
+  const axis = axisIn(node.integer("axis"), a.shape.length);
+  const trailing = a.shape.length - axis - b.shape.length;
+  if (trailing <= 0) return b;
+  const shape = [...b.shape, ...new Array<number>(trailing).fill(1)];
+  return reshape(node.lower, node.lower.step(node.target, "aligned"), b, shape);
+}
+
+const binary =
+  (type: number): OnnxLowering =>
+  (node) =>
+    eltwise(node.lower, node.target, type, node.input(0), alignedOperand(node));
+
+const variadic =
+  (type: number): OnnxLowering =>
+  (node) =>
+    eltwiseChain(node.lower, node.target, type, node.all());
+
+const compare =
+  (apply: (a: number, b: number) => boolean): OnnxLowering =>
+  (node) =>
+    zipConstants(node.lower, node.target, [node.input(0), node.input(1)], (a, b) => (apply(a, b) ? 1 : 0), "bool");
+
+const onConstant =
+  (apply: (value: number) => number): OnnxLowering =>
+  (node) =>
+    mapConstant(node.lower, node.target, node.input(0), apply);
+
+/** Axes from the attribute of older operators or the input of newer ones; undefined when neither is there. */
+function axesOf(node: OnnxNode, input: number): number[] | undefined {
+  return node.integers("axes") ?? (node.inputs[input] ? numbersOf(node.inputs[input], "its axes") : undefined);
+}
+
+const reduction =
+  (type: number): OnnxLowering =>
+  (node) => {
+    const x = node.input(0);
+    const axes = axesOf(node, 1) ?? [];
+    if (axes.length === 0 && node.integer("noop_with_empty_axes", 0) === 1) return x;
+    const all = axes.length > 0 ? axes : x.shape.map((_, axis) => axis);
+    return reduce(node.lower, node.target, type, x, all, node.integer("keepdims", 1) === 1);
+  };
+
+const conv: OnnxLowering = (node) => {
+  const x = node.input(0);
+  imageSize(x, "NCHW");
+  const filter = constantFilter(node.input(1));
+  const [, , kh = 0, kw = 0] = filter.shape;
+  const strides = node.pair("strides", [1, 1]);
+  const dilations = node.pair("dilations", [1, 1]);
+  const kernel = node.pair("kernel_shape", [kh, kw]);
+  if (kernel[0] !== kh || kernel[1] !== kw) badValue(`kernel_shape contradicts the filter ${shapeText(filter.shape)}`);
+  const bias = node.inputs[2];
+  return convolution(node.lower, node.target, x, filter, "NCHW", {
+    strides,
+    dilations,
+    pads: node.windowPads(x, kernel, strides, dilations),
+    group: node.integer("group", 1),
+    filterOrder: "OIHW",
+    ...(bias && { bias: constantOf(bias, "its bias") }),
+  });
+};
+
+const pool =
+  (type: number): OnnxLowering =>
+  (node) => {
+    const x = node.input(0);
+    imageSize(x, "NCHW");
+    const kernel = node.pair("kernel_shape");
+    const strides = node.pair("strides", [1, 1]);
+    const dilations = node.pair("dilations", [1, 1]);
+    return pooling(node.lower, node.target, x, "NCHW", {
+      type,
+      kernel,
+      strides,
+      dilations,
+      pads: node.windowPads(x, kernel, strides, dilations),
+      roundUp: node.integer("ceil_mode", 0) === 1,
+      countPads: node.integer("count_include_pad", 0) === 1,
+    });
+  };
+
+/** Over all spatial axes. */
+const globalPool =
+  (type: number): OnnxLowering =>
+  (node) => {
+    const x = node.input(0);
+    const axes = x.shape.map((_, axis) => axis).slice(2);
+    return reduce(node.lower, node.target, type, x, axes, true);
+  };
+
+const batchNormalization: OnnxLowering = (node) => {
+  if (node.integer("training_mode", 0) === 1)
+    unsupported("it normalizes with the statistics of the batch (training_mode)");
+  if (node.integer("spatial", 1) === 0) unsupported("it normalizes every position on its own (spatial = 0)");
+  return batchNorm(node.lower, node.target, node.input(0), 1, {
+    scale: constantOf(node.input(1), "its scale"),
+    offset: constantOf(node.input(2), "its offset"),
+    mean: constantOf(node.input(3), "its mean"),
+    variance: constantOf(node.input(4), "its variance"),
+    epsilon: node.float("epsilon", 1e-5),
+  });
+};
+
+const instanceNormalization: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const x = node.input(0);
+  const spatial = x.shape.map((_, axis) => axis).slice(2);
+  const step = (suffix: string): Target => lower.step(target, suffix);
+  const perChannel = (value: Value, what: string): Value => {
+    const constant = constantOf(value, what);
+    return { ...constant, shape: [...constant.shape, ...spatial.map(() => 1)] };
+  };
+  const mean = reduce(lower, step("mean"), REDUCE.MEAN, x, spatial, true);
+  const centred = eltwise(lower, step("centred"), ELTWISE.SUB, x, mean);
+  const square = eltwise(lower, step("square"), ELTWISE.SQR_DIFF, x, mean);
+  const variance = reduce(lower, step("variance"), REDUCE.MEAN, square, spatial, true);
+  const safe = eltwiseScalar(lower, step("safe"), ELTWISE.SUM, variance, node.float("epsilon", 1e-5));
+  const factor = activation(lower, step("factor"), safe, { activation: "RSQRT" });
+  const normal = eltwise(lower, step("normal"), ELTWISE.PROD, centred, factor);
+  const scaled = eltwise(lower, step("scaled"), ELTWISE.PROD, normal, perChannel(node.input(1), "its scale"));
+  return eltwise(lower, target, ELTWISE.SUM, scaled, perChannel(node.input(2), "its offset"));
+};
+
+const gemm: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const alpha = node.float("alpha", 1);
+  const beta = node.float("beta", 1);
+  const transB = node.integer("transB", 0) === 1;
+  const c = node.inputs[2];
+  let a = node.input(0);
+  if (a.shape.length !== 2 || node.input(1).shape.length !== 2) badValue("its first two inputs must be matrices");
+  if (node.integer("transA", 0) === 1) a = transpose(lower, lower.step(target, "a"), a, [1, 0]);
+  const b = node.input(1);
+  if (isConstant(b) && !isConstant(a)) {
+    const columns = b.shape[transB ? 0 : 1] ?? 0;
+    const vector =
+      c && isConstant(c) && (c.data.length === 1 || (c.data.length === columns && c.shape.at(-1) === columns));
+    const inner = vector || !c ? target : lower.step(target, "product");
+    const y = fullyConnected(lower, inner, a, b, {
+      transposed: transB,
+      alpha,
+      ...(vector && { bias: c, beta }),
+    });
+    return vector || !c ? y : eltwise(lower, target, ELTWISE.SUM, y, scaledBy(node, c, beta, "c"));
+  }
+  const product = matMul(lower, alpha === 1 && !c ? target : lower.step(target, "product"), a, b, false, transB);
+  const scaled =
+    alpha === 1
+      ? product
+      : eltwiseScalar(lower, c ? lower.step(target, "scaled") : target, ELTWISE.PROD, product, alpha);
+  return c ? eltwise(lower, target, ELTWISE.SUM, scaled, scaledBy(node, c, beta, "c")) : scaled;
+};
+
+function scaledBy(node: OnnxNode, x: Value, factor: number, suffix: string): Value {
+  if (factor === 1) return x;
+  return eltwiseScalar(node.lower, node.lower.step(node.target, suffix), ELTWISE.PROD, x, factor);
+}
+
+const product: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const [a, b] = [node.input(0), node.input(1)];
+  if (a.shape.length > 1 && b.shape.length > 1) return matMul(lower, target, a, b);
+  // Vectors become matrices of one row or column, whose axis the result loses again.
+  const left = a.shape.length === 1 ? reshape(lower, lower.step(target, "a"), a, [1, ...a.shape]) : a;
+  const right = b.shape.length === 1 ? reshape(lower, lower.step(target, "b"), b, [...b.shape, 1]) : b;
+  const y = matMul(lower, lower.step(target, "product"), left, right);
+  const shape = [...y.shape];
+  if (b.shape.length === 1) shape.pop();
+  if (a.shape.length === 1) shape.splice(shape.length - (b.shape.length === 1 ? 1 : 2), 1);
+  return reshape(lower, target, y, shape);
+};
+
+const clip: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const limit = (name: string, input: number, fallback: number): number => {
+    if (node.has(name)) return node.float(name);
+    return node.inputs[input] ? numberOf(node.inputs[input], `its ${name}imum`) : fallback;
+  };
+  const low = limit("min", 1, -FLOAT_MAX);
+  const high = limit("max", 2, FLOAT_MAX);
+  if (x.dtype !== "float32") {
+    return mapConstant(node.lower, node.target, x, (value) => Math.min(high, Math.max(low, value)));
+  }
+  if (low === -FLOAT_MAX && high === FLOAT_MAX) return x;
+  return activation(node.lower, node.target, x, { activation: "CLIP", min_limit: low, max_limit: high });
+};
+
+const prelu: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const x = node.input(0);
+  const slope = node.input(1);
+  if (isConstant(slope) && slope.data.length === 1) {
+    return activation(lower, target, x, { activation: "LEAKYRELU", activation_coefficient: slope.data[0] ?? 0 });
+  }
+  const channels = x.shape[1] ?? 0;
+  const spread: Shape = [channels, ...x.shape.slice(2).map(() => 1)];
+  const own = slope.shape.filter((size, axis) => axis > 0 || size !== 1 || slope.shape.length < x.shape.length);
+  const perChannel = sameShape(own, spread) || (node.opset < 7 && sameShape(slope.shape, [channels]));
+  if (isConstant(slope) && x.shape.length === 4 && perChannel) {
+    lower.nhwc(x);
+    const name = lower.constantForm(slope, "slope", () => ({ shape: [channels], data: slope.data }));
+    const image: Value = { ...x, name: lower.nhwc(x), layout: "nhwc" };
+    return activation(lower, target, image, { activation: "PRELU" }, name);
+  }
+  // max(x, 0) + slope * min(x, 0)
+  const negative = eltwiseScalar(lower, lower.step(target, "negative"), ELTWISE.MIN, x, 0);
+  const bent = eltwise(lower, lower.step(target, "bent"), ELTWISE.PROD, negative, slope);
+  const positive = activation(lower, lower.step(target, "positive"), x, { activation: "RELU" });
+  return eltwise(lower, target, ELTWISE.SUM, positive, bent);
+};
+
+const softmaxOf =
+  (log: boolean): OnnxLowering =>
+  (node) => {
+    const { lower, target } = node;
+    const x = node.input(0);
+    if (node.opset >= 13) return softmax(lower, target, x, node.integer("axis", -1), log);
+    // Before opset 13 everything from the axis on was one row.
+    const axis = axisIn(node.integer("axis", 1), x.shape.length);
+    if (x.shape.slice(axis + 1).every((size) => size === 1)) return softmax(lower, target, x, axis, log);
+    const rows = [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))];
+    const flat = reshape(lower, lower.step(target, "rows"), x, rows);
+    return reshape(lower, target, softmax(lower, lower.step(target, "of_rows"), flat, 1, log), x.shape);
+  };
+
+const flatten: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const axis = node.integer("axis", 1);
+  const at = axis === x.shape.length ? axis : axisIn(axis, x.shape.length);
+  const shape = [elementCount(x.shape.slice(0, at)), elementCount(x.shape.slice(at))];
+  return reshape(node.lower, node.target, x, shape);
+};
+
+const reshapeOf: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const wanted = node.integers("shape") ?? numbersOf(node.inputs[1], "its shape");
+  const zero = node.integer("allowzero", 0) === 1;
+  const copied = wanted.map((size, axis) =>
+    size === 0 && !zero ? (x.shape[axis] ?? badValue("it copies a missing axis")) : size,
+  );
+  return reshape(node.lower, node.target, x, resolveShape(x, copied));
+};
+
+const squeeze: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const axes = axesOf(node, 1)?.map((axis) => axisIn(axis, x.shape.length));
+  for (const axis of axes ?? [])
+    if (x.shape[axis] !== 1) badValue(`axis ${axis} of ${shapeText(x.shape)} cannot be squeezed`);
+  const kept = x.shape.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1));
+  return reshape(node.lower, node.target, x, kept);
+};
+
+const unsqueeze: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const given = axesOf(node, 1) ?? badValue("it has no axes");
+  const rank = x.shape.length + given.length;
+  const axes = new Set(given.map((axis) => axisIn(axis, rank)));
+  if (axes.size !== given.length) badValue("its axes are not distinct");
+  let next = 0;
+  const shape = Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : (x.shape[next++] ?? 1)));
+  return reshape(node.lower, node.target, x, shape);
+};
+
+const sliceOf: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const list = (name: string, input: number): number[] | undefined =>
+    node.integers(name) ?? (node.inputs[input] ? numbersOf(node.inputs[input], `its ${name}`) : undefined);
+  const starts = list("starts", 1) ?? badValue("it has no starts");
+  const ends = list("ends", 2) ?? badValue("it has no ends");
+  const axes = (list("axes", 3) ?? starts.map((_, i) => i)).map((axis) => axisIn(axis, x.shape.length));
+  const steps = list("steps", 4) ?? starts.map(() => 1);
+  if (ends.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length) {
+    badValue("its limits have different lengths");
+  }
+  const resolved = x.shape.map((size): SliceAxis => ({ begin: 0, end: size, stride: 1 }));
+  axes.forEach((axis, i) => {
+    resolved[axis] = resolveSlice(starts[i], ends[i], steps[i] ?? 1, x.shape[axis] ?? 0);
+  });
+  return slice(node.lower, node.target, x, resolved);
+};
+
+const splitOf: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const outputs = node.definition.output;
+  const axis = axisIn(node.integer("axis", 0), x.shape.length);
+  const size = x.shape[axis] ?? 0;
+  const given = node.integers("split") ?? (node.inputs[1] ? numbersOf(node.inputs[1], "its sizes") : undefined);
+  const part = Math.ceil(size / outputs.length);
+  const sizes = given ?? outputs.map((_, i) => Math.min(part, size - i * part));
+  if (sizes.some((s) => s === 0)) unsupported("it has an empty part");
+  return split(node.lower, node.target, outputs, x, axis, sizes);
+};
+
+const padOf: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const list = node.integers("pads") ?? numbersOf(node.inputs[1], "its pads");
+  const axes = node.inputs[3] ? numbersOf(node.inputs[3], "its axes") : x.shape.map((_, axis) => axis);
+  if (list.length !== 2 * axes.length) badValue(`${list.length} pads for ${axes.length} axes`);
+  const pairs = x.shape.map((): [number, number] => [0, 0]);
+  axes.forEach((axis, i) => {
+    pairs[axisIn(axis, x.shape.length)] = [list[i] ?? 0, list[i + axes.length] ?? 0];
+  });
+  const value = node.inputs[2] ? numberOf(node.inputs[2], "its value") : node.float("value", 0);
+  const mode = node.string("mode", "constant");
+  const types: Readonly<Record<string, number>> = { constant: PAD.CONSTANT, reflect: PAD.REFLECT, edge: PAD.EDGE };
+  return pad(node.lower, node.target, x, pairs, types[mode] ?? unsupported(`its mode is '${mode}'`), value);
+};
+
+const gatherOf: OnnxLowering = (node) => {
+  const [x, indices] = [node.input(0), node.input(1)];
+  const axis = axisIn(node.integer("axis", 0), x.shape.length);
+  if (isConstant(x)) return gather(node.lower, node.target, x, indices, axis);
+  // One index of a computed tensor is a slice.
+  const size = x.shape[axis] ?? 0;
+  const index = numberOf(indices, "its index");
+  const at = index < 0 ? index + size : index;
+  if (at < 0 || at >= size) badValue(`the index ${index} is outside an axis of ${size}`);
+  const axes = x.shape.map(
+    (d, i): SliceAxis => (i === axis ? { begin: at, end: at + 1, stride: 1 } : { begin: 0, end: d, stride: 1 }),
+  );
+  const part = slice(node.lower, node.lower.step(node.target, "slice"), x, axes);
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+  return reshape(node.lower, node.target, part, shape);
+};
+
+const cast: OnnxLowering = (node) => {
+  const x = node.input(0);
+  const to = node.integer("to");
+  const dtype = elementType(to) ?? unsupported(`it casts to ${typeName(to)}`);
+  if (dtype === x.dtype) return x;
+  const truncate = dtype !== "float32" && dtype !== "bool";
+  return mapConstant(node.lower, node.target, x, truncate ? Math.trunc : (value) => value, dtype);
+};
+
+const constant: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const tensor = node.tensor("value", target.tensor);
+  if (tensor) return tensor;
+  const floats = node.floats("value_floats");
+  if (floats) return lower.constant(target.tensor, [floats.length], floats);
+  const ints = node.integers("value_ints");
+  if (ints) return lower.constant(target.tensor, [ints.length], Int32Array.from(ints));
+  if (node.has("value_float")) return lower.constant(target.tensor, [], Float32Array.of(node.float("value_float")));
+  if (node.has("value_int")) return lower.constant(target.tensor, [], Int32Array.of(node.integer("value_int")));
+  return unsupported("its value is neither a tensor nor numbers");
+};
+
+const constantOfShape: OnnxLowering = (node) => {
+  const value = node.tensor("value", node.target.tensor);
+  const shape = numbersOf(node.input(0), "its shape");
+  return fill(node.lower, node.target, shape, value?.data[0] ?? 0, value?.dtype ?? "float32");
+};
+
+const shapeOf: OnnxLowering = (node) => {
+  const { shape } = node.input(0);
+  const part = shape.slice(node.integer("start", 0), node.has("end") ? node.integer("end") : undefined);
+  return node.lower.constant(node.target.tensor, [part.length], Int32Array.from(part));
+};
+
+const dropout: OnnxLowering = (node) => {
+  const training = node.inputs[2];
+  if (training && (!isConstant(training) || training.data[0] !== 0)) unsupported("it drops out (training_mode)");
+  const x = node.input(0);
+  const mask = node.definition.output[1];
+  return mask ? [x, fill(node.lower, { ...node.target, tensor: mask }, x.shape, 1, "bool")] : x;
+};
+
+/** Half to even. */
+function round(value: number): number {
+  const down = Math.floor(value);
+  const rest = value - down;
+  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
+}
+
+export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
+  // Products.
+  Conv: conv,
+  Gemm: gemm,
+  MatMul: product,
+
+  // Normalization.
+  BatchNormalization: batchNormalization,
+  InstanceNormalization: instanceNormalization,
+  LRN: (node) => {
+    const size = node.integer("size");
+    return localResponseNorm(node.lower, node.target, node.input(0), "NCHW", {
+      size,
+      alpha: node.float("alpha", 1e-4) / size,
+      beta: node.float("beta", 0.75),
+      bias: node.float("bias", 1),
+    });
+  },
+
+  // Element by element, several inputs.
+  Add: binary(ELTWISE.SUM),
+  Sub: binary(ELTWISE.SUB),
+  Mul: binary(ELTWISE.PROD),
+  Div: binary(ELTWISE.DIV),
+  Pow: binary(ELTWISE.POW),
+  Sum: variadic(ELTWISE.SUM),
+  Max: variadic(ELTWISE.MAX),
+  Min: variadic(ELTWISE.MIN),
+  Mean: (node) => {
+    const values = node.all();
+    if (values.length === 1) return node.input(0);
+    const sum = eltwiseChain(node.lower, node.lower.step(node.target, "sum"), ELTWISE.SUM, values);
+    return eltwiseScalar(node.lower, node.target, ELTWISE.DIV, sum, values.length);
+  },
+  PRelu: prelu,
+
+  // Element by element, one input.
+  Relu: unary(named("RELU"), (value) => Math.max(0, value)),
+  Clip: clip,
+  LeakyRelu: unary((node) => ({
+    activation: "LEAKYRELU",
+    activation_coefficient: node.float("alpha", Math.fround(0.01)),
+  })),
+  Elu: unary((node) => ({ activation: "ELU", activation_coefficient: node.float("alpha", 1) })),
+  Sigmoid: unary(named("SIGMOID")),
+  Tanh: unary(named("TANH")),
+  HardSigmoid: unary((node) => ({
+    activation: "HARDSIGMOID",
+    hardsigmoid_alpha: node.float("alpha", Math.fround(0.2)),
+    hardsigmoid_beta: node.float("beta", 0.5),
+  })),
+  HardSwish: unary(named("HARDSWISH")),
+  Exp: unary(named("EXP")),
+  Sqrt: unary(named("SQRT")),
+  Abs: unary(named("ABS"), Math.abs),
+  Neg: unary(named("NEG"), (value) => -value),
+  Reciprocal: (node) =>
+    eltwise(node.lower, node.target, ELTWISE.DIV, node.lower.scalar(node.target, "one", 1), node.input(0)),
+  Softmax: softmaxOf(false),
+  LogSoftmax: softmaxOf(true),
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+
+  // Pooling and reductions.
+  MaxPool: pool(POOLING.MAX),
+  AveragePool: pool(POOLING.AVG),
+  GlobalAveragePool: globalPool(REDUCE.MEAN),
+  GlobalMaxPool: globalPool(REDUCE.MAX),
+  ReduceMean: reduction(REDUCE.MEAN),
+  ReduceMax: reduction(REDUCE.MAX),
+  ReduceMin: reduction(REDUCE.MIN),
+  ReduceSum: reduction(REDUCE.SUM),
+  ReduceProd: reduction(REDUCE.PROD),
+
+  // Data movement.
+  Concat: (node) => concat(node.lower, node.target, node.all(), node.integer("axis")),
+  Flatten: flatten,
+  Reshape: reshapeOf,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Transpose: (node) => {
+    const x = node.input(0);
+    const reversed = x.shape.map((_, axis) => x.shape.length - 1 - axis);
+    return transpose(node.lower, node.target, x, node.integers("perm") ?? reversed);
+  },
+  Slice: sliceOf,
+  Split: splitOf,
+  Pad: padOf,
+
+  // What stands for its input.
+  Identity: identity,
+  Dropout: dropout,
+
+  // Constants and shape arithmetic.
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Shape: shapeOf,
+  Size: (node) => node.lower.constant(node.target.tensor, [], Int32Array.of(elementCount(node.input(0).shape))),
+  Gather: gatherOf,
+  Cast: cast,
+  Expand: (node) => {
+    const shape = numbersOf(node.input(1), "its shape");
+    const x = node.input(0);
+    const same =
+      shape.length <= x.shape.length &&
+      shape.every((size, i) => {
+        const own = x.shape[x.shape.length - shape.length + i];
+        return size === 1 || size === own;
+      });
+    return same ? x : expand(node.lower, node.target, x, shape);
+  },
+  Tile: (node) => {
+    const repeats = numbersOf(node.input(1), "its repeats");
+    return repeats.every((count) => count === 1)
+      ? node.input(0)
+      : tile(node.lower, node.target, node.input(0), repeats);
+  },
+  Range: (node) => range(node.lower, node.target, node.all()),
+  Floor: onConstant(Math.floor),
+  Ceil: onConstant(Math.ceil),
+  Round: onConstant(round),
+  Not: onConstant((value) => (value === 0 ? 1 : 0)),
+  Mod: (node) => {
+    const values = [node.input(0), node.input(1)];
+    const c = node.integer("fmod", 0) === 1;
+    return zipConstants(
+      node.lower,
+      node.target,
+      values,
+      (a, b) => (c ? a % b : a - b * Math.floor(a / b)),
+      node.input(0).dtype,
+    );
+  },
+  Equal: compare((a, b) => a === b),
+  Greater: compare((a, b) => a > b),
+  GreaterOrEqual: compare((a, b) => a >= b),
+  Less: compare((a, b) => a < b),
+  LessOrEqual: compare((a, b) => a <= b),
+  And: compare((a, b) => a !== 0 && b !== 0),
+  Or: compare((a, b) => a !== 0 || b !== 0),
+  Where: (node) =>
+    zipConstants(node.lower, node.target, node.all(), (c = 0, a = 0, b = 0) => (c !== 0 ? a : b), node.input(1).dtype),
+};
+
+/** Operators whose body depends on computed values. */
+export const CONTROL_FLOW: ReadonlySet<string> = new Set(["If", "Loop", "Scan"]);

@@ -1,0 +1,130 @@
+/**
+ * The text form of a graph: one line per input, constant, node and output, in execution order. Equal graphs give equal
+ * text; parse.ts reads it back. Large constants are written as the start of their SHA-256.
+ *
+ *     graph "tiny"
+ *     input "x" float32[1,4,4,2] NHWC range=[-1,1]
+ *     const "w" float32[2,1,1,2] = 1 2 3 4
+ *     node "conv" Conv2D("x", "w") activation="RELU" -> "y" float32[1,4,4,2] {trained 0 6 "act_quant"}
+ *     output "y" NHWC
+ */
+
+import { createHash } from "node:crypto";
+import type { AttributeValue, Graph, GraphNode, GraphPort, Tensor } from "./graph";
+import { OPERATORS } from "./operators";
+
+export interface PrintOptions {
+  /** Constants of at most this many elements are written in full. */
+  readonly fullConstants?: number;
+}
+
+const quoted = (text: string): string => JSON.stringify(text);
+
+/** The shortest decimal that reads back as the same binary32 number. */
+function float32Text(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  if (Object.is(value, -0)) return "-0";
+  for (let digits = 1; digits <= 9; digits++) {
+    const text = Number(value.toPrecision(digits));
+    if (Math.fround(text) === value) return String(text);
+  }
+  return String(value);
+}
+
+/** Ranges are binary64 numbers. */
+function numberText(value: number): string {
+  return Number.isFinite(value) && !Object.is(value, -0) ? String(value) : float32Text(value);
+}
+
+/** Attributes are binary32 numbers or integers, as in the model file. */
+function attributeText(value: AttributeValue): string {
+  if (typeof value === "string") return quoted(value);
+  const text = (number: number): string =>
+    Number.isInteger(number) ? String(number) : float32Text(Math.fround(number));
+  return typeof value === "number" ? text(value) : `[${value.map(text).join(",")}]`;
+}
+
+function sameAttribute(a: AttributeValue, b: AttributeValue | undefined): boolean {
+  return b !== undefined && attributeText(a) === attributeText(b);
+}
+
+/** `"name" float32[1,2] {trained 0 6 "why"} quant(0.5; 128)` */
+function tensorText(tensor: Tensor): string {
+  let text = `${quoted(tensor.name)} ${tensor.dtype}[${tensor.shape.join(",")}]`;
+  if (tensor.range) {
+    const { source, min, max, reason } = tensor.range;
+    text += ` {${source} ${numberText(min)} ${numberText(max)} ${quoted(reason)}}`;
+  }
+  if (tensor.quant) {
+    const { scales, zeroPoint, axis } = tensor.quant;
+    text += ` quant(${scales.map(float32Text).join(" ")}; ${zeroPoint}${axis === null ? "" : `; ${axis}`})`;
+  }
+  return text;
+}
+
+/** SHA-256 of a constant's bytes, shortened. */
+export function constantDigest(data: NonNullable<Tensor["data"]>): string {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+}
+
+function constantText(tensor: Tensor, data: NonNullable<Tensor["data"]>, limit: number): string {
+  const value = data instanceof Float32Array ? float32Text : String;
+  const text = data.length <= limit ? Array.from(data, (v) => value(v)).join(" ") : `sha256:${constantDigest(data)}`;
+  return `const ${tensorText(tensor)} = ${text}`;
+}
+
+function nodeText(node: GraphNode, graph: Graph): string {
+  const known = Object.keys(OPERATORS[node.type]?.attributes ?? {});
+  const names = [...known.filter((name) => name in node.attributes), ...unknownNames(node, known)];
+  const attributes = names.flatMap((name) => {
+    const value = node.attributes[name];
+    const isDefault = value === undefined || sameAttribute(value, OPERATORS[node.type]?.attributes[name]?.default);
+    return isDefault ? [] : [` ${name}=${attributeText(value)}`];
+  });
+  const outputs = node.outputs.map((name) => {
+    const tensor = graph.tensors.get(name);
+    return tensor ? tensorText(tensor) : quoted(name);
+  });
+  const inputs = node.inputs.map(quoted).join(", ");
+  return `node ${quoted(node.name)} ${node.type}(${inputs})${attributes.join("")} -> ${outputs.join(", ")}`;
+}
+
+function unknownNames(node: GraphNode, known: readonly string[]): string[] {
+  return Object.keys(node.attributes)
+    .filter((name) => !known.includes(name))
+    .sort();
+}
+
+function portText(port: GraphPort, tensor: string): string {
+  let text = `${tensor} ${port.format}`;
+  if (port.alias !== undefined) text += ` alias=${quoted(port.alias)}`;
+  if (port.declaredRange) text += ` range=[${port.declaredRange.map(numberText).join(",")}]`;
+  return text;
+}
+
+export function printGraph(graph: Graph, options: PrintOptions = {}): string {
+  const limit = options.fullConstants ?? 16;
+  const lines = [`graph ${quoted(graph.name)}`];
+  for (const port of graph.inputs) {
+    const tensor = graph.tensors.get(port.tensor);
+    lines.push(`input ${portText(port, tensor ? tensorText(tensor) : quoted(port.tensor))}`);
+  }
+  // A constant stands before its first reader, so that the order of the map does not matter.
+  const written = new Set<string>();
+  const constants = (names: readonly string[]): void => {
+    for (const name of names) {
+      const tensor = graph.tensors.get(name);
+      if (!tensor?.data || written.has(name)) continue;
+      written.add(name);
+      lines.push(constantText(tensor, tensor.data, limit));
+    }
+  };
+  for (const node of graph.nodes) {
+    constants(node.inputs);
+    lines.push(nodeText(node, graph));
+  }
+  constants(graph.outputs.map((port) => port.tensor));
+  for (const port of graph.outputs) lines.push(`output ${portText(port, quoted(port.tensor))}`);
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,30 @@
+/** Removal of a node that only renames its input. */
+
+import type { GraphEditor } from "../ir/edit";
+import type { GraphNode } from "../ir/graph";
+
+/**
+ * Removes a node whose output equals its input. Readers of the output read the input; when the output is one of the
+ * graph, the input's producer makes it instead, since names of outputs stay. Returns false where neither is possible.
+ */
+export function bypass(editor: GraphEditor, node: GraphNode): boolean {
+  const [input = ""] = node.inputs;
+  const [output = ""] = node.outputs;
+  const from = editor.tensor(input);
+  const to = editor.tensor(output);
+  if (!editor.isOutput(output)) {
+    // A trained range says something about the values whichever name they have.
+    if (to.range && !from.range && !from.data) from.range = to.range;
+    editor.replaceUses(output, input);
+    editor.removeNode(node);
+    return true;
+  }
+  const producer = editor.producer(input);
+  if (!producer || editor.isOutput(input) || from.shape.join() !== to.shape.join()) return false;
+  const index = producer.outputs.indexOf(input);
+  if (from.range && !to.range) to.range = from.range;
+  editor.removeNode(node);
+  editor.setOutput(producer, index, output);
+  editor.replaceUses(input, output);
+  return true;
+}
