@@ -81,7 +81,7 @@ export class Lowering {
   constructor(name: string, fileBytes: number, reserved: ReadonlySet<string>) {
     this.builder = new GraphBuilder(name);
     this.reserved = reserved;
-    this.budget = 2 ** 24 + 4 * fileBytes;
+    this.budget = 2 ** 26 + 4 * fileBytes;
   }
 
   /** Takes `elements` from the budget of constants. */

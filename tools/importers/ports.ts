@@ -56,7 +56,12 @@ export function declareInput(
 }
 
 /** Declares one output; the format says in which order the caller expects a 4-D buffer. */
-export function declareOutput(lower: Lowering, name: string, value: Value, order: ImageOrder): void {
+export function declareOutput(lower: Lowering, file: string, name: string, value: Value, order: ImageOrder): void {
+  if (elementCount(value.shape) < 1) {
+    throw new UserError(
+      badShape({ file, tensor: name }, `the output is empty: its shape is ${shapeText(value.shape)}`),
+    );
+  }
   const own: BufferFormat = value.shape.length !== 4 ? "NONE" : order === "NCHW" ? "NONE" : "NHWC";
   lower.output(name, value, value.layout === "nhwc" ? "NCHW" : own);
 }

@@ -134,8 +134,14 @@ class Importer {
     if (this.unsupported.length > 0) this.faults.push(unsupportedOperators(this.file, this.unsupported));
     if (this.faults.length > 0) throw new UserError(this.faults);
     for (const name of outputs) {
-      const value = this.values.get(name) ?? this.fail(`the output '${name}' has no value`);
-      declareOutput(this.lower, name, value, "NCHW");
+      const value = this.values.get(name);
+      if (!value || this.context.codes.has(value)) {
+        const why = value ? "the graph ends in codes" : `'${name}' is a secondary output that is not supported`;
+        const node = this.producers.get(name);
+        const described = node ? describe(node) : { name, type: "output" };
+        throw new UserError(unsupportedOperators(this.file, [{ ...described, why }]));
+      }
+      declareOutput(this.lower, this.file, name, value, "NCHW");
     }
     return finishGraph(this.lower.builder.graph);
   }
@@ -169,7 +175,12 @@ class Importer {
   }
 
   private declare(name: string): void {
-    const type = this.declared.get(name)?.type?.tensorType;
+    const info = this.declared.get(name);
+    const type = info?.type?.tensorType;
+    if (info?.type && !type) {
+      this.unsupported.push({ name, type: "input", why: "inputs must be tensors" });
+      return;
+    }
     if (type && elementType(type.elemType) !== "float32") {
       const why = `inputs must be float32, not ${typeName(type.elemType)}`;
       this.unsupported.push({ name, type: "input", why });

@@ -94,7 +94,11 @@ class Importer {
     for (const output of outputs) {
       const value = this.values.get(this.branches.resolve(output));
       if (!value) throw new UserError(tensorNotInModel(this.file, output, "output", this.values.keys()));
-      declareOutput(this.lower, output, value, "NHWC");
+      if (this.pending.has(value)) {
+        const why = "the graph ends between SpaceToBatchND and BatchToSpaceND";
+        throw new UserError(unsupportedOperators(this.file, [{ ...describe(this.definition(output, "output")), why }]));
+      }
+      declareOutput(this.lower, this.file, output, value, "NHWC");
     }
     return finishGraph(this.lower.builder.graph);
   }

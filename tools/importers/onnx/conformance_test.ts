@@ -1,0 +1,146 @@
+/**
+ * Runs ONNX's own node tests through import, passes and the reference interpreter.
+ *
+ * Every test either passes or is refused with a diagnostic; a wrong result or a crash fails. Inputs that the canonical graph
+ * wants constant (shapes, axes, weights, limits) become initializers: first integers and booleans, then all but the
+ * first input, then all of them, which leaves pure constant folding.
+ */
+
+import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { test } from "node:test";
+import { UserError } from "../../diagnostics/diagnostic";
+import type { ConstantData, Graph } from "../../ir/graph";
+import { optimize } from "../../passes/pipeline";
+import { ModelProto, TensorProto, type ValueInfoProto } from "../../schema/onnx";
+import { type ConstantValue, Lowering } from "../lowering";
+import { greatestDifference, runModel } from "../testing/run-model";
+import { readBytes, testData } from "../testing/test-data";
+import { importOnnx } from "./import";
+import { decodeTensor, elementType } from "./tensors";
+
+const OPTIONS = { file: "model.onnx", name: "test" };
+
+/** Node tests that must pass; the list guards against a silent loss of coverage. */
+const LEAST_PASSED = 264;
+
+function readTensors(folder: string, kind: "input" | "output"): Uint8Array[] {
+  const files = fs.readdirSync(folder).filter((name) => name.startsWith(`${kind}_`) && name.endsWith(".pb"));
+  files.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  return files.map((name) => readBytes(path.join(folder, name)));
+}
+
+function decode(message: Uint8Array): ConstantValue {
+  return decodeTensor(new Lowering("test", 2 ** 24, new Set()), "tensor", message, OPTIONS);
+}
+
+/** The model with the inputs that `freeze` picks turned into initializers. */
+function frozen(bytes: Uint8Array, tensors: readonly Uint8Array[], freeze: readonly boolean[]): Uint8Array {
+  const model = ModelProto.decode(bytes);
+  model.graph?.input.forEach((info, index) => {
+    const message = tensors[index];
+    if (!message || !freeze[index]) return;
+    // Protobuf lets a later field replace an earlier one: the name is appended.
+    const name = TensorProto.encode(TensorProto.fromPartial({ name: info.name })).finish();
+    const renamed = new Uint8Array(message.length + name.length);
+    renamed.set(message);
+    renamed.set(name, message.length);
+    model.graph?.initializer.push(renamed);
+  });
+  return ModelProto.encode(model).finish();
+}
+
+const isFloat = (info: ValueInfoProto): boolean => elementType(info.type?.tensorType?.elemType ?? 0) === "float32";
+
+function attempt(bytes: Uint8Array): { readonly graph: Graph } | { readonly reason: string } {
+  try {
+    return { graph: importOnnx(bytes, OPTIONS) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const [first] = error.diagnostics;
+    return { reason: `${first?.code} ${(first?.cause ?? first?.message ?? "").trim().replaceAll(/\s+/g, " ")}` };
+  }
+}
+
+interface Outcome {
+  readonly passed: boolean;
+  readonly text: string;
+}
+
+function runCase(folder: string): Outcome {
+  const bytes = readBytes(path.join(folder, "model.onnx"));
+  const sets = fs.readdirSync(folder).filter((name) => name.startsWith("test_data_set_"));
+  const data = path.join(folder, sets[0] ?? "");
+  const inputs = readTensors(data, "input");
+  const infos = ModelProto.decode(bytes).graph?.input ?? [];
+
+  const choices: readonly (readonly [string, (info: ValueInfoProto, index: number) => boolean])[] = [
+    ["", () => false],
+    ["integers constant", (info) => !isFloat(info)],
+    ["all but the first constant", (_, index) => index > 0],
+    ["all constant", () => true],
+  ];
+  let reason = "";
+  for (const [how, freeze] of choices) {
+    const result = attempt(frozen(bytes, inputs, infos.map(freeze)));
+    if ("reason" in result) {
+      reason = result.reason;
+      continue;
+    }
+    const { graph } = result;
+    const expected = readTensors(data, "output").map(decode);
+    const feeds = new Map<string, ConstantData>(
+      infos.flatMap((info, index) => {
+        const message = inputs[index];
+        return message && !freeze(info, index) ? [[info.name, decode(message).data]] : [];
+      }),
+    );
+    check(graph, feeds, expected);
+    if (graph.nodes.length > 0) {
+      optimize(graph);
+      check(graph, feeds, expected);
+    }
+    return { passed: true, text: how };
+  }
+  return { passed: false, text: reason };
+}
+
+function check(graph: Graph, feeds: ReadonlyMap<string, ConstantData>, expected: readonly ConstantValue[]): void {
+  const results = [...runModel(graph, feeds).values()];
+  assert.equal(results.length, expected.length, "number of outputs");
+  results.forEach((data, index) => {
+    const wanted = expected[index];
+    let greatest = 1;
+    for (const value of wanted?.data ?? []) greatest = Math.max(greatest, Math.abs(value));
+    const difference = greatestDifference(data, wanted?.data ?? []);
+    // Some of the expected values were written with four decimals.
+    assert.ok(difference <= 1e-4 * greatest, `output ${index} differs by ${difference}`);
+  });
+}
+
+test("ONNX node tests", (t) => {
+  const root = testData("conformance/onnx_node");
+  if (!root) {
+    t.skip("no conformance/onnx_node in the test data");
+    return;
+  }
+  const passed: string[] = [];
+  const notCovered: string[] = [];
+  const failed: string[] = [];
+  for (const name of fs.readdirSync(root).sort()) {
+    try {
+      const outcome = runCase(path.join(root, name));
+      const line = outcome.text === "" ? name : `${name}: ${outcome.text}`;
+      (outcome.passed ? passed : notCovered).push(line);
+    } catch (error) {
+      failed.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  for (const line of passed) console.log(`passed       ${line}`);
+  for (const line of notCovered) console.log(`not covered  ${line}`);
+  for (const line of failed) console.log(`FAILED       ${line}`);
+  console.log(`${passed.length} passed, ${notCovered.length} not covered, ${failed.length} failed`);
+  assert.deepEqual(failed, []);
+  assert.ok(passed.length >= LEAST_PASSED, `${passed.length} passed; at least ${LEAST_PASSED} did before`);
+});
