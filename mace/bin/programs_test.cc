@@ -34,7 +34,9 @@ std::string ReadAll(const std::string& path) {
   return text.str();
 }
 
-void WriteAll(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+void WriteAll(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 struct Result {
   int code;
@@ -121,8 +123,10 @@ TEST(MaceRun, FilesLabelsAndBenchmark) {
   const std::vector<float> x = {-1.0f, 2.0f, -3.0f, 0.0f};
   WriteAll(Folder() + "x.dat", std::string(reinterpret_cast<const char*>(x.data()), 16));
   WriteAll(Folder() + "labels", "zero\none\ntwo\nthree\n");
-  const Result r = RunCommand(std::string(kRun) + " " + Model(false) + "--input=x=" + Folder() + "x.dat --output_dir=" + Folder() +
-                       "outputs --top=1 --labels=" + Folder() + "labels --benchmark --round=2");
+  const Result r =
+      RunCommand(std::string(kRun) + " " + Model(false) + "--input=x=" + Folder() +
+                 "x.dat --output_dir=" + Folder() + "outputs --top=1 --labels=" + Folder() +
+                 "labels --benchmark --round=2");
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_NE(r.out.find("two"), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("By operator type"), std::string::npos);
@@ -138,40 +142,57 @@ TEST(MaceRun, FilesLabelsAndBenchmark) {
 TEST(MaceRun, ListsItsOperators) {
   const Result r = RunCommand(std::string(kRun) + " --list_kernels");
   EXPECT_EQ(r.code, 0);
-  EXPECT_NE(r.out.find("{\"type\": \"Conv2D\", \"float32\": true, \"uint8\": true, \"int8\": true}"), std::string::npos);
-  EXPECT_NE(r.out.find("{\"type\": \"MatMul\", \"float32\": true, \"uint8\": false, \"int8\": false}"), std::string::npos);
+  EXPECT_NE(
+      r.out.find("{\"type\": \"Conv2D\", \"float32\": true, \"uint8\": true, \"int8\": true}"),
+      std::string::npos);
+  EXPECT_NE(
+      r.out.find("{\"type\": \"MatMul\", \"float32\": true, \"uint8\": false, \"int8\": false}"),
+      std::string::npos);
 }
 
 TEST(MaceRun, StreamsAndLayers) {
   WriteAll(Folder() + "in", Record("b", {-1, -2, -3, -4}) + Record("a", {1, 2, 3, -4}));
-  const Result r = RunCommand(std::string(kRun) + " " + Model(true) + "--input_stream=" + Folder() + "in --output_stream=- --layers_output=" +
-                       Folder() + "layers");
+  const Result r = RunCommand(std::string(kRun) + " " + Model(true) + "--input_stream=" + Folder() +
+                              "in --output_stream=- --layers_output=" + Folder() + "layers");
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_EQ(r.out, Record("b", {1, 2, 3, 4}) + Record("a", {0, 0, 0, 4}));
   // Codes are written as what they mean.
-  EXPECT_EQ(ReadAll(Folder() + "layers"), Record("minus/x:0", {1, 2, 3, 4}) + Record("q", {1, 2, 3, 4}) + Record("y", {1, 2, 3, 4}) +
-                                              Record("minus/x:0", {-1, -2, -3, 4}) + Record("q", {0, 0, 0, 4}) + Record("y", {0, 0, 0, 4}));
+  EXPECT_EQ(ReadAll(Folder() + "layers"),
+            Record("minus/x:0", {1, 2, 3, 4}) + Record("q", {1, 2, 3, 4}) +
+                Record("y", {1, 2, 3, 4}) + Record("minus/x:0", {-1, -2, -3, 4}) +
+                Record("q", {0, 0, 0, 4}) + Record("y", {0, 0, 0, 4}));
 }
 
 TEST(MaceRun, BadStreams) {
   const std::string good = Record("a", {1, 2, 3, 4});
   for (size_t n = 1; n < good.size(); ++n) {
     WriteAll(Folder() + "in", good.substr(0, n));
-    EXPECT_EQ(RunCommand(std::string(kRun) + " " + Model(false) + "--input_stream=" + Folder() + "in --output_stream=" + Folder() + "never").code, 1) << n;
+    EXPECT_EQ(RunCommand(std::string(kRun) + " " + Model(false) + "--input_stream=" + Folder() +
+                         "in --output_stream=" + Folder() + "never")
+                  .code,
+              1)
+        << n;
   }
   EXPECT_FALSE(std::ifstream(Folder() + "never").good());
   WriteAll(Folder() + "in", Record("a", {1, 2, 3}));
-  EXPECT_NE(RunCommand(std::string(kRun) + " " + Model(false) + "--input_stream=" + Folder() + "in").err.find("MR303"), std::string::npos);
+  EXPECT_NE(RunCommand(std::string(kRun) + " " + Model(false) + "--input_stream=" + Folder() + "in")
+                .err.find("MR303"),
+            std::string::npos);
   WriteAll(Folder() + "in", std::string("\xff\xff\xff\xff", 4));
-  EXPECT_NE(RunCommand(std::string(kRun) + " " + Model(false) + "--input_stream=" + Folder() + "in").err.find("MR305"), std::string::npos);
+  EXPECT_NE(RunCommand(std::string(kRun) + " " + Model(false) + "--input_stream=" + Folder() + "in")
+                .err.find("MR305"),
+            std::string::npos);
 }
 
 TEST(MaceStat, CountsEverything) {
-  const std::string one = Record("b", {1.0f, -2.0f, NAN, INFINITY}), two = Record("a", {0.0f, -0.0f, 1.0f, 1.0f});
+  const std::string one = Record("b", {1.0f, -2.0f, NAN, INFINITY}),
+                    two = Record("a", {0.0f, -0.0f, 1.0f, 1.0f});
   const auto stat = [&](const std::string& stream, const std::string& extra) {
     WriteAll(Folder() + "in", stream);
     std::remove((Folder() + "stat").c_str());
-    const Result r = RunCommand(extra + kStat + " " + Model(false) + "--input_stream=- --output=" + Folder() + "stat <" + Folder() + "in");
+    const Result r =
+        RunCommand(extra + kStat + " " + Model(false) + "--input_stream=- --output=" + Folder() +
+                   "stat <" + Folder() + "in");
     EXPECT_EQ(r.code, 0) << r.err;
     return ReadAll(Folder() + "stat");
   };
@@ -195,7 +216,8 @@ TEST(MaceStat, CountsEverything) {
         if (tensor.field() == 6) tensor.Ints(&counts);
       }
       if (tensors.size() == 1) {
-        for (size_t i = 0; i < buckets.size(); ++i) histogram[static_cast<uint64_t>(buckets[i])] = static_cast<uint64_t>(counts[i]);
+        for (size_t i = 0; i < buckets.size(); ++i)
+          histogram[static_cast<uint64_t>(buckets[i])] = static_cast<uint64_t>(counts[i]);
       }
     }
     if (message.field() == 4) {
@@ -214,7 +236,8 @@ TEST(MaceStat, CountsEverything) {
   EXPECT_TRUE(message.ok());
   EXPECT_EQ(tensors, (std::vector<std::string>{"x", "minus/x:0", "y"}));
   EXPECT_EQ(samples, (std::vector<std::string>{"a", "b"}));
-  const std::map<uint64_t, uint64_t> wanted = {{0, 2}, {0x3f800000u >> 19, 3}, {0xc0000000u >> 19, 1}};
+  const std::map<uint64_t, uint64_t> wanted = {
+      {0, 2}, {0x3f800000u >> 19, 3}, {0xc0000000u >> 19, 1}};
   EXPECT_EQ(histogram, wanted);
 }
 
@@ -222,7 +245,8 @@ TEST(MaceStat, Failures) {
   const std::string output = Folder() + "nothing.stat";
   const auto fails = [&](const std::string& model, const std::string& stream, const char* code) {
     WriteAll(Folder() + "in", stream);
-    const Result r = RunCommand(std::string(kStat) + " " + model + "--input_stream=" + Folder() + "in --output=" + output);
+    const Result r = RunCommand(std::string(kStat) + " " + model + "--input_stream=" + Folder() +
+                                "in --output=" + output);
     EXPECT_EQ(r.code, 1);
     EXPECT_NE(r.err.find(code), std::string::npos) << r.err;
     EXPECT_FALSE(std::ifstream(output).good());

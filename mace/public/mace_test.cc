@@ -15,18 +15,25 @@ using mace::testing::ModelBuilder;
 ModelBuilder Negation() {
   ModelBuilder m;
   m.Input("x", {1, 2, 2, 3});
-  m.Node("Activation", {"x"}, {{"y", {1, 2, 2, 3}, ElementType::kFloat32, 0, 0, {}, 0}}, {{"activation", "NEG"}});
+  m.Node("Activation", {"x"}, {{"y", {1, 2, 2, 3}, ElementType::kFloat32, 0, 0, {}, 0}},
+         {{"activation", "NEG"}});
   m.Output("y", {1, 2, 2, 3});
   return m;
 }
 
-const unsigned char* Bytes(const std::string& s) { return reinterpret_cast<const unsigned char*>(s.data()); }
+const unsigned char* Bytes(const std::string& s) {
+  return reinterpret_cast<const unsigned char*>(s.data());
+}
 
-std::shared_ptr<float> Floats(size_t n) { return std::shared_ptr<float>(new float[n](), std::default_delete<float[]>()); }
+std::shared_ptr<float> Floats(size_t n) {
+  return std::shared_ptr<float>(new float[n](), std::default_delete<float[]>());
+}
 
-MaceStatus Create(const ModelBuilder& m, std::shared_ptr<MaceEngine>* engine, const MaceEngineConfig& config = MaceEngineConfig()) {
+MaceStatus Create(const ModelBuilder& m, std::shared_ptr<MaceEngine>* engine,
+                  const MaceEngineConfig& config = MaceEngineConfig()) {
   const std::string pb = m.Model();
-  return CreateMaceEngineFromProto(Bytes(pb), pb.size(), Bytes(m.data()), m.data().size(), {"x"}, {"y"}, config, engine);
+  return CreateMaceEngineFromProto(Bytes(pb), pb.size(), Bytes(m.data()), m.data().size(), {"x"},
+                                   {"y"}, config, engine);
 }
 
 TEST(Engine, Runs) {
@@ -44,7 +51,8 @@ TEST(Engine, Runs) {
   const MaceStatus ran = engine->Run(inputs, &outputs, &metadata);
   ASSERT_EQ(ran, MaceStatus::MACE_SUCCESS) << ran.information();
   EXPECT_EQ(outputs.at("y").shape(), (std::vector<int64_t>{1, 2, 2, 3}));  // the true shape
-  for (int i = 0; i < 12; ++i) EXPECT_EQ(outputs.at("y").data().get()[i], -static_cast<float>(i + 1));
+  for (int i = 0; i < 12; ++i)
+    EXPECT_EQ(outputs.at("y").data().get()[i], -static_cast<float>(i + 1));
   ASSERT_EQ(metadata.op_stats.size(), 1u);
   EXPECT_EQ(metadata.op_stats[0].type, "Activation");
   EXPECT_GE(metadata.op_stats[0].stats.end_micros, metadata.op_stats[0].stats.start_micros);
@@ -58,11 +66,13 @@ TEST(Engine, TurnsNchw) {
   ASSERT_EQ(Create(m, &engine), MaceStatus::MACE_SUCCESS);
   auto in = Floats(12);
   for (int i = 0; i < 12; ++i) in.get()[i] = static_cast<float>(i);
-  std::map<std::string, MaceTensor> inputs = {{"x", MaceTensor({1, 3, 2, 2}, in, DataFormat::NCHW)}};
+  std::map<std::string, MaceTensor> inputs = {
+      {"x", MaceTensor({1, 3, 2, 2}, in, DataFormat::NCHW)}};
   std::map<std::string, MaceTensor> outputs = {{"y", MaceTensor({1, 2, 2, 3}, Floats(12))}};
   ASSERT_EQ(engine->Run(inputs, &outputs), MaceStatus::MACE_SUCCESS);
   for (int pixel = 0; pixel < 4; ++pixel) {
-    for (int c = 0; c < 3; ++c) EXPECT_EQ(outputs.at("y").data().get()[pixel * 3 + c], -static_cast<float>(c * 4 + pixel));
+    for (int c = 0; c < 3; ++c)
+      EXPECT_EQ(outputs.at("y").data().get()[pixel * 3 + c], -static_cast<float>(c * 4 + pixel));
   }
   outputs = {{"y", MaceTensor({1, 3, 2, 2}, Floats(12), DataFormat::NCHW)}};
   ASSERT_EQ(engine->Run(inputs, &outputs), MaceStatus::MACE_SUCCESS);
@@ -78,13 +88,19 @@ TEST(Engine, RefusesWhatDoesNotFit) {
   std::map<std::string, MaceTensor> outputs = {{"y", good}};
   EXPECT_EQ(engine->Run({}, &outputs), MaceStatus::MACE_INVALID_ARGS);
   EXPECT_EQ(engine->Run({{"z", good}}, &outputs), MaceStatus::MACE_INVALID_ARGS);
-  EXPECT_EQ(engine->Run({{"x", MaceTensor({1, 2, 2, 4}, Floats(16))}}, &outputs), MaceStatus::MACE_INVALID_ARGS);
-  EXPECT_EQ(engine->Run({{"x", MaceTensor({1, 2, 2, 3}, nullptr)}}, &outputs), MaceStatus::MACE_INVALID_ARGS);
-  EXPECT_EQ(engine->Run({{"x", MaceTensor({1, 2, 2, 3}, Floats(12), DataFormat::NHWC, IDataType::IDT_UINT8)}}, &outputs),
+  EXPECT_EQ(engine->Run({{"x", MaceTensor({1, 2, 2, 4}, Floats(16))}}, &outputs),
             MaceStatus::MACE_INVALID_ARGS);
+  EXPECT_EQ(engine->Run({{"x", MaceTensor({1, 2, 2, 3}, nullptr)}}, &outputs),
+            MaceStatus::MACE_INVALID_ARGS);
+  EXPECT_EQ(
+      engine->Run(
+          {{"x", MaceTensor({1, 2, 2, 3}, Floats(12), DataFormat::NHWC, IDataType::IDT_UINT8)}},
+          &outputs),
+      MaceStatus::MACE_INVALID_ARGS);
   std::map<std::string, MaceTensor> small = {{"y", MaceTensor({1, 2}, Floats(2))}};
   EXPECT_EQ(engine->Run({{"x", good}}, &small), MaceStatus::MACE_INVALID_ARGS);
-  std::map<std::string, MaceTensor> giant = {{"y", MaceTensor({int64_t{1} << 40, int64_t{1} << 40}, Floats(2))}};
+  std::map<std::string, MaceTensor> giant = {
+      {"y", MaceTensor({int64_t{1} << 40, int64_t{1} << 40}, Floats(2))}};
   EXPECT_EQ(engine->Run({{"x", good}}, &giant), MaceStatus::MACE_INVALID_ARGS);
   EXPECT_EQ(engine->Run({{"x", good}}, nullptr), MaceStatus::MACE_INVALID_ARGS);
   MaceEngine uninitialized{MaceEngineConfig()};
@@ -93,18 +109,18 @@ TEST(Engine, RefusesWhatDoesNotFit) {
 
 TEST(Engine, TellsWhatIsWrongWithAModel) {
   std::shared_ptr<MaceEngine> engine;
-  const MaceStatus status =
-      CreateMaceEngineFromProto(Bytes("nonsense"), 8, nullptr, 0, {}, {}, MaceEngineConfig(), &engine);
+  const MaceStatus status = CreateMaceEngineFromProto(Bytes("nonsense"), 8, nullptr, 0, {}, {},
+                                                      MaceEngineConfig(), &engine);
   EXPECT_EQ(status, MaceStatus::MACE_INVALID_ARGS);
   EXPECT_NE(status.information().find("MR2"), std::string::npos) << status.information();
   EXPECT_EQ(engine, nullptr);
   const ModelBuilder m = Negation();
   const std::string pb = m.Model();
-  EXPECT_NE(CreateMaceEngineFromProto(Bytes(pb), pb.size(), Bytes(m.data()), m.data().size(), {"other"}, {"y"},
-                                      MaceEngineConfig(), &engine),
+  EXPECT_NE(CreateMaceEngineFromProto(Bytes(pb), pb.size(), Bytes(m.data()), m.data().size(),
+                                      {"other"}, {"y"}, MaceEngineConfig(), &engine),
             MaceStatus::MACE_SUCCESS);
-  EXPECT_NE(CreateMaceEngineFromProto(std::vector<unsigned char>(pb.begin(), pb.end()), "no/such/file", {"x"}, {"y"},
-                                      MaceEngineConfig(), &engine),
+  EXPECT_NE(CreateMaceEngineFromProto(std::vector<unsigned char>(pb.begin(), pb.end()),
+                                      "no/such/file", {"x"}, {"y"}, MaceEngineConfig(), &engine),
             MaceStatus::MACE_SUCCESS);
 }
 
@@ -113,11 +129,14 @@ TEST(Config, OtherBackEndsAreUnsupported) {
   EXPECT_EQ(config.SetRuntimeType(RT_CPU), MaceStatus::MACE_SUCCESS);
   EXPECT_EQ(config.SetRuntimeType(RT_HEXAGON), MaceStatus::MACE_UNSUPPORTED);
   EXPECT_EQ(config.SetHexagonToUnsignedPD(), MaceStatus::MACE_UNSUPPORTED);
-  EXPECT_EQ(config.SetHexagonPower(HEXAGON_NN_CORNER_TURBO, true, 100), MaceStatus::MACE_UNSUPPORTED);
-  EXPECT_EQ(config.SetAcceleratorCache(ACCELERATOR_CACHE_STORE, "a", "b"), MaceStatus::MACE_UNSUPPORTED);
+  EXPECT_EQ(config.SetHexagonPower(HEXAGON_NN_CORNER_TURBO, true, 100),
+            MaceStatus::MACE_UNSUPPORTED);
+  EXPECT_EQ(config.SetAcceleratorCache(ACCELERATOR_CACHE_STORE, "a", "b"),
+            MaceStatus::MACE_UNSUPPORTED);
   EXPECT_EQ(config.SetAPUHints(100, NEURON_PREFER_SUSTAINED_SPEED), MaceStatus::MACE_UNSUPPORTED);
   EXPECT_EQ(config.SetGPUHints(PERF_HIGH, PRIORITY_HIGH), MaceStatus::MACE_UNSUPPORTED);
-  EXPECT_EQ(config.SetGPUContext(GPUContextBuilder().SetStoragePath("/tmp").Finalize()), MaceStatus::MACE_UNSUPPORTED);
+  EXPECT_EQ(config.SetGPUContext(GPUContextBuilder().SetStoragePath("/tmp").Finalize()),
+            MaceStatus::MACE_UNSUPPORTED);
   EXPECT_EQ(config.SetCPUThreadPolicy(100000, AFFINITY_NONE), MaceStatus::MACE_INVALID_ARGS);
 }
 

@@ -38,8 +38,10 @@ void TileF32(const GemmArgs& args) {
   for (int r = 0; r < kRows; ++r) {
     float* c = static_cast<float*>(args.c) + r * args.ldc;
     // Operands in this order: NaN and -0 pass through both.
-    const __m256 y0 = _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][0], _mm256_loadu_ps(bias))));
-    const __m256 y1 = _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][1], _mm256_loadu_ps(bias + 8))));
+    const __m256 y0 =
+        _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][0], _mm256_loadu_ps(bias))));
+    const __m256 y1 =
+        _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][1], _mm256_loadu_ps(bias + 8))));
     if (args.cols == kColumns) {
       _mm256_storeu_ps(c, y0);
       _mm256_storeu_ps(c + 8, y1);
@@ -52,13 +54,16 @@ void TileF32(const GemmArgs& args) {
   }
 }
 
-MACE_ALWAYS_INLINE __m256i Requantized(__m256i acc, const int32_t* bias, const float* scale, const GemmArgs& args) {
-  const __m256i sum = _mm256_add_epi32(acc, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias)));
+MACE_ALWAYS_INLINE __m256i Requantized(__m256i acc, const int32_t* bias, const float* scale,
+                                       const GemmArgs& args) {
+  const __m256i sum =
+      _mm256_add_epi32(acc, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias)));
   __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(scale));
   y = _mm256_min_ps(_mm256_max_ps(y, _mm256_set1_ps(-1048576.0f)), _mm256_set1_ps(1048576.0f));
   y = _mm256_round_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(y), _mm256_set1_epi32(args.zero));
-  return _mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(args.q_lo)), _mm256_set1_epi32(args.q_hi));
+  return _mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(args.q_lo)),
+                          _mm256_set1_epi32(args.q_hi));
 }
 
 template <int kRows>
@@ -91,7 +96,8 @@ void TileCodes(const GemmArgs& args) {
     const __m256i low = _mm256_set1_epi32(0xff);
     __m256i packed = _mm256_packs_epi32(_mm256_and_si256(q0, low), _mm256_and_si256(q1, low));
     packed = _mm256_permute4x64_epi64(packed, 0xd8);
-    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
+    const __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
     if (args.cols == kColumns) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(c), bytes);
     } else {
@@ -104,14 +110,20 @@ void TileCodes(const GemmArgs& args) {
 
 }  // namespace
 
-#define MACE_ROWS(tile)          \
-  switch (args.rows) {           \
-    case 1: return tile<1>(args);  \
-    case 2: return tile<2>(args);  \
-    case 3: return tile<3>(args);  \
-    case 4: return tile<4>(args);  \
-    case 5: return tile<5>(args);  \
-    default: return tile<6>(args); \
+#define MACE_ROWS(tile)     \
+  switch (args.rows) {      \
+    case 1:                 \
+      return tile<1>(args); \
+    case 2:                 \
+      return tile<2>(args); \
+    case 3:                 \
+      return tile<3>(args); \
+    case 4:                 \
+      return tile<4>(args); \
+    case 5:                 \
+      return tile<5>(args); \
+    default:                \
+      return tile<6>(args); \
   }
 
 void gemm_f32_6x16__avx2(const GemmArgs& args) { MACE_ROWS(TileF32) }
