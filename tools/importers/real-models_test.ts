@@ -213,12 +213,16 @@ test("ranges of quantization-aware training", (t) => {
   }
   const graph = importModel({ file, nodes: {} }, path);
   optimize(graph);
-  const last = graph.nodes.flatMap((node) =>
+  const outputs = graph.nodes.flatMap((node) =>
     node.type === "Conv2D" || node.type === "DepthwiseConv2d" ? node.outputs : [],
   );
-  assert.equal(last.length, 28);
-  for (const name of last) assert.equal(graph.tensors.get(name)?.range?.source, "trained", name);
-  assert.equal(graph.tensors.get("input")?.range?.source, "trained");
+  assert.equal(outputs.length, 28);
+  for (const name of outputs) assert.equal(graph.tensors.get(name)?.range?.source, "trained", name);
+  const filters = graph.nodes
+    .map((node) => graph.tensors.get(node.inputs[1] ?? ""))
+    .filter((t) => t?.shape.length === 4);
+  assert.equal(filters.length, 28);
+  for (const filter of filters) assert.equal(filter?.range?.source, "trained", filter?.name);
 });
 
 test("weights that are quantized already are refused", (t) => {
