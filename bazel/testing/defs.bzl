@@ -1,13 +1,19 @@
 """Rules and macros for tests."""
 
+load("@android_ndk//:defs.bzl", "ANDROID_NDK_PRESENT")
 load("//bazel/private:abi.bzl", "ABIS")
 load("//mace:defaults.bzl", "mace_cc_test")
 load(":emulated_test.bzl", _emulated_test = "emulated_test")
 
 emulated_test = _emulated_test
 
-# arm64-v8a is left out: without an NDK its executables are those of arm64.
-TESTED_ABIS = [abi for abi in ABIS if abi != "arm64-v8a"]
+# Where tests run. Not arm64-v8a, whose executables are those of arm64 without an NDK. With one, executables of Android's ABIs need
+# Android's dynamic linker, which no emulator here has.
+TESTED_ABIS = [
+    name
+    for name, abi in ABIS.items()
+    if not abi.android_triple or (name != "arm64-v8a" and not ANDROID_NDK_PRESENT)
+]
 
 def mace_cc_test_on_all_abis(name, abis = TESTED_ABIS, args = [], size = "small", tags = [], env = {}, **kwargs):
     """A mace_cc_test that also runs on every emulated CPU of the ABIs.

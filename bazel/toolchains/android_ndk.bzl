@@ -20,8 +20,14 @@ _NO_NDK = """# ANDROID_NDK_HOME is not set: no toolchains here.
 package(default_visibility = ["//visibility:public"])
 """
 
+_DEFS = """\"\"\"Whether there is an NDK.\"\"\"
+
+ANDROID_NDK_PRESENT = {present}
+"""
+
 def _android_ndk_impl(rctx):
     home = rctx.os.environ.get("ANDROID_NDK_HOME", "")
+    rctx.file("defs.bzl", _DEFS.format(present = home != ""), executable = False)
     if not home:
         rctx.file("BUILD.bazel", _NO_NDK, executable = False)
         return

@@ -6,7 +6,7 @@
 import * as YAML from "yaml";
 import * as catalog from "../diagnostics/catalog";
 import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
-import type { BufferFormat, Preprocess } from "../ir/graph";
+import { type BufferFormat, type Preprocess, RESIZES } from "../ir/graph";
 import { KEYS, type KeySpec } from "./keys";
 import { PRESETS, preprocessFromPreset } from "./preprocess";
 
@@ -240,7 +240,7 @@ class Reader {
       return preset;
     }
     const plain = node.toJSON() as Record<string, unknown>;
-    const known = ["preset", "color", "mean", "scale"];
+    const known = ["preset", "color", "mean", "scale", "resize"];
     for (const key of Object.keys(plain)) {
       if (!known.includes(key))
         this.faults.push(catalog.unknownKey(this.place(node), key, "'preprocess'", known, false));
@@ -265,7 +265,10 @@ class Reader {
       }
       return given.length === 1 ? Array.from({ length: channels }, () => given[0] ?? 0) : given.slice(0, channels);
     };
-    return { color, mean: numbers("mean"), scale: numbers("scale") };
+    const wanted = String(plain.resize ?? base.resize);
+    const resize = RESIZES.find((name) => name === wanted);
+    if (!resize) this.faults.push(catalog.badValue(this.place(node), "resize", wanted, RESIZES));
+    return { color, mean: numbers("mean"), scale: numbers("scale"), resize: resize ?? base.resize };
   }
 
   private value(key: string, spec: KeySpec, node: YAML.Node): Value | undefined {

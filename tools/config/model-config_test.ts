@@ -87,9 +87,9 @@ test("environment variables are replaced", () => {
 
 test("preprocessing by preset and by hand", () => {
   const preset = read(`${GOOD}    preprocess: caffe-bgr\n`).models[0]?.inputs[0]?.preprocess;
-  assert.deepEqual(preset, { color: "BGR", mean: [104, 117, 123], scale: [1, 1, 1] });
+  assert.deepEqual(preset, { color: "BGR", mean: [104, 117, 123], scale: [1, 1, 1], resize: "bilinear" });
   const own = read(`${GOOD}    preprocess: {color: GRAY, mean: 0, scale: 1}\n`).models[0]?.inputs[0]?.preprocess;
-  assert.deepEqual(own, { color: "GRAY", mean: [0], scale: [1] });
+  assert.deepEqual(own, { color: "GRAY", mean: [0], scale: [1], resize: "bilinear" });
 });
 
 const replace = (from: string, to: string): string => {

@@ -331,6 +331,20 @@ export const modelNotInConfig = (file: string, name: string | undefined, known: 
     "choose one with --model_name",
   );
 
+export const outputShapeMismatch = (
+  file: string,
+  tensor: string,
+  expected: readonly number[],
+  actual: readonly number[],
+): Diagnostic =>
+  make(
+    "MQ115",
+    { file, tensor },
+    `the output has the shape ${actual.join(",")}, not ${expected.join(",")}`,
+    undefined,
+    "correct `output_shapes` (and `input_shapes`), in the layout of `output_data_formats`",
+  );
+
 export const unsupportedPlatform = (file: string, platform: string, known: readonly string[]): Diagnostic =>
   make(
     "MQ114",

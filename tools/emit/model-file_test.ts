@@ -22,7 +22,7 @@ function graph(): Graph {
         format: "NCHW",
         alias: "image",
         declaredRange: [-1, 1],
-        preprocess: { color: "BGR", mean: [1, 2, 3], scale: [1, 1, 0.5] },
+        preprocess: { color: "BGR", mean: [1, 2, 3], scale: [1, 1, 0.5], resize: "bilinear" },
       },
     ],
     outputs: [{ tensor: "y", format: "NHWC" }],

@@ -12,17 +12,18 @@ import {
 } from "../../mace/proto/mace";
 import { malformedModel } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
-import type {
-  AttributeValue,
-  BufferFormat,
-  DataType,
-  Graph,
-  GraphNode,
-  GraphPort,
-  Preprocess,
-  RangeSource,
-  Tensor,
-  TensorRange,
+import {
+  type AttributeValue,
+  type BufferFormat,
+  type DataType,
+  type Graph,
+  type GraphNode,
+  type GraphPort,
+  type Preprocess,
+  RESIZES,
+  type RangeSource,
+  type Tensor,
+  type TensorRange,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { readFile } from "../io/files";
@@ -203,9 +204,10 @@ function decodePreprocess(json: Uint8Array, bad: Fail): Preprocess {
     return bad("its preprocessing is not JSON");
   }
   const { color, mean, scale } = value ?? {};
+  const resize = RESIZES.find((name) => name === value?.resize);
   const numbers = (list: unknown): list is number[] => Array.isArray(list) && list.every((v) => typeof v === "number");
-  if ((color !== "RGB" && color !== "BGR" && color !== "GRAY") || !numbers(mean) || !numbers(scale)) {
+  if ((color !== "RGB" && color !== "BGR" && color !== "GRAY") || !numbers(mean) || !numbers(scale) || !resize) {
     return bad("its preprocessing is incomplete");
   }
-  return { color, mean, scale };
+  return { color, mean, scale, resize };
 }

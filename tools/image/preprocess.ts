@@ -2,7 +2,7 @@
 
 import type { Preprocess } from "../ir/graph";
 import { decodeImage } from "./decode";
-import { resizeBilinear } from "./resize";
+import { resizeAntialiased, resizeBilinear } from "./resize";
 
 /** An image file as the values of an NHWC tensor of shape [1, height, width, channels]. */
 export async function imageToTensor(
@@ -13,7 +13,8 @@ export async function imageToTensor(
 ): Promise<Float32Array> {
   const [, height = 0, width = 0] = shape;
   const pixels = await decodeImage(bytes, file, preprocess.color === "GRAY");
-  const values = resizeBilinear(pixels, width, height);
+  const resize = preprocess.resize === "bilinear" ? resizeBilinear : resizeAntialiased;
+  const values = resize(pixels, width, height);
   const channels = pixels.channels;
   const order = preprocess.color === "BGR" ? [2, 1, 0] : [0, 1, 2].slice(0, channels);
   const out = new Float32Array(values.length);

@@ -1,4 +1,4 @@
-/** Bilinear resize of 8-bit pixels to binary32, in a fixed order of operations: the same bits on every host. */
+/** Resizing of 8-bit pixels, in a fixed order of operations: the same bits on every host. */
 
 import type { Pixels } from "./decode";
 
@@ -43,4 +43,53 @@ export function resizeBilinear(pixels: Pixels, width: number, height: number): F
     }
   }
   return out;
+}
+
+interface Window {
+  readonly start: number;
+  readonly weights: readonly number[];
+}
+
+/** Triangle filters as wide as the reduction, normalized. */
+function windows(from: number, to: number): Window[] {
+  const ratio = from / to;
+  const support = Math.max(ratio, 1);
+  return Array.from({ length: to }, (_, i) => {
+    const center = (i + 0.5) * ratio;
+    const start = Math.max(Math.floor(center - support + 0.5), 0);
+    const end = Math.min(Math.floor(center + support + 0.5), from);
+    const raw = Array.from({ length: end - start }, (_, k) => Math.max(1 - Math.abs(start + k + 0.5 - center) / support, 0));
+    const sum = raw.reduce((total, w) => total + w, 0);
+    return { start, weights: raw.map((w) => w / sum) };
+  });
+}
+
+/** One axis of the antialiased resize; every line of `count` becomes one of `filters.length`, `step` values apart. */
+function filterAxis(
+  source: ArrayLike<number>,
+  lines: number,
+  count: number,
+  step: number,
+  filters: readonly Window[],
+): Uint8Array {
+  const out = new Uint8Array(lines * filters.length * step);
+  for (let line = 0, at = 0; line < lines; line++) {
+    for (const { start, weights } of filters) {
+      for (let k = 0; k < step; k++) {
+        let sum = 0;
+        for (let w = 0; w < weights.length; w++) {
+          sum += (weights[w] ?? 0) * (source[(line * count + start + w) * step + k] ?? 0);
+        }
+        out[at++] = Math.min(Math.max(Math.floor(sum + 0.5), 0), 255);
+      }
+    }
+  }
+  return out;
+}
+
+/** Bilinear with antialiasing, rounded to 8 bits after each axis, rows first: Pillow's BILINEAR. */
+export function resizeAntialiased(pixels: Pixels, width: number, height: number): Float32Array {
+  const { channels } = pixels;
+  const narrow = filterAxis(pixels.data, pixels.height, pixels.width, channels, windows(pixels.width, width));
+  return Float32Array.from(filterAxis(narrow, 1, pixels.height, width * channels, windows(pixels.height, height)));
 }

@@ -57,12 +57,17 @@ export interface GraphNode {
 /** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
 export type BufferFormat = "NHWC" | "NCHW" | "NONE";
 
+export const RESIZES = ["bilinear", "bilinear-antialias"] as const;
+export type Resize = (typeof RESIZES)[number];
+
 /** How pixels become the values of an input tensor. Part of the model: statistics, evaluation and runs share it. */
 export interface Preprocess {
   readonly color: "RGB" | "BGR" | "GRAY";
   /** value = (pixel - mean[c]) * scale[c], in the order of `color`; pixels are 0 to 255. */
   readonly mean: readonly number[];
   readonly scale: readonly number[];
+  /** How the whole image is stretched to the input's size. */
+  readonly resize: Resize;
 }
 
 export interface GraphPort {

@@ -23,13 +23,15 @@ const LARGEST_BINARY32 = Math.fround(3.4028234663852886e38);
 /**
  * Parameters of an activation (or of uint8 weights) that cover [min, max] and give zero a code of its own.
  * A dead, constant-zero, NaN or infinite range gets scale 1 and the zero code.
+ *
+ * @param leastScale a binary32 value that the scale must not be below.
  */
-export function activationParameters(min: number, max: number, type: CodeType): Affine {
+export function activationParameters(min: number, max: number, type: CodeType, leastScale = SMALLEST_SCALE): Affine {
   const [low, high] = CODE_RANGE[type];
   const m = Math.min(min, 0);
   const span = Math.max(max, 0) - m;
   if (!(span > 0) || !Number.isFinite(span)) return { scale: 1, zeroPoint: low };
-  const scale = Math.max(Math.fround(span / 255), SMALLEST_SCALE);
+  const scale = Math.max(Math.fround(span / 255), leastScale, SMALLEST_SCALE);
   return { scale, zeroPoint: clamp(roundHalfEven(low - m / scale), low, high) };
 }
 
@@ -79,8 +81,14 @@ export interface PerChannelWeights {
  * Symmetric int8 weights per channel, codes in [-127, 127].
  *
  * @param values row-major; channel of element i is floor(i / inner) % channels.
+ * @param leastScales per channel, binary32 values that the scales must not be below.
  */
-export function perChannelWeights(values: Float32Array, channels: number, inner: number): PerChannelWeights {
+export function perChannelWeights(
+  values: Float32Array,
+  channels: number,
+  inner: number,
+  leastScales: ArrayLike<number> = [],
+): PerChannelWeights {
   const greatest = new Float64Array(channels);
   const outer = values.length / (channels * inner);
   for (let o = 0, i = 0; o < outer; o++) {
@@ -90,9 +98,10 @@ export function perChannelWeights(values: Float32Array, channels: number, inner:
       greatest[c] = most;
     }
   }
-  const scales = Float32Array.from(greatest, (most) =>
-    most > 0 && Number.isFinite(most) ? Math.max(Math.fround(most / 127), SMALLEST_SCALE) : 1,
-  );
+  const scales = Float32Array.from(greatest, (most, c) => {
+    const own = most > 0 && Number.isFinite(most) ? Math.fround(most / 127) : 0;
+    return Math.max(own, leastScales[c] ?? 0, SMALLEST_SCALE);
+  });
   const codes = new Int8Array(values.length);
   for (let o = 0, i = 0; o < outer; o++) {
     for (let c = 0; c < channels; c++) {
@@ -104,6 +113,15 @@ export function perChannelWeights(values: Float32Array, channels: number, inner:
     }
   }
   return { codes, scales };
+}
+
+/**
+ * The least weight scale with which a bias takes at most 2^30 steps, so that it and the sum it starts fit 32 bits. Channels whose
+ * weights training has shrunk to almost nothing would otherwise have no room for their bias.
+ */
+export function leastWeightScale(bias: number, inputScale: number): number {
+  const least = Math.abs(bias) / (inputScale * 2 ** 30);
+  return Number.isFinite(least) ? Math.fround(least * (1 + 2 ** -20)) : 0;
 }
 
 export interface QuantizedBias {

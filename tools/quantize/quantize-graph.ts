@@ -8,6 +8,7 @@ import {
   type Affine,
   activationParameters,
   extremes,
+  leastWeightScale,
   perChannelWeights,
   quantizeArray,
   quantizeBias,
@@ -178,9 +179,9 @@ class Quantizer {
     const weightsAt = spec.inputs.findIndex((input) => input.role === "weights");
     const biasAt = spec.inputs.findIndex((input) => input.role === "bias");
     if (node.inputs[weightsAt] && node.type !== "Activation") {
-      const weights = this.weights(node, node.inputs[weightsAt]);
-      inputs[weightsAt] = weights.name;
       const bias = node.inputs[biasAt];
+      const weights = this.weights(node, node.inputs[weightsAt], this.leastScales(bias, first.scale));
+      inputs[weightsAt] = weights.name;
       if (bias) inputs[biasAt] = this.bias(node, bias, first.scale, weights.quant?.scales ?? [1]);
       this.checkAccumulator(node, weights, bias ? this.graph.tensors.get(inputs[biasAt] ?? "") : undefined);
     }
@@ -218,8 +219,17 @@ class Quantizer {
     this.graph.nodes.push({ ...node, inputs, outputs: outputs.map((o) => o.name), attributes: { ...node.attributes } });
   }
 
-  /** Weights as codes. Tensors that several nodes share are quantized once. */
-  private weights(node: GraphNode, name: string): Tensor {
+  /** Per channel, what the scale of the weights must be for the bias to fit; see leastWeightScale. */
+  private leastScales(bias: string | undefined, inputScale: number): Float32Array {
+    const data = bias ? this.sourceTensor(bias).data : undefined;
+    return Float32Array.from(data ?? [], (value) => leastWeightScale(value, inputScale));
+  }
+
+  /**
+   * Weights as codes. Tensors that several nodes share are quantized once; a later node whose bias would need greater
+   * scales gets its bias clamped, with a warning.
+   */
+  private weights(node: GraphNode, name: string, leastScales: Float32Array): Tensor {
     const existing = this.graph.tensors.get(this.codes.get(name) ?? "");
     if (existing) return existing;
     const tensor = this.sourceTensor(name);
@@ -231,12 +241,12 @@ class Quantizer {
       const depthwise = node.type === "DepthwiseConv2d";
       const channels = depthwise ? (tensor.shape[2] ?? 1) * (tensor.shape[3] ?? 1) : (tensor.shape[0] ?? 1);
       const inner = depthwise ? 1 : tensor.data.length / channels;
-      const { codes, scales } = perChannelWeights(tensor.data, channels, inner);
+      const { codes, scales } = perChannelWeights(tensor.data, channels, inner, leastScales);
       const quant = { scales: [...scales], zeroPoint: 0, axis: depthwise ? 2 : 0 };
       made = { name: free, shape: tensor.shape, dtype: "int8", data: codes, quant };
     } else {
       const [min, max] = tensor.range ? [tensor.range.min, tensor.range.max] : extremes(tensor.data);
-      const affine = activationParameters(min, max, "uint8");
+      const affine = activationParameters(min, max, "uint8", Math.max(0, ...leastScales));
       const data = quantizeArray(tensor.data, affine, "uint8");
       made = { name: free, shape: tensor.shape, dtype: "uint8", data, quant: tensorwise(affine) };
     }

@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import * as path from "node:path";
-import { checksumMismatch, modelNotInConfig, sourceNotGiven, unsupportedPlatform } from "../../diagnostics/catalog";
+import {
+  checksumMismatch,
+  modelNotInConfig,
+  outputShapeMismatch,
+  sourceNotGiven,
+  unsupportedPlatform,
+} from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { type ModelConfig, readModelConfig } from "../../config/model-config";
 import { writeModel } from "../../emit/model-writer";
@@ -35,6 +41,7 @@ export function convert(options: Options): void {
   });
   optimize(graph, { checkPasses: options.flag("check_passes") });
   describePorts(graph, model);
+  checkOutputShapes(graph, model, configFile);
 
   const prefix = options.path("output_prefix") ?? path.join(options.path("output") ?? options.here(), model.name);
   writeModel(graph, prefix);
@@ -93,5 +100,18 @@ function describePorts(graph: Graph, model: ModelConfig): void {
   graph.outputs = graph.outputs.map((port, i) => {
     const output = model.outputs[i];
     return { ...port, format: output?.format ?? port.format, ...(output?.alias ? { alias: output.alias } : {}) };
+  });
+}
+
+/** `output_shapes` are what the user believes; a wrong belief is better found now than on the device. */
+function checkOutputShapes(graph: Graph, model: ModelConfig, configFile: string): void {
+  graph.outputs.forEach((port, i) => {
+    const expected = model.outputs[i]?.shape;
+    const shape = graph.tensors.get(port.tensor)?.shape ?? [];
+    const [n = 0, h = 0, w = 0, c = 0] = shape;
+    const actual = port.format === "NCHW" && shape.length === 4 ? [n, c, h, w] : shape;
+    if (expected && expected.join() !== actual.join()) {
+      throw new UserError(outputShapeMismatch(configFile, port.tensor, expected, actual));
+    }
   });
 }

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { after, test } from "node:test";
+import { dataFile, imagenetLike, mnistDigits } from "./data";
+import { Pipeline, topOne } from "./pipeline";
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-accuracy-"));
+after(() => fs.rmSync(folder, { recursive: true }));
+
+const SCHEMES = ["int8_per_channel", "uint8"] as const;
+
+interface Model {
+  readonly name: string;
+  readonly file: string;
+  readonly keys: string;
+  /** Class of the outputs that label 0 has: 1 where a background class comes first. */
+  readonly offset: number;
+  /** Published top-1 on the same images, in per cent, by an independent runtime. */
+  readonly published: number;
+}
+
+const keys = (platform: string, input: string, shape: string, format: string, output: string, preprocess: string): string =>
+  `    platform: ${platform}
+    subgraphs:
+      - input_tensors: ${input}
+        input_shapes: "${shape}"
+        input_data_formats: ${format}
+        output_tensors: ${output}
+    preprocess: ${preprocess}
+`;
+
+const PREDICTIONS = "MobilenetV1/Predictions/Reshape_1";
+const MODELS: readonly Model[] = [
+  { name: "mobilenet_v1_0_25_224", file: "models/tf/mobilenet_v1_0.25_224_frozen.pb", keys: keys("tensorflow", "input", "1,224,224,3", "NHWC", PREDICTIONS, "{preset: tf-inception, resize: bilinear-antialias}"), offset: 1, published: 55.33 },
+  { name: "mobilenet_v1_0_25_128", file: "models/tf/mobilenet_v1_0.25_128_frozen.pb", keys: keys("tensorflow", "input", "1,128,128,3", "NHWC", PREDICTIONS, "{preset: tf-inception, resize: bilinear-antialias}"), offset: 1, published: 41.67 },
+  { name: "mobilenet_v1_0_5_160", file: "models/tf/mobilenet_v1_0.5_160_float.pb", keys: keys("tensorflow", "input", "1,160,160,3", "NHWC", "output", "{preset: tf-quantized, resize: bilinear-antialias}"), offset: 1, published: 68.33 },
+  { name: "squeezenet1_1", file: "models/onnx/squeezenet1.1_fp16.onnx", keys: keys("onnx", "data_0", "1,3,224,224", "NCHW", "softmaxout_1", "{preset: caffe-bgr, resize: bilinear-antialias}"), offset: 0, published: 57.67 },
+];
+
+const rows: string[] = [];
+after(() => {
+  if (rows.length === 0) return;
+  console.log(`\n${"top-1, %".padEnd(24)}${"published".padStart(10)}${"float".padStart(10)}${SCHEMES.map((s) => s.padStart(18)).join("")}`);
+  for (const row of rows) console.log(row);
+});
+
+/** Float and both schemes on the prepared samples; a row for the table. */
+async function evaluate(pipeline: Pipeline, labels: readonly number[], published: number): Promise<Record<string, number>> {
+  const result: Record<string, number> = { float: topOne(pipeline.outputs("float"), labels) };
+  for (const scheme of SCHEMES) {
+    await pipeline.quantize(scheme);
+    result[scheme] = topOne(pipeline.outputs(scheme), labels);
+  }
+  const cell = (value: number | undefined, width: number): string => (value ?? Number.NaN).toFixed(2).padStart(width);
+  rows.push(`${pipeline.name.padEnd(24)}${cell(published, 10)}${cell(result.float, 10)}${SCHEMES.map((s) => cell(result[s], 18)).join("")}`);
+  return result;
+}
+
+for (const model of MODELS) {
+  const source = dataFile(model.file);
+  test(model.name, { skip: source ? false : `the test data has no ${model.file}` }, async () => {
+    const pipeline = new Pipeline(folder, model.name);
+    await pipeline.convert(source ?? "", model.keys);
+    await pipeline.calibrate(imagenetLike("calib").map((sample) => sample.file));
+    const val = imagenetLike("val");
+    await pipeline.prepare(val.map((sample) => sample.file));
+    const result = await evaluate(pipeline, val.map((sample) => sample.label + model.offset), model.published);
+    // Three images in 300: resizing differs in the last bit between image libraries.
+    assert.ok(Math.abs((result.float ?? 0) - model.published) <= 1, `float ${result.float}, published ${model.published}`);
+    assert.ok((result.int8_per_channel ?? 0) >= (result.float ?? 0) - 7, "int8_per_channel lost more than 7 points");
+  });
+}
+
+for (const [name, file, model, shape, input, output, scale, published] of [
+  ["mnist_cntk", "models/onnx/mnist-8.onnx", "onnx", "1,1,28,28", "Input3", "Plus214_Output_0", 1, 98.91],
+  ["mnist_mlp", "models/tf/mnist_fc_layers_frozen.pb", "tensorflow", "1,784", "X", "output", 1 / 255, 95.48],
+] as const) {
+  const source = dataFile(file);
+  test(name, { skip: source ? false : `the test data has no ${file}` }, async () => {
+    const pipeline = new Pipeline(folder, name);
+    const format = model === "onnx" ? "NCHW" : "NONE";
+    await pipeline.convert(source ?? "", keys(model, input, shape, format, output, "raw"));
+    const digits = mnistDigits(10000);
+    const files = digits.images.map((pixels, i) => {
+      const sample = path.join(folder, `${name}_${i}.dat`);
+      fs.writeFileSync(sample, new Uint8Array(Float32Array.from(pixels, (p) => p * scale).buffer));
+      return sample;
+    });
+    // Calibrated on digits that the evaluation does not count.
+    await pipeline.calibrate(files.slice(0, 100));
+    await pipeline.prepare(files.slice(100));
+    const result = await evaluate(pipeline, digits.labels.slice(100), published);
+    assert.ok(Math.abs((result.float ?? 0) - published) <= 0.2, `float ${result.float}, published ${published}`);
+    for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - 1, `${scheme}: ${result[scheme]}`);
+  });
+}

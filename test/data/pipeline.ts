@@ -1,0 +1,88 @@
+/** The product's own commands, driven by tests: import, statistics, quantization, and classes of labelled samples. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { main } from "../../tools/cli/main";
+import { readModel } from "../../tools/emit/model-reader";
+import { encodeRecord, RecordDecoder } from "../../tools/statistics/sample-stream";
+import { loadSample } from "../../tools/statistics/samples";
+
+const RUN = path.resolve("mace/bin/mace_run");
+const STAT = path.resolve("mace/bin/mace_stat");
+
+async function mace(...args: readonly string[]): Promise<void> {
+  assert.equal(await main(args), 0, `mace ${args.join(" ")}`);
+}
+
+export class Pipeline {
+  constructor(
+    private readonly folder: string,
+    readonly name: string,
+  ) {}
+
+  private prefix(kind: string): string {
+    return path.join(this.folder, `${this.name}.${kind}`);
+  }
+
+  /** Imports with a configuration given as the text of the model's keys. */
+  async convert(source: string, keys: string): Promise<void> {
+    const config = `${this.prefix("yml")}`;
+    fs.writeFileSync(config, `models:\n  ${this.name}:\n    model_file_path: ${path.basename(source)}\n${keys}`);
+    await mace("convert", "--config", config, "--src", source, "--output_prefix", this.prefix("float"));
+  }
+
+  async calibrate(files: readonly string[]): Promise<void> {
+    const list = this.prefix("samples");
+    fs.writeFileSync(list, files.join("\n"));
+    await mace(
+      ...["stat", "--model", `${this.prefix("float")}.pb`, "--runner", STAT, "--samples_list", list],
+      ...["--ranges", this.prefix("ranges")],
+    );
+  }
+
+  async quantize(scheme: string): Promise<void> {
+    await mace(
+      ...["quantize", "--model", `${this.prefix("float")}.pb`, "--ranges", this.prefix("ranges")],
+      ...["--scheme", scheme, "--output_prefix", this.prefix(scheme)],
+    );
+  }
+
+  /** Preprocesses the samples once, for all runs. */
+  async prepare(files: readonly string[]): Promise<void> {
+    const { graph } = readModel(`${this.prefix("float")}.pb`, `${this.prefix("float")}.data`);
+    const out = fs.openSync(this.prefix("stream"), "w");
+    for (const [i, file] of files.entries()) {
+      fs.writeSync(out, encodeRecord({ name: String(i), tensors: await loadSample({ name: "", files: [file] }, graph) }));
+    }
+    fs.closeSync(out);
+  }
+
+  /** The first output of each prepared sample. */
+  outputs(kind: string): Float32Array[] {
+    const result = spawnSync(
+      RUN,
+      [
+        `--model_file=${this.prefix(kind)}.pb`,
+        `--model_data_file=${this.prefix(kind)}.data`,
+        `--input_stream=${this.prefix("stream")}`,
+        `--output_stream=${this.prefix("outputs")}`,
+        "--num_threads=2",
+      ],
+      { encoding: "utf8" },
+    );
+    assert.equal(result.status, 0, result.stderr);
+    const decoder = new RecordDecoder();
+    const records = decoder.push(fs.readFileSync(this.prefix("outputs")));
+    assert.ok(decoder.complete);
+    return records.map((record) => record.tensors[0] ?? new Float32Array());
+  }
+}
+
+/** Share of outputs, in per cent, whose greatest element is the label. */
+export function topOne(outputs: readonly Float32Array[], labels: readonly number[]): number {
+  assert.equal(outputs.length, labels.length);
+  const right = outputs.filter((output, i) => output.indexOf(Math.max(...output)) === labels[i]).length;
+  return (100 * right) / labels.length;
+}

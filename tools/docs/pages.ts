@@ -1,0 +1,138 @@
+/** The reference pages of docs/, made from the tables that the tools themselves use. */
+
+import { COMMANDS, type OptionSpec } from "../cli/options";
+import { KEYS, type KeySpec } from "../config/keys";
+import { PRESETS } from "../config/preprocess";
+import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
+import { SCHEMES } from "../quantize/scheme";
+
+const row = (...cells: readonly string[]): string => `| ${cells.map((c) => c.replace(/\|/g, "\\|")).join(" | ")} |`;
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [row(...header), row(...header.map(() => "---")), ...rows.map((r) => row(...r)), ""].join("\n");
+}
+
+const GENERATED = "<!-- Made by `./bazelw run //docs:update`; edit the tables in tools/ instead. -->\n";
+
+const KINDS: Readonly<Record<KeySpec["kind"], string>> = {
+  string: "string",
+  flag: "0 or 1",
+  int: "integer",
+  strings: "string or list",
+  shapes: "shape or list, as `1,224,224,3`",
+  ranges: "range or list, as `-1.0,1.0`",
+  enum: "one of the values",
+  enums: "one of the values, or list",
+  numbers: "map of names to numbers",
+  nested: "map",
+};
+
+function configPage(): string {
+  const keys = (scope: KeySpec["scope"]): string =>
+    table(
+      ["key", "value", "meaning"],
+      Object.entries(KEYS)
+        .filter(([, spec]) => spec.scope === scope)
+        .map(([key, spec]) => [
+          `\`${key}\``,
+          spec.values ? `${KINDS[spec.kind]}: ${spec.values.map((v) => (v === "" ? '`""`' : `\`${v}\``)).join(", ")}` : KINDS[spec.kind],
+          spec.doc + (spec.effect === "kept" ? " *Accepted; no effect here.*" : spec.effect === "dead" ? " *Has no effect.*" : ""),
+        ]),
+    );
+  const presets = table(
+    ["preset", "color", "value = (pixel - mean) * scale", "resize"],
+    Object.entries(PRESETS).map(([name, p]) => [
+      `\`${name}\``,
+      p.color,
+      `mean ${p.mean.join(", ")}; scale ${p.scale.map((s) => (s === 1 ? "1" : `1/${Number((1 / s).toPrecision(6))}`)).join(", ")}`,
+      p.resize,
+    ]),
+  );
+  return `# Model deployment file
+
+${GENERATED}
+The YAML of MACE, read strictly: an unknown key, a wrong type or a wrong count is an error with its line and column. \`\${NAME}\` in a value
+is replaced by the environment variable. Keys of a model are defaults for its subgraph, whose own keys win.
+
+## At the top
+
+${keys("top")}
+## In a model, or its subgraph
+
+${keys("model")}
+## Preprocessing
+
+\`preprocess\` is a preset's name, or a map with \`preset\` and any of \`color\` (RGB, BGR, GRAY), \`mean\`, \`scale\` (one number or one per
+channel, in the order of \`color\`; pixels are 0 to 255) and \`resize\`. The image is stretched to the input's size. Without the key, images are
+taken as \`tf-inception\`. It is stored in the model, so statistics and runs use the same.
+
+${presets}`;
+}
+
+function cliPage(): string {
+  const option = (spec: OptionSpec): readonly string[] => [
+    `\`--${spec.name}${spec.value ? ` ${spec.value}` : ""}\``,
+    [spec.doc, spec.choices ? `One of ${spec.choices.join(", ")}.` : "", spec.repeat ? "May be repeated." : ""].filter((s) => s !== "").join(" "),
+    spec.required ? "required" : (spec.default ?? ""),
+  ];
+  const sections = COMMANDS.map(
+    (command) =>
+      `## ${command.name}${command.arguments ? ` ${command.arguments}` : ""}\n\n${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}. ${command.description}\n\n` +
+      table(["option", "meaning", "default"], command.options.map(option)),
+  );
+  return `# Command line
+
+${GENERATED}
+\`./bazelw run //tools:mace -- COMMAND …\` does by hand what the rules do. Relative paths start where you stand. Standard output is for data that was
+asked for; all else goes to standard error. Exit codes: 0 ok, 1 user error, 2 usage, 3 check failed, 70 internal.
+
+${sections.join("\n")}`;
+}
+
+function attributeText(name: string, spec: AttributeSpec): string {
+  const standard = spec.default === undefined ? "required" : `default ${JSON.stringify(spec.default)}`;
+  return `\`${name}\` (${spec.kind}, ${standard}): ${spec.doc}`;
+}
+
+function operatorsPage(): string {
+  const yes = (has: boolean): string => (has ? "yes" : "–");
+  const support = table(
+    ["operator", "float32", "uint8", "int8", "fuses ReLU"],
+    Object.entries(OPERATORS).map(([type, spec]) => [
+      `[${type}](#${type.toLowerCase()})`,
+      yes(spec.kernels.float32),
+      yes(spec.kernels.uint8),
+      yes(spec.kernels.int8),
+      yes(spec.fusesActivation === true),
+    ]),
+  );
+  const section = ([type, spec]: [string, OperatorSpec]): string => {
+    const inputs = spec.inputs.map((i) => `${i.name} (${i.role}${i.optional ? ", optional" : ""}${i.variadic ? ", repeated" : ""})`);
+    const attributes = Object.entries(spec.attributes).map(([name, a]) => `- ${attributeText(name, a)}`);
+    return [`## ${type}`, "", spec.summary, "", `Inputs: ${inputs.join(", ")}.`, "", ...attributes, ""].join("\n");
+  };
+  const schemes = table(["scheme", "meaning"], Object.values(SCHEMES).map((s) => [`\`${s.name}\``, s.doc]));
+  return `# Operators
+
+${GENERATED}
+The canonical operators. Layout is NHWC. Where an element type has no kernel, the operator runs in float between conversions, and
+\`mace quantize\` says so.
+
+${support}
+Eltwise has integer kernels for sum, difference, product, minimum and maximum; Reduce for mean, minimum, maximum and sum; Activation for all but PRELU;
+Softmax for all but its logarithm.
+
+## Schemes
+
+${schemes}
+${Object.entries(OPERATORS).map(section).join("\n")}`;
+}
+
+/** File name below docs/ to its text. */
+export function pages(): ReadonlyMap<string, string> {
+  return new Map([
+    ["cli.md", cliPage()],
+    ["config.md", configPage()],
+    ["operators.md", operatorsPage()],
+  ]);
+}
