@@ -16,22 +16,35 @@ namespace {
 constexpr int kColumns = 16;
 
 template <int kRows>
+MACE_ALWAYS_INLINE void StepF32(__m256 (&acc)[kRows][2], const float* a0, const float* a3,
+                                int64_t lda, const float* b, int k) {
+  const __m256 b0 = _mm256_loadu_ps(b + k * kColumns), b1 = _mm256_loadu_ps(b + k * kColumns + 8);
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const __m256 x = _mm256_broadcast_ss((r < 3 ? a0 : a3) + (r % 3) * lda + k);
+    acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
+    acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
+  }
+}
+
+template <int kRows>
 void TileF32(const GemmArgs& args) {
   __m256 acc[kRows][2];
   MACE_UNROLL
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
-  const float* a = static_cast<const float*>(args.a);
+  // Rows as two bases and a multiple of the stride, which the addressing modes take.
+  const float* a0 = static_cast<const float*>(args.a);
+  const float* a3 = a0 + 3 * args.lda;
   const float* b = static_cast<const float*>(args.b);
   const int64_t lda = args.lda;
-  for (int64_t k = 0; k < args.k_groups; ++k, ++a, b += kColumns) {
-    const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
-    MACE_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      const __m256 x = _mm256_broadcast_ss(a + r * lda);
-      acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
-      acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
-    }
+  int64_t k = args.k_groups;
+  for (; k >= 4; k -= 4, a0 += 4, a3 += 4, b += 4 * kColumns) {
+    StepF32<kRows>(acc, a0, a3, lda, b, 0);
+    StepF32<kRows>(acc, a0, a3, lda, b, 1);
+    StepF32<kRows>(acc, a0, a3, lda, b, 2);
+    StepF32<kRows>(acc, a0, a3, lda, b, 3);
   }
+  for (; k > 0; --k, ++a0, ++a3, b += kColumns) StepF32<kRows>(acc, a0, a3, lda, b, 0);
   const float* bias = static_cast<const float*>(args.bias);
   const __m256 lo = _mm256_set1_ps(args.lo), hi = _mm256_set1_ps(args.hi);
   MACE_UNROLL
