@@ -15,8 +15,12 @@ export function foldBatchNorm(graph: Graph): void {
   editor.dropUnusedTensors();
 }
 
-/** True when the offset stands before a scale, as in (conv + b) * g. */
+/** True when offsets, read by nothing else, lead to a scale, as in (conv + b - mean) * g. */
 function precedesScale(editor: GraphEditor, tensor: string): boolean {
-  const next = editor.onlyUser(tensor);
-  return next !== undefined && affineOf(editor, next)?.scale != null;
+  for (let next = editor.onlyUser(tensor); next; next = editor.onlyUser(next.outputs[0] ?? "")) {
+    const affine = affineOf(editor, next);
+    if (!affine) return false;
+    if (affine.scale) return true;
+  }
+  return false;
 }

@@ -32,6 +32,20 @@ import { CONTROL_FLOW, QUANTIZED_WEIGHTS, TENSORFLOW_OPERATORS } from "./op-tabl
 
 /** What may read a tensor that is still folded into blocks. */
 const READS_PENDING: ReadonlySet<string> = new Set(["Conv2D", "DepthwiseConv2dNative", "BatchToSpaceND", "Identity"]);
+/** What may stand between an input and the first convolution. */
+const KEEPS_ORDER: ReadonlySet<string> = new Set([
+  "Add",
+  "AddV2",
+  "BiasAdd",
+  "FakeQuantWithMinMaxArgs",
+  "FakeQuantWithMinMaxVars",
+  "Identity",
+  "Mul",
+  "Pad",
+  "PadV2",
+  "RealDiv",
+  "Sub",
+]);
 /** Nodes without consumers that are no outputs. */
 const NO_RESULT: ReadonlySet<string> = new Set(["Const", "NoOp", "Assert", "Placeholder", "SaveV2", "MergeSummary"]);
 
@@ -193,12 +207,23 @@ class Importer {
     );
   }
 
-  /** NCHW when a direct reader works in NCHW. */
+  /** NCHW when the first operators that have an order, behind those that keep it, work in NCHW. */
   private inputOrder(tensor: string): ImageOrder {
+    const readers = new Map<string, NodeDef[]>();
     for (const node of this.nodes.values()) {
-      if (!node.input.some((input) => tensorName(input) === tensor)) continue;
-      const format = node.attr.find((entry) => entry.key === "data_format")?.value?.s;
-      if (format && new TextDecoder().decode(format) === "NCHW") return "NCHW";
+      for (const input of this.dataInputs(node)) {
+        const known = readers.get(input);
+        if (known) known.push(node);
+        else readers.set(input, [node]);
+      }
+    }
+    const seen = new Set([tensor]);
+    for (const name of seen) {
+      for (const node of readers.get(name) ?? []) {
+        const format = node.attr.find((entry) => entry.key === "data_format")?.value?.s;
+        if (format && new TextDecoder().decode(format) === "NCHW") return "NCHW";
+        if (!format && KEEPS_ORDER.has(node.op)) seen.add(node.name);
+      }
     }
     return "NHWC";
   }

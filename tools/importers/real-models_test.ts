@@ -1,0 +1,239 @@
+/** Imports models that others trained, runs the passes, and compares with results of independent runtimes. */
+
+import * as assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { UserError } from "../diagnostics/diagnostic";
+import type { ConstantData, Graph } from "../ir/graph";
+import { interpret } from "../ir/interpret";
+import { parseGraph } from "../ir/parse";
+import { printGraph } from "../ir/print";
+import { optimize } from "../passes/pipeline";
+import { IMPORTERS } from "./importer";
+import type { ImportOptions } from "./options";
+import { greatestDifference } from "./testing/run-model";
+import { readBytes, readNpy, testData } from "./testing/test-data";
+
+interface Model {
+  readonly file: string;
+  readonly options?: Partial<ImportOptions>;
+  /** Number of nodes by type after the passes, "Type" or "Type:ACTIVATION". */
+  readonly nodes: Readonly<Record<string, number>>;
+  readonly reference?: {
+    readonly inputs: string;
+    readonly results: Readonly<Record<string, string>>;
+    readonly normalize: (pixel: number, channel: number) => number;
+    readonly bgr?: boolean;
+    /** Elements of the output before those of the reference (a background class). */
+    readonly skip?: number;
+    readonly tolerance?: number;
+  };
+}
+
+const MOBILENET = {
+  "Conv2D:RELUX": 14,
+  "DepthwiseConv2d:RELUX": 13,
+  Reduce: 1,
+  Conv2D: 1,
+  Reshape: 1,
+  Softmax: 1,
+};
+const RFB = { "Conv2D:RELU": 18, "DepthwiseConv2d:RELU": 18, Conv2D: 16, "Eltwise:RELU": 1, Reshape: 8, Softmax: 1 };
+const SQUEEZENET = { "Conv2D:RELU": 26, Pooling: 3, Concat: 8, Reduce: 1, Softmax: 1 };
+
+const slim = (pixel: number): number => (pixel - 127.5) / 127.5;
+const centred = (pixel: number): number => (pixel - 128) / 128;
+
+const MODELS: readonly Model[] = [
+  {
+    file: "models/tf/mobilenet_v1_0.25_224_frozen.pb",
+    nodes: MOBILENET,
+    reference: {
+      inputs: "inputs_rgb_u8_224.npy",
+      results: { "MobilenetV1/Predictions/Reshape_1": "tf_frozen_mnv1_0.25_224.npy" },
+      normalize: slim,
+      skip: 1,
+    },
+  },
+  {
+    file: "models/tf/mobilenet_v1_0.25_128_frozen.pb",
+    nodes: MOBILENET,
+    reference: {
+      inputs: "inputs_rgb_u8_128.npy",
+      results: { "MobilenetV1/Predictions/Reshape_1": "tf_frozen_mnv1_0.25_128.npy" },
+      normalize: slim,
+      skip: 1,
+    },
+  },
+  {
+    file: "models/tf/mobilenet_v1_0.5_160_float.pb",
+    nodes: MOBILENET,
+    reference: {
+      inputs: "inputs_rgb_u8_160.npy",
+      results: { output: "pb_mnv1_0.5_160_float.npy" },
+      normalize: centred,
+      skip: 1,
+    },
+  },
+  {
+    // The reference rounds as in training, the float graph does not.
+    file: "models/tf/mobilenet_v1_0.25_224_qat.pb",
+    nodes: MOBILENET,
+    reference: {
+      inputs: "inputs_rgb_u8_224.npy",
+      results: { output: "pb_mnv1_0.25_224_qat.npy" },
+      normalize: centred,
+      skip: 1,
+      tolerance: 0.05,
+    },
+  },
+  { file: "models/tf/mnist_fc_layers_frozen.pb", nodes: { "FullyConnected:RELU": 2, FullyConnected: 1 } },
+  {
+    file: "models/tf/kws_ds_cnn_s.pb",
+    options: { inputs: [{ name: "Reshape:0", shape: [1, 490] }], outputs: ["labels_softmax:0"] },
+    nodes: { "Conv2D:RELU": 5, "DepthwiseConv2d:RELU": 4, Reduce: 1, Reshape: 2, FullyConnected: 1, Softmax: 1 },
+  },
+  {
+    file: "models/onnx/squeezenet1.1_fp16.onnx",
+    nodes: SQUEEZENET,
+    reference: {
+      inputs: "inputs_rgb_u8_224.npy",
+      results: { softmaxout_1: "onnx_squeezenet_fp16.npy" },
+      normalize: (pixel, channel) => pixel - ([104, 117, 123][channel] ?? 0),
+      bgr: true,
+    },
+  },
+  {
+    file: "models/onnx/mnist-8.onnx",
+    nodes: { "Conv2D:RELU": 2, Pooling: 2, Transpose: 1, Reshape: 1, FullyConnected: 1 },
+  },
+  { file: "models/onnx/light_squeezenet.onnx", nodes: SQUEEZENET },
+  {
+    file: "models/onnx/light_resnet50.onnx",
+    nodes: {
+      "Conv2D:RELU": 33,
+      Conv2D: 20,
+      "Eltwise:RELU": 16,
+      Pooling: 1,
+      Reduce: 1,
+      Reshape: 1,
+      FullyConnected: 1,
+      Softmax: 1,
+    },
+  },
+  {
+    file: "models/onnx/version-RFB-320.onnx",
+    nodes: { ...RFB, Concat: 5, StridedSlice: 6, Eltwise: 9, Activation: 1 },
+    reference: {
+      inputs: "faces_rgb_u8_320x240.npy",
+      results: { scores: "version-RFB-320.scores.npy", boxes: "version-RFB-320.boxes.npy" },
+      normalize: (pixel) => (pixel - 127) / 128,
+    },
+  },
+  { file: "models/onnx/version-RFB-320_simplified.onnx", nodes: { ...RFB, Concat: 3 } },
+];
+
+function importModel(model: Model, path: string): Graph {
+  const platform = model.file.endsWith(".onnx") ? "onnx" : "tensorflow";
+  const importer = IMPORTERS[platform];
+  assert.ok(importer);
+  return importer(readBytes(path), { file: model.file, name: "model", ...model.options });
+}
+
+function countNodes(graph: Graph): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const node of graph.nodes) {
+    const activation = node.type === "Activation" ? undefined : node.attributes.activation;
+    const key = activation === undefined ? node.type : `${node.type}:${activation}`;
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Reading back the text gives the same text. */
+function checkText(graph: Graph): void {
+  const text = printGraph(graph);
+  const constants = new Map<string, ConstantData>();
+  for (const tensor of graph.tensors.values()) if (tensor.data) constants.set(tensor.name, tensor.data);
+  const back = parseGraph(text, { constant: (_, tensor) => constants.get(tensor.name) });
+  assert.equal(printGraph(back), text);
+}
+
+function compareWithReference(graph: Graph, { reference }: Model, t: TestContext): void {
+  if (!reference) return;
+  const inputs = testData(`reference/${reference.inputs}`);
+  if (!inputs) {
+    t.diagnostic("no reference results in the test data");
+    return;
+  }
+  const pixels = readNpy(inputs);
+  const size = pixels.data.length / (pixels.shape[0] ?? 1);
+  const feed = new Float32Array(size);
+  for (let i = 0; i < size; i++) {
+    const channel = i % 3;
+    const source = reference.bgr ? i - channel + (2 - channel) : i;
+    feed[i] = reference.normalize(pixels.data[source] ?? 0, channel);
+  }
+  const results = interpret(graph, new Map([[graph.inputs[0]?.tensor ?? "", feed]]));
+  for (const [tensor, file] of Object.entries(reference.results)) {
+    const expected = readNpy(testData(`reference/${file}`) ?? "");
+    const actual: ConstantData = results.get(tensor)?.subarray(reference.skip ?? 0) ?? new Float32Array(0);
+    const wanted = expected.data.subarray(0, expected.data.length / (expected.shape[0] ?? 1));
+    const difference = greatestDifference(actual, wanted);
+    t.diagnostic(`${tensor} differs by ${difference.toExponential(1)}`);
+    assert.ok(difference <= (reference.tolerance ?? 1e-4), `${tensor} differs by ${difference}`);
+    assert.equal(actual.indexOf(Math.max(...actual)), wanted.indexOf(Math.max(...wanted)));
+  }
+}
+
+for (const model of MODELS) {
+  test(model.file, (t) => {
+    const path = testData(model.file);
+    if (!path) {
+      t.skip("not in the test data");
+      return;
+    }
+    const graph = importModel(model, path);
+    optimize(graph);
+    assert.deepEqual(sorted(countNodes(graph)), sorted(model.nodes));
+    checkText(graph);
+    compareWithReference(graph, model, t);
+  });
+}
+
+function sorted(counts: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+test("ranges of quantization-aware training", (t) => {
+  const file = "models/tf/mobilenet_v1_0.25_224_qat.pb";
+  const path = testData(file);
+  if (!path) {
+    t.skip("not in the test data");
+    return;
+  }
+  const graph = importModel({ file, nodes: {} }, path);
+  optimize(graph);
+  const outputs = graph.nodes.flatMap((node) =>
+    node.type === "Conv2D" || node.type === "DepthwiseConv2d" ? node.outputs : [],
+  );
+  assert.equal(outputs.length, 28);
+  for (const name of outputs) assert.equal(graph.tensors.get(name)?.range?.source, "trained", name);
+  const filters = graph.nodes
+    .map((node) => graph.tensors.get(node.inputs[1] ?? ""))
+    .filter((t) => t?.shape.length === 4);
+  assert.equal(filters.length, 28);
+  for (const filter of filters) assert.equal(filter?.range?.source, "trained", filter?.name);
+});
+
+test("weights that are quantized already are refused", (t) => {
+  const file = "models/tf/mobilenet_v1_0.25_224_quantize_weights.pb";
+  const path = testData(file);
+  if (!path) {
+    t.skip("not in the test data");
+    return;
+  }
+  assert.throws(
+    () => importModel({ file, nodes: {} }, path),
+    (error) => error instanceof UserError && error.diagnostics[0]?.code === "MQ211",
+  );
+});

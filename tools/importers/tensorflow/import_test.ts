@@ -1,0 +1,499 @@
+import * as assert from "node:assert/strict";
+import { test } from "node:test";
+import { UserError } from "../../diagnostics/diagnostic";
+import type { ConstantData, Graph } from "../../ir/graph";
+import { optimize } from "../../passes/pipeline";
+import { type AttrValue, DataType } from "../../schema/tensorflow";
+import { GraphDefBuilder, intsAttribute, stringAttribute, typeAttribute } from "../../synth/graph-def-builder";
+import type { ImportOptions } from "../options";
+import { greatestDifference, runModel } from "../testing/run-model";
+import { importTensorflow } from "./import";
+
+type Attributes = Record<string, Partial<AttrValue>>;
+
+function importGraph(build: (b: GraphDefBuilder) => void, options: Partial<ImportOptions> = {}): Graph {
+  const builder = new GraphDefBuilder();
+  build(builder);
+  return importTensorflow(builder.encode(), { file: "test.pb", name: "test", ...options });
+}
+
+const ramp = (length: number, scale = 0.1): Float32Array =>
+  Float32Array.from({ length }, (_, i) => ((i * 7) % 11) * scale - 0.4);
+
+/** Runs with a ramp as the only input. */
+function run(graph: Graph): ConstantData[] {
+  const feeds = new Map<string, ConstantData>(
+    graph.inputs.map((port) => [
+      port.tensor,
+      ramp((graph.tensors.get(port.tensor)?.shape ?? []).reduce((a, b) => a * b, 1)),
+    ]),
+  );
+  return [...runModel(graph, feeds).values()];
+}
+
+function codeOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof UserError) return error.diagnostics.map((d) => `${d.code} ${d.cause ?? ""}`).join("\n");
+    throw error;
+  }
+  return "success";
+}
+
+const types = (graph: Graph): string[] => graph.nodes.map((node) => node.type);
+
+/** An image network, in either order: padding, convolution, bias, batch norm, pooling, concatenation, mean. */
+function imageNetwork(order: "NHWC" | "NCHW"): (b: GraphDefBuilder) => void {
+  const nhwc = order === "NHWC";
+  const list = (h: number, w: number): Partial<AttrValue> => intsAttribute(nhwc ? [1, h, w, 1] : [1, 1, h, w]);
+  const format = { data_format: stringAttribute(order) };
+  return (b) => {
+    b.placeholder("x", nhwc ? [-1, 5, 7, 2] : [-1, 2, 5, 7]);
+    b.constant("p", [4, 2], Int32Array.from(nhwc ? [0, 0, 1, 0, 2, 1, 0, 0] : [0, 0, 0, 0, 1, 0, 2, 1]));
+    b.node("Pad", "pad", ["x", "p"]);
+    b.constant("w", [3, 2, 2, 3], ramp(36));
+    b.node("Conv2D", "conv", ["pad", "w"], { ...format, strides: list(2, 1), padding: stringAttribute("VALID") });
+    b.constant("b", [3], ramp(3));
+    b.node("BiasAdd", "bias", ["conv", "b"], format);
+    for (const [name, values] of Object.entries({ s: [1, 2, 3], o: [4, 5, 6], m: [1, 1, 2], v: [1, 4, 9] })) {
+      b.constant(name, [3], Float32Array.from(values));
+    }
+    b.node("FusedBatchNormV3", "bn", ["bias", "s", "o", "m", "v"], {
+      ...format,
+      is_training: { b: false },
+      epsilon: { f: 0.5 },
+    });
+    b.node("Relu6", "relu", ["bn"]);
+    b.node("MaxPool", "max", ["relu"], {
+      ...format,
+      ksize: list(2, 2),
+      strides: list(1, 1),
+      padding: stringAttribute("SAME"),
+    });
+    b.node("AvgPool", "avg", ["relu"], {
+      ...format,
+      ksize: list(2, 3),
+      strides: list(1, 1),
+      padding: stringAttribute("SAME"),
+    });
+    b.constant("axis", [], Int32Array.of(nhwc ? 3 : 1));
+    b.node("ConcatV2", "cat", ["max", "avg", "axis"]);
+    b.constant("axes", [2], Int32Array.from(nhwc ? [1, 2] : [2, 3]));
+    b.node("Mean", "y", ["cat", "axes"]);
+  };
+}
+
+test("NCHW graphs compute what NHWC graphs compute, without transposes", () => {
+  const nhwc = importGraph(imageNetwork("NHWC"));
+  const nchw = importGraph(imageNetwork("NCHW"));
+  assert.deepEqual(types(nchw), types(nhwc));
+  assert.deepEqual(nchw.inputs, [{ tensor: "x", format: "NCHW" }]);
+  assert.deepEqual(nchw.tensors.get("x")?.shape, [1, 5, 7, 2]);
+  const input = ramp(70);
+  const turned = Float32Array.from({ length: 70 }, (_, i) => input[((i % 35) * 2 + Math.floor(i / 35)) % 70] ?? 0);
+  const a = [...runModel(nhwc, new Map([["x", input]])).values()];
+  const b = [...runModel(nchw, new Map([["x", turned]])).values()];
+  assert.ok(greatestDifference(a[0] ?? [], b[0] ?? []) < 1e-6);
+  optimize(nchw, { checkPasses: true });
+  assert.deepEqual(types(nchw), ["Conv2D", "Pooling", "Pooling", "Concat", "Reduce"]);
+});
+
+/** A test of one operator on the input x of the given shape: expected shape and values. */
+interface Single {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly x: readonly number[];
+  readonly build: (b: GraphDefBuilder) => void;
+  readonly expected: readonly number[];
+  readonly outShape: readonly number[];
+}
+
+const constantInts = (b: GraphDefBuilder, values: Readonly<Record<string, readonly number[]>>): void => {
+  for (const [name, list] of Object.entries(values)) b.constant(name, [list.length], Int32Array.from(list));
+};
+
+const SINGLES: readonly Single[] = [
+  {
+    name: "StridedSlice with every mask",
+    shape: [2, 3, 4],
+    x: Array.from({ length: 24 }, (_, i) => i),
+    build: (b) => {
+      // x[1, tf.newaxis, ..., ::-2]
+      constantInts(b, { begin: [1, 0, 0, 0], end: [2, 0, 0, 0], strides: [1, 1, 1, -2] });
+      const masks: Attributes = {
+        begin_mask: { i: 8 },
+        end_mask: { i: 8 },
+        ellipsis_mask: { i: 4 },
+        new_axis_mask: { i: 2 },
+        shrink_axis_mask: { i: 1 },
+      };
+      b.node("StridedSlice", "y", ["x", "begin", "end", "strides"], masks);
+    },
+    expected: [15, 13, 19, 17, 23, 21],
+    outShape: [1, 3, 2],
+  },
+  {
+    name: "Slice with -1",
+    shape: [3, 2],
+    x: [1, 2, 3, 4, 5, 6],
+    build: (b) => {
+      constantInts(b, { begin: [1, 1], size: [-1, 1] });
+      b.node("Slice", "y", ["x", "begin", "size"]);
+    },
+    expected: [4, 6],
+    outShape: [2, 1],
+  },
+  {
+    name: "Pack and Unpack",
+    shape: [2, 2],
+    x: [1, 2, 3, 4],
+    build: (b) => {
+      b.node("Unpack", "u", ["x"], { axis: { i: 1 } });
+      b.node("Pack", "y", ["u:1", "u"], { axis: { i: 0 } });
+    },
+    expected: [2, 4, 1, 3],
+    outShape: [2, 2],
+  },
+  {
+    name: "Reshape to a computed shape",
+    shape: [2, 3],
+    x: [1, 2, 3, 4, 5, 6],
+    build: (b) => {
+      b.node("Shape", "s", ["x"]);
+      constantInts(b, { zero: [0], one: [1], minus: [-1] });
+      b.node("StridedSlice", "rows", ["s", "zero", "one", "one"], { shrink_axis_mask: { i: 1 } });
+      b.constant("m", [], Int32Array.of(-1));
+      b.node("Pack", "shape", ["rows", "m"]);
+      b.node("Reshape", "flat", ["x", "minus"]);
+      b.node("Reshape", "y", ["flat", "shape"]);
+    },
+    expected: [1, 2, 3, 4, 5, 6],
+    outShape: [2, 3],
+  },
+  {
+    name: "Split and SplitV",
+    shape: [1, 4],
+    x: [1, 2, 3, 4],
+    build: (b) => {
+      b.constant("axis", [], Int32Array.of(1));
+      b.node("Split", "s", ["axis", "x"], { num_split: { i: 2 } });
+      constantInts(b, { sizes: [3, -1] });
+      b.node("SplitV", "v", ["x", "sizes", "axis"]);
+      b.node("ConcatV2", "y", ["s:1", "v:1", "axis"]);
+    },
+    expected: [3, 4, 4],
+    outShape: [1, 3],
+  },
+  {
+    name: "ExpandDims, Squeeze and Transpose",
+    shape: [2, 1, 2],
+    x: [1, 2, 3, 4],
+    build: (b) => {
+      b.node("Squeeze", "s", ["x"], { squeeze_dims: intsAttribute([1]) });
+      constantInts(b, { perm: [1, 0] });
+      b.node("Transpose", "t", ["s", "perm"]);
+      b.constant("axis", [], Int32Array.of(-1));
+      b.node("ExpandDims", "y", ["t", "axis"]);
+    },
+    expected: [1, 3, 2, 4],
+    outShape: [2, 2, 1],
+  },
+  {
+    name: "MirrorPad",
+    shape: [1, 3],
+    x: [1, 2, 3],
+    build: (b) => {
+      b.constant("p", [2, 2], Int32Array.of(0, 0, 2, 1));
+      b.node("MirrorPad", "r", ["x", "p"], { mode: stringAttribute("REFLECT") });
+      b.node("MirrorPad", "y", ["r", "p"], { mode: stringAttribute("SYMMETRIC") });
+    },
+    expected: [2, 3, 3, 2, 1, 2, 3, 2, 2],
+    outShape: [1, 9],
+  },
+  {
+    name: "LRN",
+    shape: [1, 1, 1, 3],
+    x: [1, 2, 3],
+    build: (b) => {
+      b.node("LRN", "y", ["x"], { depth_radius: { i: 1 }, alpha: { f: 1 }, beta: { f: 1 }, bias: { f: 1 } });
+    },
+    expected: [1 / 6, 2 / 15, 3 / 14],
+    outShape: [1, 1, 1, 3],
+  },
+  {
+    name: "the decomposed batch norm of Keras 3",
+    shape: [1, 1, 1, 2],
+    x: [1, 2],
+    build: (b) => {
+      b.variable("gamma", [2], Float32Array.of(2, 3));
+      b.variable("beta", [2], Float32Array.of(1, -1));
+      b.variable("mean", [2], Float32Array.of(0.5, 1));
+      b.variable("variance", [2], Float32Array.of(3, 8));
+      b.constant("epsilon", [], Float32Array.of(1));
+      b.node("AddV2", "add", ["variance/read", "epsilon"]);
+      b.node("Rsqrt", "rsqrt", ["add"]);
+      b.node("Mul", "mul", ["rsqrt", "gamma/read"]);
+      b.node("Mul", "mul_1", ["x", "mul"]);
+      b.node("Mul", "mul_2", ["mean/read", "mul"]);
+      b.node("Sub", "sub", ["beta/read", "mul_2"]);
+      b.node("AddV2", "y", ["mul_1", "sub"]);
+    },
+    expected: [1.5, 0],
+    outShape: [1, 1, 1, 2],
+  },
+  {
+    name: "explicit paddings",
+    shape: [1, 1, 1, 1],
+    x: [2],
+    build: (b) => {
+      b.constant("w", [1, 2, 1, 1], Float32Array.of(3, 5));
+      b.node("Conv2D", "y", ["x", "w"], {
+        strides: intsAttribute([1, 1, 1, 1]),
+        padding: stringAttribute("EXPLICIT"),
+        explicit_paddings: intsAttribute([0, 0, 0, 0, 1, 1, 0, 0]),
+      });
+    },
+    expected: [10, 6],
+    outShape: [1, 1, 2, 1],
+  },
+  {
+    name: "a convolution in two groups",
+    shape: [1, 1, 1, 4],
+    x: [1, 2, 3, 4],
+    build: (b) => {
+      b.constant("w", [1, 1, 2, 2], Float32Array.of(1, 2, 3, 4));
+      b.node("Conv2D", "y", ["x", "w"], { strides: intsAttribute([1, 1, 1, 1]), padding: stringAttribute("SAME") });
+    },
+    expected: [7, 22],
+    outShape: [1, 1, 1, 2],
+  },
+  {
+    name: "a depthwise convolution with a multiplier",
+    shape: [1, 1, 1, 2],
+    x: [2, 3],
+    build: (b) => {
+      b.constant("w", [1, 1, 2, 2], Float32Array.of(1, 2, 3, 4));
+      b.node("DepthwiseConv2dNative", "y", ["x", "w"], {
+        strides: intsAttribute([1, 1, 1, 1]),
+        padding: stringAttribute("SAME"),
+      });
+    },
+    expected: [2, 4, 9, 12],
+    outShape: [1, 1, 1, 4],
+  },
+  {
+    name: "constants: Range, Fill, Cast, GatherV2, FloorDiv",
+    shape: [3],
+    x: [1, 1, 1],
+    build: (b) => {
+      b.constant("zero", [], Int32Array.of(0));
+      b.constant("seven", [], Int32Array.of(7));
+      b.constant("two", [], Int32Array.of(2));
+      b.node("Range", "range", ["zero", "seven", "two"]);
+      b.node("FloorDiv", "half", ["range", "two"]);
+      constantInts(b, { indices: [3, 1, 0] });
+      b.node("GatherV2", "picked", ["half", "indices", "zero"]);
+      b.node("Cast", "floats", ["picked"], { DstT: typeAttribute(DataType.DT_FLOAT) });
+      constantInts(b, { three: [3] });
+      b.constant("ten", [], Float32Array.of(10));
+      b.node("Fill", "tens", ["three", "ten"]);
+      b.node("AddN", "y", ["x", "floats", "tens"]);
+    },
+    expected: [14, 12, 11],
+    outShape: [3],
+  },
+];
+
+for (const single of SINGLES) {
+  test(single.name, () => {
+    const graph = importGraph(
+      (b) => {
+        b.placeholder("x", single.shape);
+        single.build(b);
+      },
+      { outputs: ["y:0"] },
+    );
+    assert.deepEqual(graph.tensors.get("y")?.shape, single.outShape);
+    const feeds = new Map([["x", Float32Array.from(single.x)]]);
+    const check = (): void => {
+      const [result] = runModel(graph, feeds).values();
+      assert.ok(greatestDifference(result ?? [], single.expected) < 1e-5, `${result}`);
+    };
+    check();
+    optimize(graph, { checkPasses: true });
+    check();
+  });
+}
+
+test("a dilated convolution between SpaceToBatchND and BatchToSpaceND", () => {
+  const dilated = importGraph((b) => {
+    b.placeholder("x", [1, 5, 6, 2]);
+    b.constant("w", [3, 3, 2, 4], ramp(72));
+    b.constant("block", [2], Int32Array.of(2, 2));
+    b.constant("p", [2, 2], Int32Array.of(2, 3, 2, 2));
+    b.constant("c", [2, 2], Int32Array.of(0, 1, 0, 0));
+    b.node("SpaceToBatchND", "s", ["x", "block", "p"]);
+    b.node("Conv2D", "conv", ["s", "w"], { strides: intsAttribute([1, 1, 1, 1]), padding: stringAttribute("VALID") });
+    b.node("BatchToSpaceND", "y", ["conv", "block", "c"]);
+  });
+  const plain = importGraph((b) => {
+    b.placeholder("x", [1, 5, 6, 2]);
+    b.constant("w", [3, 3, 2, 4], ramp(72));
+    b.node("Conv2D", "y", ["x", "w"], {
+      strides: intsAttribute([1, 1, 1, 1]),
+      dilations: intsAttribute([1, 2, 2, 1]),
+      padding: stringAttribute("SAME"),
+    });
+  });
+  assert.deepEqual(dilated.nodes, plain.nodes);
+});
+
+/** Dropout as TensorFlow 1 wraps it: a condition on is_training. */
+function dropout(b: GraphDefBuilder, training: (b: GraphDefBuilder) => void): void {
+  b.placeholder("x", [1, 2]);
+  training(b);
+  b.node("Switch", "cond/Switch", ["is_training", "is_training"]);
+  b.node("Identity", "cond/switch_t", ["cond/Switch:1"]);
+  b.node("Identity", "cond/pred_id", ["is_training"]);
+  b.node("Switch", "cond/dropout/Switch", ["x", "cond/pred_id"]);
+  b.node("RandomUniform", "cond/dropout/random", ["^cond/switch_t"]);
+  b.node("Mul", "cond/dropout/mul", ["cond/dropout/Switch:1", "cond/dropout/random"]);
+  b.node("Switch", "cond/Identity/Switch", ["x", "cond/pred_id"]);
+  b.node("Identity", "cond/Identity", ["cond/Identity/Switch"]);
+  b.node("Merge", "cond/Merge", ["cond/Identity", "cond/dropout/mul"]);
+  b.node("Relu", "y", ["cond/Merge"]);
+}
+
+test("dropout behind a condition disappears", () => {
+  const placeholder = importGraph(
+    (b) => dropout(b, (c) => void c.node("Placeholder", "is_training", [], { dtype: typeAttribute(DataType.DT_BOOL) })),
+    { inputs: [{ name: "x" }], outputs: ["y"] },
+  );
+  assert.deepEqual(types(placeholder), ["Activation"]);
+});
+
+test("a condition that is computed is refused", () => {
+  const result = codeOf(() =>
+    importGraph((b) => dropout(b, (c) => void c.node("Greater", "is_training", ["x", "x"])), { outputs: ["y"] }),
+  );
+  assert.match(result, /MQ210/);
+});
+
+test("fake quantization becomes ranges", () => {
+  const graph = importGraph((b) => {
+    b.placeholder("x", [1, 2]);
+    b.constant("min", [], Float32Array.of(-1));
+    b.constant("max", [], Float32Array.of(3));
+    b.constant("w", [2, 2], Float32Array.of(1, 2, 3, 4));
+    b.node("FakeQuantWithMinMaxArgs", "xq", ["x"], { min: { f: -2 }, max: { f: 2 } });
+    b.node("FakeQuantWithMinMaxVars", "wq", ["w", "min", "max"]);
+    b.node("MatMul", "m", ["xq", "wq"]);
+    b.node("FakeQuantWithMinMaxVars", "y", ["m", "min", "max"]);
+  });
+  assert.deepEqual(types(graph), ["MatMul"]);
+  assert.deepEqual(graph.tensors.get("x")?.range, { min: -2, max: 2, source: "trained", reason: "xq" });
+  assert.deepEqual(graph.tensors.get("w")?.range, { min: -1, max: 3, source: "trained", reason: "wq" });
+  assert.deepEqual(graph.outputs, [{ tensor: "y", format: "NONE" }]);
+  assert.equal(graph.tensors.get("y")?.range?.reason, "y");
+  optimize(graph);
+  assert.equal(graph.tensors.get("w")?.range?.reason, "wq");
+});
+
+const chain = (b: GraphDefBuilder): void => {
+  b.placeholder("x", [-1, 2]);
+  b.node("Relu", "a", ["x"]);
+  b.node("Tanh", "b", ["a"]);
+  b.node("Sigmoid", "c", ["b"]);
+  b.node("Identity", "d", ["b"]);
+};
+
+test("any part of a graph can be taken", () => {
+  const graph = importGraph(chain, { inputs: [{ name: "a:0", shape: [-1, 2] }], outputs: ["b:0"] });
+  assert.deepEqual(types(graph), ["Activation"]);
+  assert.deepEqual(graph.inputs, [{ tensor: "a", format: "NONE" }]);
+});
+
+test("without options, all ends are outputs; one that only renames keeps its name", () => {
+  const graph = importGraph(chain);
+  assert.deepEqual(
+    graph.outputs.map((port) => port.tensor),
+    ["c", "d"],
+  );
+  optimize(graph, { checkPasses: true });
+  assert.deepEqual(
+    graph.outputs.map((port) => port.tensor),
+    ["c", "d"],
+  );
+  assert.equal(graph.nodes.find((node) => node.attributes.activation === "TANH")?.outputs[0], "d");
+});
+
+test("one tensor may be two outputs", () => {
+  const graph = importGraph(chain, { outputs: ["b", "d"] });
+  optimize(graph, { checkPasses: true });
+  const [a, b] = run(graph);
+  assert.deepEqual(a, b);
+});
+
+test("input shapes", () => {
+  const unknown = (b: GraphDefBuilder): void => {
+    b.placeholder("x", [-1, -1, 4, 3]);
+    b.node("Relu", "y", ["x"]);
+  };
+  assert.match(
+    codeOf(() => importGraph(unknown)),
+    /MQ207 the model declares \[\?, \?, 4, 3\]/,
+  );
+  assert.match(
+    codeOf(() => importGraph(unknown, { inputs: [{ name: "x", shape: [1, 2, 5, 3] }] })),
+    /MQ208/,
+  );
+  assert.deepEqual(
+    importGraph(unknown, { inputs: [{ name: "x", shape: [2, 2, 4, 3] }] }).tensors.get("y")?.shape,
+    [2, 2, 4, 3],
+  );
+});
+
+test("names that are not in the model", () => {
+  assert.match(
+    codeOf(() => importGraph(chain, { outputs: ["bb"] })),
+    /MQ203/,
+  );
+  assert.match(
+    codeOf(() => importGraph(chain, { inputs: [{ name: "y" }] })),
+    /MQ203/,
+  );
+  const second = (b: GraphDefBuilder): void => {
+    chain(b);
+    b.placeholder("z", [1, 2]);
+    b.node("Add", "sum", ["b", "z"]);
+  };
+  assert.match(
+    codeOf(() => importGraph(second, { inputs: [{ name: "x" }], outputs: ["sum"] })),
+    /MQ209/,
+  );
+});
+
+test("all unsupported nodes are listed at once", () => {
+  const result = codeOf(() =>
+    importGraph((b) => {
+      b.placeholder("x", [1, 2]);
+      b.node("Foo", "foo", ["x"]);
+      b.node("Bar", "bar", ["foo"]);
+      b.node("Relu", "y", ["bar"]);
+      b.node("Floor", "floor", ["x"]);
+    }),
+  );
+  assert.match(result, /MQ202[\s\S]*Foo 'foo'[\s\S]*Bar 'bar'[\s\S]*Floor 'floor': it is supported on constants only/);
+});
+
+test("batch norm in training mode is refused", () => {
+  const result = codeOf(() =>
+    importGraph((b) => {
+      b.placeholder("x", [1, 1, 1, 1]);
+      b.constant("c", [1], Float32Array.of(1));
+      b.node("FusedBatchNorm", "y", ["x", "c", "c", "c", "c"]);
+    }),
+  );
+  assert.match(result, /is_training/);
+});
