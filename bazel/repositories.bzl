@@ -4,6 +4,7 @@ Nothing here downloads. npm's packages, the only thing fetched from a network, a
 rule must be loaded from a repository first.
 """
 
+load("//bazel/private:bundled_repository.bzl", "bundled_repository")
 load("//bazel/private:test_data.bzl", "test_data")
 load("//bazel/toolchains:android_ndk.bzl", "android_ndk")
 load("//third_party/debian:repositories.bzl", "debian_rules_cc", "debian_tree")
@@ -44,13 +45,13 @@ def mace_repositories():
         debian_package = "libprotozero-dev",
         trees = {"/usr/include/protozero": "include/protozero"},
     )
-    native.local_repository(
+    bundled_repository(
         name = "remote_coverage_tools",
-        path = "third_party/remote_coverage_tools",
+        folder = "third_party/remote_coverage_tools",
     )
-    native.local_repository(
+    bundled_repository(
         name = "build_bazel_rules_nodejs",
-        path = "third_party/rules_nodejs",
+        folder = "third_party/rules_nodejs",
     )
     android_ndk(name = "android_ndk")
     test_data(name = "test_data")
@@ -60,7 +61,7 @@ def mace_register_toolchains():
     """Registers the C++ toolchains of all ABIs, and that of Starlark tests. A real Android NDK, when there is one, goes before its substitute."""
     native.register_toolchains(
         "@android_ndk//:all",
-        "//bazel/toolchains:all",
+        "@mace//bazel/toolchains:all",
         # What skylib's unit tests run with.
         "@bazel_skylib//toolchains/unittest:bash_toolchain",
     )
