@@ -12,11 +12,16 @@ namespace mace {
 
 const char* NameOf(Tier tier) {
   switch (tier) {
-    case Tier::kScalar: return "scalar";
-    case Tier::kAvx2: return "avx2";
-    case Tier::kAvx512Vnni: return "avx512vnni";
-    case Tier::kNeon: return "neon";
-    case Tier::kDotprod: return "dotprod";
+    case Tier::kScalar:
+      return "scalar";
+    case Tier::kAvx2:
+      return "avx2";
+    case Tier::kAvx512Vnni:
+      return "avx512vnni";
+    case Tier::kNeon:
+      return "neon";
+    case Tier::kDotprod:
+      return "dotprod";
   }
   return "unknown";
 }
@@ -56,7 +61,8 @@ CpuFeatures DetectCpuFeatures() {
   const bool ymm = (saved & 0x6) == 0x6;
   const bool zmm = (saved & 0xe6) == 0xe6;
   features.avx2_fma = ymm && fma && ((b >> 5) & 1);
-  features.avx512 = zmm && features.avx2_fma && ((b >> 16) & 1) && ((b >> 17) & 1) && ((b >> 30) & 1) && ((b >> 31) & 1);
+  features.avx512 = zmm && features.avx2_fma && ((b >> 16) & 1) && ((b >> 17) & 1) &&
+                    ((b >> 30) & 1) && ((b >> 31) & 1);
   features.avx512_vnni = features.avx512 && ((c >> 11) & 1);
   return features;
 }
@@ -100,11 +106,16 @@ Tier BestTier(const CpuFeatures& features) {
 
 bool Supports(const CpuFeatures& features, Tier tier) {
   switch (tier) {
-    case Tier::kScalar: return true;
-    case Tier::kAvx2: return features.avx2_fma;
-    case Tier::kAvx512Vnni: return features.avx512 && features.avx512_vnni;
-    case Tier::kNeon: return features.neon;
-    case Tier::kDotprod: return features.neon && features.dotprod;
+    case Tier::kScalar:
+      return true;
+    case Tier::kAvx2:
+      return features.avx2_fma;
+    case Tier::kAvx512Vnni:
+      return features.avx512 && features.avx512_vnni;
+    case Tier::kNeon:
+      return features.neon;
+    case Tier::kDotprod:
+      return features.neon && features.dotprod;
   }
   return false;
 }

@@ -1,6 +1,7 @@
 // What the processor can do, and the kernel tier that follows from it.
 //
-// Asked of cpuid and getauxval, never of /proc/cpuinfo: under user-mode emulation that file describes another machine.
+// Asked of cpuid and getauxval, never of /proc/cpuinfo: under user-mode emulation that file
+// describes another machine.
 #ifndef MACE_ARCH_CPU_FEATURES_H_
 #define MACE_ARCH_CPU_FEATURES_H_
 

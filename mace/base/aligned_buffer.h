@@ -1,4 +1,5 @@
-// Memory for tensors: 64-byte aligned, with room for one vector beyond the end, null when there is none left.
+// Memory for tensors: 64-byte aligned, with room for one vector beyond the end, null when there is
+// none left.
 #ifndef MACE_BASE_ALIGNED_BUFFER_H_
 #define MACE_BASE_ALIGNED_BUFFER_H_
 

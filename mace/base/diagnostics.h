@@ -1,5 +1,5 @@
-// Every message of the C++ programs and library: one function a message. Codes are stable: MR1xx command line,
-// MR2xx model file, MR3xx data and sample streams, MR4xx running and the API.
+// Every message of the C++ programs and library: one function a message. Codes are stable: MR1xx
+// command line, MR2xx model file, MR3xx data and sample streams, MR4xx running and the API.
 #ifndef MACE_BASE_DIAGNOSTICS_H_
 #define MACE_BASE_DIAGNOSTICS_H_
 
@@ -13,27 +13,31 @@ namespace diagnostics {
 
 inline std::string Quoted(const std::string& name) { return "'" + name + "'"; }
 
-// ---- MR1xx: command line ---------------------------------------------------------------------------------------
+// ---- MR1xx: command line --------------------------------------------------
 
 inline Status UnknownFlag(const std::string& flag, const std::string& nearest) {
-  return Status(StatusKind::kInvalidArgs, 101, "unknown flag " + Quoted(flag), "",
-                nearest.empty() ? "see --help" : "did you mean " + Quoted(nearest) + "? see --help");
+  return Status(
+      StatusKind::kInvalidArgs, 101, "unknown flag " + Quoted(flag), "",
+      nearest.empty() ? "see --help" : "did you mean " + Quoted(nearest) + "? see --help");
 }
 inline Status MissingFlag(const std::string& flag) {
   return Status(StatusKind::kInvalidArgs, 102, "flag --" + flag + " is required", "", "see --help");
 }
-inline Status BadFlagValue(const std::string& flag, const std::string& value, const std::string& wanted) {
-  return Status(StatusKind::kInvalidArgs, 103, "flag --" + flag + " cannot be " + Quoted(value), "", "give " + wanted);
+inline Status BadFlagValue(const std::string& flag, const std::string& value,
+                           const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 103, "flag --" + flag + " cannot be " + Quoted(value), "",
+                "give " + wanted);
 }
 inline Status UnexpectedArgument(const std::string& argument) {
   return Status(StatusKind::kInvalidArgs, 104, "unexpected argument " + Quoted(argument), "",
                 "flags are written --name=value; see --help");
 }
 inline Status ConflictingFlags(const std::string& a, const std::string& b) {
-  return Status(StatusKind::kInvalidArgs, 105, "flags --" + a + " and --" + b + " exclude each other");
+  return Status(StatusKind::kInvalidArgs, 105,
+                "flags --" + a + " and --" + b + " exclude each other");
 }
 
-// ---- MR2xx: model file -----------------------------------------------------------------------------------------
+// ---- MR2xx: model file ----------------------------------------------------
 
 inline Status MalformedModel(const std::string& what) {
   return Status(StatusKind::kInvalidArgs, 201, "the model file is damaged: " + what,
@@ -41,21 +45,24 @@ inline Status MalformedModel(const std::string& what) {
 }
 inline Status ForeignModel() {
   return Status(StatusKind::kUnsupported, 202, "the model file has no format_version",
-                "it was written by MACE's own converter, whose layouts differ", "convert the model with this project");
+                "it was written by MACE's own converter, whose layouts differ",
+                "convert the model with this project");
 }
 inline Status NewerModel(uint32_t version, uint32_t known) {
   return Status(StatusKind::kUnsupported, 203,
-                "the model file has format version " + std::to_string(version) + ", this runtime reads up to " +
-                    std::to_string(known),
+                "the model file has format version " + std::to_string(version) +
+                    ", this runtime reads up to " + std::to_string(known),
                 "", "use the runtime of the release that wrote the model");
 }
 inline Status NetCount(size_t count) {
-  return Status(StatusKind::kUnsupported, 204,
-                "the model file has " + std::to_string(count) + " graphs; the runtime reads files with one");
+  return Status(
+      StatusKind::kUnsupported, 204,
+      "the model file has " + std::to_string(count) + " graphs; the runtime reads files with one");
 }
 inline Status BadShape(const std::string& tensor, const std::string& what) {
-  return Status(StatusKind::kInvalidArgs, 205, "tensor " + Quoted(tensor) + " has a bad shape: " + what,
-                "", "convert the model again");
+  return Status(StatusKind::kInvalidArgs, 205,
+                "tensor " + Quoted(tensor) + " has a bad shape: " + what, "",
+                "convert the model again");
 }
 inline Status BadElementType(const std::string& tensor, int64_t type) {
   return Status(StatusKind::kUnsupported, 206,
@@ -66,9 +73,10 @@ inline Status DuplicateTensor(const std::string& tensor) {
   return Status(StatusKind::kInvalidArgs, 207, "tensor " + Quoted(tensor) + " is defined twice");
 }
 inline Status UndefinedTensor(const std::string& tensor, bool later) {
-  return Status(StatusKind::kInvalidArgs, 208, "tensor " + Quoted(tensor) + " is used before it is computed",
-                later ? "it is an output of a later node: the graph has a cycle or is not in execution order"
-                      : "no node, constant or graph input has this name");
+  return Status(
+      StatusKind::kInvalidArgs, 208, "tensor " + Quoted(tensor) + " is used before it is computed",
+      later ? "it is an output of a later node: the graph has a cycle or is not in execution order"
+            : "no node, constant or graph input has this name");
 }
 inline Status ConstantBounds(const std::string& tensor, const std::string& what) {
   return Status(StatusKind::kInvalidArgs, 209, "constant " + Quoted(tensor) + " " + what,
@@ -76,7 +84,8 @@ inline Status ConstantBounds(const std::string& tensor, const std::string& what)
                 "give the .pb and .data files of one conversion");
 }
 inline Status DataDigest() {
-  return Status(StatusKind::kInvalidArgs, 210, "the data file is not the one the model file was written with",
+  return Status(StatusKind::kInvalidArgs, 210,
+                "the data file is not the one the model file was written with",
                 "its SHA-256 differs", "give the .pb and .data files of one conversion");
 }
 inline Status UnknownOperator(const std::string& type) {
@@ -87,16 +96,22 @@ inline Status BadAttribute(const std::string& name, const std::string& what) {
   return Status(StatusKind::kInvalidArgs, 212, "attribute " + Quoted(name) + " " + what);
 }
 inline Status BadInputCount(size_t got, const std::string& wanted) {
-  return Status(StatusKind::kInvalidArgs, 213, "the node has " + std::to_string(got) + " inputs, not " + wanted);
+  return Status(StatusKind::kInvalidArgs, 213,
+                "the node has " + std::to_string(got) + " inputs, not " + wanted);
 }
 inline Status BadOutputCount(size_t got, const std::string& wanted) {
-  return Status(StatusKind::kInvalidArgs, 214, "the node has " + std::to_string(got) + " outputs, not " + wanted);
+  return Status(StatusKind::kInvalidArgs, 214,
+                "the node has " + std::to_string(got) + " outputs, not " + wanted);
 }
-inline Status BadOperandType(const std::string& tensor, const std::string& got, const std::string& wanted) {
-  return Status(StatusKind::kInvalidArgs, 215, "tensor " + Quoted(tensor) + " is " + got + ", not " + wanted);
+inline Status BadOperandType(const std::string& tensor, const std::string& got,
+                             const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 215,
+                "tensor " + Quoted(tensor) + " is " + got + ", not " + wanted);
 }
-inline Status BadOperandShape(const std::string& tensor, const std::string& got, const std::string& wanted) {
-  return Status(StatusKind::kInvalidArgs, 216, "tensor " + Quoted(tensor) + " has shape " + got + ", not " + wanted);
+inline Status BadOperandShape(const std::string& tensor, const std::string& got,
+                              const std::string& wanted) {
+  return Status(StatusKind::kInvalidArgs, 216,
+                "tensor " + Quoted(tensor) + " has shape " + got + ", not " + wanted);
 }
 inline Status NotConstant(const std::string& tensor) {
   return Status(StatusKind::kUnsupported, 217, "tensor " + Quoted(tensor) + " must be a constant");
@@ -111,7 +126,7 @@ inline Status MissingPort(const std::string& what) {
   return Status(StatusKind::kInvalidArgs, 220, "the graph has no " + what);
 }
 
-// ---- MR3xx: files, data and sample streams ---------------------------------------------------------------------
+// ---- MR3xx: files, data and sample streams --------------------------------
 
 inline Status CannotOpen(const std::string& path, const std::string& why) {
   return Status(StatusKind::kInvalidArgs, 301, "cannot read " + Quoted(path) + ": " + why);
@@ -119,11 +134,13 @@ inline Status CannotOpen(const std::string& path, const std::string& why) {
 inline Status CannotWrite(const std::string& path, const std::string& why) {
   return Status(StatusKind::kRuntimeError, 302, "cannot write " + Quoted(path) + ": " + why);
 }
-inline Status InputSize(const std::string& tensor, uint64_t got, uint64_t wanted, const std::string& shape) {
+inline Status InputSize(const std::string& tensor, uint64_t got, uint64_t wanted,
+                        const std::string& shape) {
   return Status(StatusKind::kInvalidArgs, 303,
-                "the data for input " + Quoted(tensor) + " has " + std::to_string(got) + " bytes, not " +
-                    std::to_string(wanted),
-                "the input is float32 of shape " + shape, "check the preprocessing and the shape in the configuration");
+                "the data for input " + Quoted(tensor) + " has " + std::to_string(got) +
+                    " bytes, not " + std::to_string(wanted),
+                "the input is float32 of shape " + shape,
+                "check the preprocessing and the shape in the configuration");
 }
 inline Status TruncatedStream(const std::string& where) {
   return Status(StatusKind::kInvalidArgs, 304, "the sample stream ends inside " + where,
@@ -134,11 +151,12 @@ inline Status BadStream(const std::string& what) {
 }
 inline Status StreamInputCount(const std::string& sample, uint64_t got, uint64_t wanted) {
   return Status(StatusKind::kInvalidArgs, 306,
-                "sample " + Quoted(sample) + " has " + std::to_string(got) + " tensors, the graph has " +
-                    std::to_string(wanted) + " inputs");
+                "sample " + Quoted(sample) + " has " + std::to_string(got) +
+                    " tensors, the graph has " + std::to_string(wanted) + " inputs");
 }
 inline Status EmptyStream() {
-  return Status(StatusKind::kInvalidArgs, 307, "the sample stream has no samples", "", "give at least one sample");
+  return Status(StatusKind::kInvalidArgs, 307, "the sample stream has no samples", "",
+                "give at least one sample");
 }
 inline Status QuantizedStatistics(const std::string& tensor, const std::string& type) {
   return Status(StatusKind::kInvalidArgs, 308,
@@ -146,24 +164,31 @@ inline Status QuantizedStatistics(const std::string& tensor, const std::string& 
                 "give the model as it was before quantization");
 }
 inline Status DuplicateSample(const std::string& sample) {
-  return Status(StatusKind::kInvalidArgs, 309, "the sample stream has two samples named " + Quoted(sample));
+  return Status(StatusKind::kInvalidArgs, 309,
+                "the sample stream has two samples named " + Quoted(sample));
 }
 inline Status UnknownInput(const std::string& name, const std::string& known) {
-  return Status(StatusKind::kInvalidArgs, 310, "the graph has no input " + Quoted(name), "", "its inputs are " + known);
+  return Status(StatusKind::kInvalidArgs, 310, "the graph has no input " + Quoted(name), "",
+                "its inputs are " + known);
 }
 inline Status MissingInput(const std::string& name) {
-  return Status(StatusKind::kInvalidArgs, 311, "no data for input " + Quoted(name), "", "give --input=" + name + "=FILE");
+  return Status(StatusKind::kInvalidArgs, 311, "no data for input " + Quoted(name), "",
+                "give --input=" + name + "=FILE");
 }
 
-// ---- MR4xx: running and the API --------------------------------------------------------------------------------
+// ---- MR4xx: running and the API -------------------------------------------
 
 inline Status OutOfMemory(const std::string& what, uint64_t bytes) {
-  return Status(StatusKind::kOutOfResources, 401, "not enough memory for " + what + " (" + std::to_string(bytes) + " bytes)");
+  return Status(StatusKind::kOutOfResources, 401,
+                "not enough memory for " + what + " (" + std::to_string(bytes) + " bytes)");
 }
 inline Status BadTier(const std::string& name, const std::string& why) {
-  return Status(StatusKind::kInvalidArgs, 402, "MACE_CPU_TIER cannot be " + Quoted(name) + ": " + why);
+  return Status(StatusKind::kInvalidArgs, 402,
+                "MACE_CPU_TIER cannot be " + Quoted(name) + ": " + why);
 }
-inline Status BadArgument(const std::string& what) { return Status(StatusKind::kInvalidArgs, 403, what); }
+inline Status BadArgument(const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 403, what);
+}
 inline Status NotInThisBuild(const std::string& what) {
   return Status(StatusKind::kUnsupported, 404, what + " is not part of this build");
 }

@@ -13,7 +13,8 @@ class Span {
   constexpr Span() = default;
   constexpr Span(T* data, size_t size) : data_(data), size_(size) {}
   template <typename U>
-  Span(const std::vector<U>& v) : data_(v.data()), size_(v.size()) {}  // NOLINT: implicit on purpose
+  Span(const std::vector<U>& v)
+      : data_(v.data()), size_(v.size()) {}  // NOLINT: implicit on purpose
 
   constexpr T* data() const { return data_; }
   constexpr size_t size() const { return size_; }

@@ -1,4 +1,5 @@
-// The result of everything that can fail. The runtime throws nothing and never aborts on a bad model or bad data.
+// The result of everything that can fail. The runtime throws nothing and never aborts on a bad
+// model or bad data.
 #ifndef MACE_BASE_STATUS_H_
 #define MACE_BASE_STATUS_H_
 
@@ -9,13 +10,20 @@
 namespace mace {
 
 // What the caller can do about it; the values of MaceStatus::Code (mace/public/mace.h).
-enum class StatusKind { kOk = 0, kInvalidArgs = 1, kOutOfResources = 2, kUnsupported = 3, kRuntimeError = 4 };
+enum class StatusKind {
+  kOk = 0,
+  kInvalidArgs = 1,
+  kOutOfResources = 2,
+  kUnsupported = 3,
+  kRuntimeError = 4
+};
 
 // Texts are in mace/base/diagnostics.h, the only place that makes failures.
 class Status {
  public:
   Status() = default;
-  Status(StatusKind kind, int code, std::string message, std::string cause = "", std::string fix = "")
+  Status(StatusKind kind, int code, std::string message, std::string cause = "",
+         std::string fix = "")
       : detail_(std::make_shared<Detail>(
             Detail{kind, code, std::move(message), "", std::move(cause), std::move(fix)})) {}
 
@@ -56,10 +64,10 @@ class Status {
   std::shared_ptr<Detail> detail_;
 };
 
-#define MACE_RETURN_IF_ERROR(expression)          \
-  do {                                            \
-    ::mace::Status mace_status_ = (expression);   \
-    if (!mace_status_.ok()) return mace_status_;  \
+#define MACE_RETURN_IF_ERROR(expression)         \
+  do {                                           \
+    ::mace::Status mace_status_ = (expression);  \
+    if (!mace_status_.ok()) return mace_status_; \
   } while (false)
 
 }  // namespace mace

@@ -25,10 +25,14 @@ inline bool IsQuantized(ElementType type) {
 
 inline const char* NameOf(ElementType type) {
   switch (type) {
-    case ElementType::kFloat32: return "float32";
-    case ElementType::kUint8: return "uint8";
-    case ElementType::kInt32: return "int32";
-    case ElementType::kInt8: return "int8";
+    case ElementType::kFloat32:
+      return "float32";
+    case ElementType::kUint8:
+      return "uint8";
+    case ElementType::kInt32:
+      return "int32";
+    case ElementType::kInt8:
+      return "int8";
   }
   return "unknown";
 }
@@ -39,7 +43,8 @@ inline int32_t QMax(ElementType type) { return type == ElementType::kInt8 ? 127 
 
 using Shape = std::vector<int64_t>;
 
-// Number of elements; the caller knows that it does not overflow (the model reader checks every shape).
+// Number of elements; the caller knows that it does not overflow (the model reader checks every
+// shape).
 inline int64_t ElementCount(const Shape& shape) {
   int64_t count = 1;
   for (int64_t d : shape) count *= d;

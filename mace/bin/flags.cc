@@ -38,7 +38,8 @@ Status Flags::Parse(int argc, char** argv) {
     if (argument.compare(0, 2, "--") != 0) return diagnostics::UnexpectedArgument(argument);
     const size_t equals = argument.find('=');
     const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
-    const auto flag = std::find_if(table_.begin(), table_.end(), [&](const Flag& f) { return name == f.name; });
+    const auto flag =
+        std::find_if(table_.begin(), table_.end(), [&](const Flag& f) { return name == f.name; });
     if (flag == table_.end()) {
       std::vector<std::string> known;
       for (const Flag& f : table_) known.push_back(f.name);
@@ -53,7 +54,8 @@ Status Flags::Parse(int argc, char** argv) {
     } else if (i + 1 < argc) {
       value = argv[++i];
     } else {
-      return diagnostics::BadFlagValue(name, "", std::string("a value: --") + name + "=" + flag->value);
+      return diagnostics::BadFlagValue(name, "",
+                                       std::string("a value: --") + name + "=" + flag->value);
     }
     given_.push_back({name, value});
   }
@@ -100,15 +102,16 @@ bool Flags::On(const std::string& name) const {
   return value != "false" && value != "0";
 }
 
-Status Flags::Int(const std::string& name, int fallback, int least, int greatest, int* value) const {
+Status Flags::Int(const std::string& name, int fallback, int least, int greatest,
+                  int* value) const {
   *value = fallback;
   if (!Has(name)) return Status();
   const std::string text = Get(name);
   char* end = nullptr;
   const long parsed = std::strtol(text.c_str(), &end, 10);
   if (text.empty() || *end != '\0' || parsed < least || parsed > greatest) {
-    return diagnostics::BadFlagValue(name, text,
-                                     "an integer from " + std::to_string(least) + " to " + std::to_string(greatest));
+    return diagnostics::BadFlagValue(
+        name, text, "an integer from " + std::to_string(least) + " to " + std::to_string(greatest));
   }
   *value = static_cast<int>(parsed);
   return Status();

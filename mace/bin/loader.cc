@@ -11,7 +11,8 @@ namespace bin {
 
 Status LoadModel(const Flags& flags, Status (*check)(const runtime::Model&), LoadedModel* loaded) {
   if (!flags.Has("model_file")) return diagnostics::MissingFlag("model_file");
-  // MACE's default of -1 threads means all; here, as there, 1 is the useful default for a benchmark.
+  // MACE's default of -1 threads means all; here, as there, 1 is the useful default for a
+  // benchmark.
   int threads = 1;
   MACE_RETURN_IF_ERROR(flags.Int("num_threads", 1, -1, 256, &threads));
   if (threads < 1) threads = static_cast<int>(std::thread::hardware_concurrency());
@@ -20,8 +21,9 @@ Status LoadModel(const Flags& flags, Status (*check)(const runtime::Model&), Loa
   if (!data_path.empty()) MACE_RETURN_IF_ERROR(loaded->data_file.Open(data_path));
   try {
     runtime::Model model;
-    const Status read = runtime::ReadModel(loaded->model_file.data(), loaded->model_file.size(),
-                                           loaded->data_file.data(), loaded->data_file.size(), &model);
+    const Status read =
+        runtime::ReadModel(loaded->model_file.data(), loaded->model_file.size(),
+                           loaded->data_file.data(), loaded->data_file.size(), &model);
     if (!read.ok()) return read.At(model_path);
     if (check != nullptr) {
       const Status checked = check(model);
@@ -31,7 +33,8 @@ Status LoadModel(const Flags& flags, Status (*check)(const runtime::Model&), Loa
     options.threads = threads;
     return runtime::Session::Create(std::move(model), options, &loaded->session);
   } catch (const std::bad_alloc&) {
-    return diagnostics::OutOfMemory("the model", loaded->model_file.size() + loaded->data_file.size());
+    return diagnostics::OutOfMemory("the model",
+                                    loaded->model_file.size() + loaded->data_file.size());
   }
 }
 

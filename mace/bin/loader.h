@@ -19,7 +19,8 @@ struct LoadedModel {
   std::unique_ptr<runtime::Session> session;
 };
 
-// Reads --model_file, --model_data_file and --num_threads. `check` may refuse the model before it is prepared.
+// Reads --model_file, --model_data_file and --num_threads. `check` may refuse the model before it
+// is prepared.
 Status LoadModel(const Flags& flags, Status (*check)(const runtime::Model&), LoadedModel* loaded);
 
 // Prints a failure to standard error and returns the exit code for it.

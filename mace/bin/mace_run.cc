@@ -24,12 +24,14 @@ const std::vector<Flag> kFlags = {
     {"model_file", "FILE", "model (.pb)"},
     {"model_data_file", "FILE", "its constants (.data)"},
     {"input", "NAME=FILE", "raw float32 data of an input; once per input"},
-    {"input_file", "PREFIX", "inputs are PREFIX_<name>, with other characters than letters and digits as _"},
+    {"input_file", "PREFIX",
+     "inputs are PREFIX_<name>, with other characters than letters and digits as _"},
     {"output_dir", "DIR", "write each output there as raw float32, named after its tensor"},
     {"output_file", "PREFIX", "write each output to PREFIX_<name>"},
     {"input_stream", "FILE|-", "sample stream to read instead of --input"},
     {"output_stream", "FILE|-", "write a record of outputs per sample"},
-    {"layers_output", "FILE", "write a record per computed tensor, codes as the real values they mean"},
+    {"layers_output", "FILE",
+     "write a record per computed tensor, codes as the real values they mean"},
     {"num_threads", "N", "threads (1; -1: one per processor)"},
     {"round", "N", "runs that are timed (1)"},
     {"benchmark", "", "print the time of every operator; inputs that are not given are random"},
@@ -41,7 +43,9 @@ const std::vector<Flag> kFlags = {
 
 using Clock = std::chrono::steady_clock;
 
-double Milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+double Milliseconds(Clock::duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
 
 std::string FormatName(const std::string& name) {
   std::string formatted = name;
@@ -54,8 +58,9 @@ std::string FormatName(const std::string& name) {
 
 int ListKernels() {
   for (const runtime::OperatorEntry& op : runtime::OperatorTable()) {
-    std::printf("{\"type\": \"%s\", \"float32\": %s, \"uint8\": %s, \"int8\": %s}\n", op.type, op.float32 ? "true" : "false",
-                op.uint8 ? "true" : "false", op.int8 ? "true" : "false");
+    std::printf("{\"type\": \"%s\", \"float32\": %s, \"uint8\": %s, \"int8\": %s}\n", op.type,
+                op.float32 ? "true" : "false", op.uint8 ? "true" : "false",
+                op.int8 ? "true" : "false");
   }
   return kExitOk;
 }
@@ -63,15 +68,20 @@ int ListKernels() {
 // Adds up the time of every node over the timed runs.
 class Profile : public runtime::Observer {
  public:
-  explicit Profile(const runtime::Session& session) : session_(session), nanos_(session.model().nodes.size(), 0) {}
-  void OnNode(int node, int64_t start, int64_t end) override { nanos_[static_cast<size_t>(node)] += end - start; }
+  explicit Profile(const runtime::Session& session)
+      : session_(session), nanos_(session.model().nodes.size(), 0) {}
+  void OnNode(int node, int64_t start, int64_t end) override {
+    nanos_[static_cast<size_t>(node)] += end - start;
+  }
   void Clear() { std::fill(nanos_.begin(), nanos_.end(), 0); }
 
   void Print(int rounds) const {
     const runtime::Model& model = session_.model();
-    const double total = static_cast<double>(std::accumulate(nanos_.begin(), nanos_.end(), int64_t{0})) / rounds;
+    const double total =
+        static_cast<double>(std::accumulate(nanos_.begin(), nanos_.end(), int64_t{0})) / rounds;
     std::printf("\nBy operator (average of %d runs)\n", rounds);
-    std::printf("%10s %7s %10s %9s  %-18s %-18s %-30s %s\n", "ms", "%", "MMAC", "GMAC/s", "type", "output", "kernel", "name");
+    std::printf("%10s %7s %10s %9s  %-18s %-18s %-30s %s\n", "ms", "%", "MMAC", "GMAC/s", "type",
+                "output", "kernel", "name");
     struct Sum {
       double nanos = 0;
       int64_t macs = 0;
@@ -95,7 +105,8 @@ class Profile : public runtime::Observer {
     std::printf("\nBy operator type\n");
     std::printf("%10s %7s %10s %9s %6s  %s\n", "ms", "%", "MMAC", "GMAC/s", "nodes", "type");
     std::vector<std::pair<std::string, Sum>> sorted(types.begin(), types.end());
-    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.nanos > b.second.nanos; });
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto& a, const auto& b) { return a.second.nanos > b.second.nanos; });
     Sum all;
     for (const auto& [type, sum] : sorted) {
       std::printf("%10.3f %7.2f ", sum.nanos / 1e6, Percent(sum.nanos, total));
@@ -110,12 +121,15 @@ class Profile : public runtime::Observer {
   }
 
  private:
-  static double Percent(double part, double total) { return total > 0 ? 100.0 * part / total : 0.0; }
+  static double Percent(double part, double total) {
+    return total > 0 ? 100.0 * part / total : 0.0;
+  }
   static void Macs(int64_t macs, double nanos) {
     if (macs == 0) {
       std::printf("%10s %9s", "", "");
     } else {
-      std::printf("%10.2f %9.2f", static_cast<double>(macs) / 1e6, nanos > 0 ? static_cast<double>(macs) / nanos : 0.0);
+      std::printf("%10.2f %9.2f", static_cast<double>(macs) / 1e6,
+                  nanos > 0 ? static_cast<double>(macs) / nanos : 0.0);
     }
   }
 
@@ -137,8 +151,9 @@ class LayerDump : public runtime::Observer {
       values_.resize(static_cast<size_t>(tensor.elements));
       const quant::Affine affine{tensor.scale, tensor.zero_point};
       for (size_t i = 0; i < values_.size(); ++i) {
-        const int32_t code =
-            tensor.type == ElementType::kInt8 ? static_cast<const int8_t*>(data)[i] : static_cast<const uint8_t*>(data)[i];
+        const int32_t code = tensor.type == ElementType::kInt8
+                                 ? static_cast<const int8_t*>(data)[i]
+                                 : static_cast<const uint8_t*>(data)[i];
         values_[i] = quant::Dequantize(code, affine);
       }
       data = values_.data();
@@ -179,13 +194,16 @@ class Runner {
     MACE_RETURN_IF_ERROR(flags_.Int("top", 0, 0, 1 << 20, &top_));
     if (flags_.Has("labels")) MACE_RETURN_IF_ERROR(ReadLabels(flags_.Get("labels"), &labels_));
     const bool stream = flags_.Has("input_stream");
-    if (stream && flags_.Has("input")) return diagnostics::ConflictingFlags("input", "input_stream");
-    if (stream && flags_.Has("input_file")) return diagnostics::ConflictingFlags("input_file", "input_stream");
+    if (stream && flags_.Has("input"))
+      return diagnostics::ConflictingFlags("input", "input_stream");
+    if (stream && flags_.Has("input_file"))
+      return diagnostics::ConflictingFlags("input_file", "input_stream");
     if (!stream && flags_.Has("output_stream")) return diagnostics::MissingFlag("input_stream");
     const Clock::time_point start = Clock::now();
     MACE_RETURN_IF_ERROR(LoadModel(flags_, nullptr, &loaded_));
     init_ms_ = Milliseconds(Clock::now() - start);
-    if (flags_.Has("layers_output")) MACE_RETURN_IF_ERROR(layers_.Open(flags_.Get("layers_output")));
+    if (flags_.Has("layers_output"))
+      MACE_RETURN_IF_ERROR(layers_.Open(flags_.Get("layers_output")));
     MACE_RETURN_IF_ERROR(stream ? RunStream() : RunFiles());
     return layers_.Close();
   }
@@ -193,7 +211,9 @@ class Runner {
  private:
   runtime::Session& session() { return *loaded_.session; }
   const runtime::Model& model() { return loaded_.session->model(); }
-  const runtime::Tensor& tensor(const runtime::Port& port) { return model().tensors[static_cast<size_t>(port.tensor)]; }
+  const runtime::Tensor& tensor(const runtime::Port& port) {
+    return model().tensors[static_cast<size_t>(port.tensor)];
+  }
 
   Status RunStream() {
     SampleReader reader(model());
@@ -212,7 +232,8 @@ class Runner {
         }
         MACE_RETURN_IF_ERROR(writer.Write(reader.name(), outputs));
       }
-      if (top_ > 0) PrintTop(reader.name() + ": ", flags_.Get("output_stream") == "-" ? stderr : stdout);
+      if (top_ > 0)
+        PrintTop(reader.name() + ": ", flags_.Get("output_stream") == "-" ? stderr : stdout);
     }
     return writer.Close();
   }
@@ -237,10 +258,14 @@ class Runner {
       if (benchmark) profile.Print(rounds_);
       const double average = std::accumulate(times.begin(), times.end(), 0.0) / rounds_;
       std::sort(times.begin(), times.end());
-      std::printf("\nmodel %s, tier %s, %d threads\n", model().name.c_str(), NameOf(session().tier()), session().pool().size());
-      std::printf("init %.3f ms, first run %.3f ms, average %.3f ms, median %.3f ms, least %.3f ms (%d runs)\n", init_ms_,
-                  first_ms, average, times[times.size() / 2], times[0], rounds_);
-      std::printf("memory: activations %.2f MB, constants %.2f MB\n", static_cast<double>(session().arena_bytes()) / 1e6,
+      std::printf("\nmodel %s, tier %s, %d threads\n", model().name.c_str(),
+                  NameOf(session().tier()), session().pool().size());
+      std::printf(
+          "init %.3f ms, first run %.3f ms, average %.3f ms, median %.3f ms, least %.3f ms (%d "
+          "runs)\n",
+          init_ms_, first_ms, average, times[times.size() / 2], times[0], rounds_);
+      std::printf("memory: activations %.2f MB, constants %.2f MB\n",
+                  static_cast<double>(session().arena_bytes()) / 1e6,
                   static_cast<double>(model().constant_bytes) / 1e6);
     }
     if (top_ > 0) PrintTop("", stdout);
@@ -262,7 +287,8 @@ class Runner {
     std::map<std::string, std::string> paths;
     for (const std::string& given : flags_.All("input")) {
       const size_t equals = given.rfind('=');
-      if (equals == std::string::npos) return diagnostics::BadFlagValue("input", given, "NAME=FILE");
+      if (equals == std::string::npos)
+        return diagnostics::BadFlagValue("input", given, "NAME=FILE");
       const std::string name = given.substr(0, equals);
       std::string known;
       bool found = false;
@@ -278,7 +304,8 @@ class Runner {
       std::string path;
       if (paths.count(port.name)) path = paths[port.name];
       if (paths.count(t.name)) path = paths[t.name];
-      if (path.empty() && flags_.Has("input_file")) path = flags_.Get("input_file") + "_" + FormatName(port.name);
+      if (path.empty() && flags_.Has("input_file"))
+        path = flags_.Get("input_file") + "_" + FormatName(port.name);
       data->emplace_back(static_cast<size_t>(t.elements));
       if (path.empty()) {
         if (!flags_.On("benchmark")) return diagnostics::MissingInput(port.name);
@@ -288,7 +315,8 @@ class Runner {
       }
       runtime::MappedFile file;
       MACE_RETURN_IF_ERROR(file.Open(path));
-      if (file.size() != t.bytes()) return diagnostics::InputSize(t.name, file.size(), t.bytes(), ToString(t.shape)).At(path);
+      if (file.size() != t.bytes())
+        return diagnostics::InputSize(t.name, file.size(), t.bytes(), ToString(t.shape)).At(path);
       std::copy_n(static_cast<const float*>(file.data()), t.elements, data->back().begin());
     }
     return Status();
@@ -305,7 +333,8 @@ class Runner {
     for (const std::string& prefix : prefixes) {
       for (size_t i = 0; i < model().outputs.size(); ++i) {
         const runtime::Port& port = model().outputs[i];
-        const std::string bytes(reinterpret_cast<const char*>(session().output(i)), tensor(port).bytes());
+        const std::string bytes(reinterpret_cast<const char*>(session().output(i)),
+                                tensor(port).bytes());
         MACE_RETURN_IF_ERROR(runtime::WriteFile(prefix + FormatName(port.name), bytes));
       }
     }
@@ -320,17 +349,19 @@ class Runner {
       std::iota(order.begin(), order.end(), int64_t{0});
       const size_t count = std::min<size_t>(order.size(), static_cast<size_t>(top_));
       // NaN last, ties by index: a strict order whatever the values.
-      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), [&](int64_t a, int64_t b) {
-        const bool nan_a = values[a] != values[a], nan_b = values[b] != values[b];
-        if (nan_a != nan_b) return nan_b;
-        if (!nan_a && values[a] != values[b]) return values[a] > values[b];
-        return a < b;
-      });
-      std::fprintf(to, "%s%s (%s)\n", prefix.c_str(), model().outputs[i].name.c_str(), ToString(t.shape).c_str());
+      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
+                        order.end(), [&](int64_t a, int64_t b) {
+                          const bool nan_a = values[a] != values[a], nan_b = values[b] != values[b];
+                          if (nan_a != nan_b) return nan_b;
+                          if (!nan_a && values[a] != values[b]) return values[a] > values[b];
+                          return a < b;
+                        });
+      std::fprintf(to, "%s%s (%s)\n", prefix.c_str(), model().outputs[i].name.c_str(),
+                   ToString(t.shape).c_str());
       for (size_t k = 0; k < count; ++k) {
         const size_t index = static_cast<size_t>(order[k]);
-        std::fprintf(to, "%4zu. %12.6g  %6zu  %s\n", k + 1, static_cast<double>(values[index]), index,
-                     index < labels_.size() ? labels_[index].c_str() : "");
+        std::fprintf(to, "%4zu. %12.6g  %6zu  %s\n", k + 1, static_cast<double>(values[index]),
+                     index, index < labels_.size() ? labels_[index].c_str() : "");
       }
     }
   }
@@ -348,7 +379,9 @@ int Main(int argc, char** argv) {
   const Status parsed = flags.Parse(argc, argv);
   if (!parsed.ok()) return Report(parsed);
   if (flags.On("help")) {
-    std::fputs(flags.Help("mace_run: runs a model on raw float32 inputs or a stream of samples").c_str(), stdout);
+    std::fputs(
+        flags.Help("mace_run: runs a model on raw float32 inputs or a stream of samples").c_str(),
+        stdout);
     return kExitOk;
   }
   if (flags.On("list_kernels")) return ListKernels();

@@ -1,5 +1,6 @@
-// Runs a float model over a stream of samples and writes the statistics of every activation (mace/proto/statistics.proto).
-// Nothing it writes depends on the number of threads, the kernel tier or the order of the samples.
+// Runs a float model over a stream of samples and writes the statistics of every activation
+// (mace/proto/statistics.proto). Nothing it writes depends on the number of threads, the kernel
+// tier or the order of the samples.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -18,8 +19,8 @@ namespace bin {
 namespace {
 
 constexpr int kBuckets = 1 << 13;
-// Copies of a histogram that consecutive elements go to in turn, so that runs of equal values (zeros, mostly) do not wait
-// for one counter.
+// Copies of a histogram that consecutive elements go to in turn, so that runs of equal values
+// (zeros, mostly) do not wait for one counter.
 constexpr int kLanes = 4;
 constexpr int64_t kChunk = 2048;
 // Means are counted in units of 2^-24.
@@ -65,7 +66,8 @@ class StatisticsObserver : public runtime::Observer {
     for (kernels::FloatExtremes& part : parts_) part = kNothing;
     const kernels::KernelSet& set = *kernels::GetKernelSet(session_->tier());
     session_->pool().ForRange(count, 8 * kChunk, [&](int64_t begin, int64_t end, int thread) {
-      Scan(set, x + begin, end - begin, record.histogram.data() + static_cast<size_t>(thread) * kLanes * kBuckets,
+      Scan(set, x + begin, end - begin,
+           record.histogram.data() + static_cast<size_t>(thread) * kLanes * kBuckets,
            &parts_[static_cast<size_t>(thread)]);
     });
     kernels::FloatExtremes all = kNothing;
@@ -78,9 +80,11 @@ class StatisticsObserver : public runtime::Observer {
   }
 
   Status SortSamples() {
-    std::sort(samples_.begin(), samples_.end(), [](const Sample& a, const Sample& b) { return a.name < b.name; });
+    std::sort(samples_.begin(), samples_.end(),
+              [](const Sample& a, const Sample& b) { return a.name < b.name; });
     for (size_t i = 1; i < samples_.size(); ++i) {
-      if (samples_[i].name == samples_[i - 1].name) return diagnostics::DuplicateSample(samples_[i].name);
+      if (samples_[i].name == samples_[i - 1].name)
+        return diagnostics::DuplicateSample(samples_[i].name);
     }
     return Status();
   }
@@ -234,7 +238,8 @@ constexpr kernels::FloatExtremes StatisticsObserver::kNothing;
 
 Status RefuseQuantized(const runtime::Model& model) {
   for (const runtime::Tensor& tensor : model.tensors) {
-    if (IsQuantized(tensor.type)) return diagnostics::QuantizedStatistics(tensor.name, NameOf(tensor.type));
+    if (IsQuantized(tensor.type))
+      return diagnostics::QuantizedStatistics(tensor.name, NameOf(tensor.type));
   }
   return Status();
 }
@@ -267,7 +272,11 @@ int Main(int argc, char** argv) {
   const Status parsed = flags.Parse(argc, argv);
   if (!parsed.ok()) return Report(parsed);
   if (flags.On("help")) {
-    std::fputs(flags.Help("mace_stat: statistics of the activations of a float model over a stream of samples").c_str(), stdout);
+    std::fputs(flags
+                   .Help("mace_stat: statistics of the activations of a float model over a stream "
+                         "of samples")
+                   .c_str(),
+               stdout);
     return kExitOk;
   }
   const Status status = Run(flags);

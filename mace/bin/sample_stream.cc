@@ -15,7 +15,8 @@ constexpr uint32_t kMaxName = 1 << 16;
 
 SampleReader::SampleReader(const runtime::Model& model) : model_(model) {
   for (const runtime::Port& port : model.inputs) {
-    data_.emplace_back(static_cast<size_t>(model.tensors[static_cast<size_t>(port.tensor)].elements));
+    data_.emplace_back(
+        static_cast<size_t>(model.tensors[static_cast<size_t>(port.tensor)].elements));
   }
   for (const auto& d : data_) pointers_.push_back(d.data());
 }
@@ -35,7 +36,8 @@ Status SampleReader::Open(const std::string& path) {
 Status SampleReader::Read(void* to, size_t bytes, const char* what) {
   if (bytes == 0 || std::fread(to, 1, bytes, file_) == bytes) return Status();
   if (std::ferror(file_)) return diagnostics::CannotOpen(path_, std::strerror(errno));
-  return diagnostics::TruncatedStream(what).At(path_ + (name_.empty() ? "" : ", sample '" + name_ + "'"));
+  return diagnostics::TruncatedStream(what).At(path_ +
+                                               (name_.empty() ? "" : ", sample '" + name_ + "'"));
 }
 
 Status SampleReader::Next(bool* end) {
@@ -48,13 +50,15 @@ Status SampleReader::Next(bool* end) {
     return Status();
   }
   if (got != sizeof length) return Read(&length, sizeof length, "a record's first word");
-  if (length > kMaxName) return diagnostics::BadStream("a name of " + std::to_string(length) + " bytes").At(path_);
+  if (length > kMaxName)
+    return diagnostics::BadStream("a name of " + std::to_string(length) + " bytes").At(path_);
   std::string name(length, '\0');
   MACE_RETURN_IF_ERROR(Read(&name[0], length, "a sample's name"));
   name_ = name;
   uint32_t count = 0;
   MACE_RETURN_IF_ERROR(Read(&count, sizeof count, "a sample's tensor count"));
-  if (count != data_.size()) return diagnostics::StreamInputCount(name_, count, data_.size()).At(path_);
+  if (count != data_.size())
+    return diagnostics::StreamInputCount(name_, count, data_.size()).At(path_);
   for (size_t i = 0; i < data_.size(); ++i) {
     const runtime::Tensor& tensor = model_.tensors[static_cast<size_t>(model_.inputs[i].tensor)];
     uint64_t bytes = 0;
@@ -98,7 +102,8 @@ Status SampleWriter::Write(const std::string& name, const std::vector<Data>& ten
     MACE_RETURN_IF_ERROR(Put(&tensor.bytes, sizeof tensor.bytes));
     MACE_RETURN_IF_ERROR(Put(tensor.data, static_cast<size_t>(tensor.bytes)));
   }
-  if (file_ == stdout && std::fflush(file_) != 0) return diagnostics::CannotWrite(path_, std::strerror(errno));
+  if (file_ == stdout && std::fflush(file_) != 0)
+    return diagnostics::CannotWrite(path_, std::strerror(errno));
   return Status();
 }
 
@@ -106,7 +111,9 @@ Status SampleWriter::Close() {
   std::FILE* file = file_;
   file_ = nullptr;
   if (file == nullptr) return Status();
-  if (file == stdout) return std::fflush(file) == 0 ? Status() : diagnostics::CannotWrite(path_, std::strerror(errno));
+  if (file == stdout)
+    return std::fflush(file) == 0 ? Status()
+                                  : diagnostics::CannotWrite(path_, std::strerror(errno));
   if (std::fclose(file) != 0 || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const Status status = diagnostics::CannotWrite(path_, std::strerror(errno));
     std::remove(temporary_.c_str());

@@ -23,7 +23,8 @@ void Conv::InitShape(const ConvShape& shape, Tier tier, bool integer) {
   const Window& w = shape.window;
   k_ = w.kernel_h * w.kernel_w * (shape.in_channels / shape.groups);
   pixels_ = w.batch * w.out_h * w.out_w;
-  // Rows start at a multiple of a cache line, but not at one of a power of two, so that they spread over the cache.
+  // Rows start at a multiple of a cache line, but not at one of a power of two, so that they spread
+  // over the cache.
   const int64_t size = static_cast<int64_t>(LeftSize(kernel_->operands));
   const int64_t line = 64 / size;
   lda_ = CeilDiv(CeilDiv(k_, kernel_->k_group) * kernel_->k_group, line) * line;
@@ -31,20 +32,22 @@ void Conv::InitShape(const ConvShape& shape, Tier tier, bool integer) {
   groups_.resize(static_cast<size_t>(shape.groups));
 }
 
-bool Conv::InitFloat(const ConvShape& shape, Tier tier, const float* filter, const float* bias, float lo, float hi) {
+bool Conv::InitFloat(const ConvShape& shape, Tier tier, const float* filter, const float* bias,
+                     float lo, float hi) {
   InitShape(shape, tier, false);
   lo_ = lo;
   hi_ = hi;
   const int64_t n = shape.out_channels / shape.groups;
   for (int64_t g = 0; g < shape.groups; ++g) {
-    if (!groups_[g].PackFloat(*kernel_, filter + g * n * k_, false, n, k_, bias == nullptr ? nullptr : bias + g * n)) {
+    if (!groups_[g].PackFloat(*kernel_, filter + g * n * k_, false, n, k_,
+                              bias == nullptr ? nullptr : bias + g * n)) {
       return false;
     }
   }
   const Window& w = shape.window;
-  direct_ = shape.groups == 1 && w.kernel_h == 1 && w.kernel_w == 1 && w.stride_h == 1 && w.stride_w == 1 &&
-            w.pad_top == 0 && w.pad_left == 0 && w.pad_bottom == 0 && w.pad_right == 0 &&
-            (pixels_ == 1 || k_ * 4 % 1024 != 0);
+  direct_ = shape.groups == 1 && w.kernel_h == 1 && w.kernel_w == 1 && w.stride_h == 1 &&
+            w.stride_w == 1 && w.pad_top == 0 && w.pad_left == 0 && w.pad_bottom == 0 &&
+            w.pad_right == 0 && (pixels_ == 1 || k_ * 4 % 1024 != 0);
   if (direct_) lda_ = k_;
   return true;
 }
@@ -62,7 +65,8 @@ bool Conv::InitCodes(const ConvShape& shape, Tier tier, const void* filter, cons
     codes.left_zero = quantization.input_zero;
     codes.left_type = quantization.input_type;
     codes.scale = quantization.scale.data() + g * n;
-    if (!groups_[g].PackCodes(*kernel_, from + g * n * k_, n, k_, bias == nullptr ? nullptr : bias + g * n, codes)) {
+    if (!groups_[g].PackCodes(*kernel_, from + g * n * k_, n, k_,
+                              bias == nullptr ? nullptr : bias + g * n, codes)) {
       return false;
     }
   }
@@ -106,18 +110,21 @@ void Conv::Gather(int64_t group, int64_t begin, int64_t end, const void* input, 
   const char* in = static_cast<const char*>(input) + group * part * in_size;
   const bool input_signed = quantization_.input_type == ElementType::kInt8;
   // The bits of a padding cell: its zero point as the kernel sees it.
-  const uint8_t pad_code = static_cast<uint8_t>(static_cast<uint8_t>(quantization_.input_zero) ^ flip_);
+  const uint8_t pad_code =
+      static_cast<uint8_t>(static_cast<uint8_t>(quantization_.input_zero) ^ flip_);
   // Columns next to each other are one run when nothing lies between their channels.
   const bool runs = w.dilation_w == 1 && shape_.groups == 1;
   const auto copy = [&](const char* from, char* to, int64_t count) {
     if (!integer_) {
       std::memcpy(to, from, static_cast<size_t>(count) * 4);
     } else if (kernel_->operands == Operands::kS16) {
-      (input_signed ? set_->center.s8 : set_->center.u8)(from, quantization_.input_zero, reinterpret_cast<int16_t*>(to), count);
+      (input_signed ? set_->center.s8 : set_->center.u8)(from, quantization_.input_zero,
+                                                         reinterpret_cast<int16_t*>(to), count);
     } else if (flip_ == 0) {
       std::memcpy(to, from, static_cast<size_t>(count));
     } else {
-      set_->flip(reinterpret_cast<const uint8_t*>(from), flip_, reinterpret_cast<uint8_t*>(to), count);
+      set_->flip(reinterpret_cast<const uint8_t*>(from), flip_, reinterpret_cast<uint8_t*>(to),
+                 count);
     }
   };
   const auto pad = [&](char* to, int64_t count) {
@@ -142,7 +149,9 @@ void Conv::Gather(int64_t group, int64_t begin, int64_t end, const void* input, 
         const int64_t left = std::clamp<int64_t>(-x0, 0, w.kernel_w);
         const int64_t right = std::clamp<int64_t>(w.in_w - x0, left, w.kernel_w);
         if (left > 0) pad(to, left * part);
-        if (right > left) copy(image_row + (x0 + left) * channels * in_size, to + left * part * size, (right - left) * part);
+        if (right > left)
+          copy(image_row + (x0 + left) * channels * in_size, to + left * part * size,
+               (right - left) * part);
         if (right < w.kernel_w) pad(to + right * part * size, (w.kernel_w - right) * part);
         to += line * size;
         continue;
@@ -195,7 +204,8 @@ void Conv::Run(int64_t task, const void* input, void* output, void* scratch) con
   if (integer_ && matrix.needs_row_sums()) {
     sums = reinterpret_cast<int32_t*>(static_cast<char*>(scratch) + scratch_bytes_ -
                                       AlignUp(static_cast<size_t>(block_) * sizeof(int32_t)));
-    (kernel_->operands == Operands::kS8S8 ? set_->row_sums.s8 : set_->row_sums.u8)(rows, k_, lda_, end - begin, sums);
+    (kernel_->operands == Operands::kS8S8 ? set_->row_sums.s8 : set_->row_sums.u8)(
+        rows, k_, lda_, end - begin, sums);
   }
   // Tiles of equal height rather than full ones and a rest.
   const int64_t count = end - begin;
@@ -209,7 +219,8 @@ void Conv::Run(int64_t task, const void* input, void* output, void* scratch) con
       const int64_t r0 = count * t / tiles, r1 = count * (t + 1) / tiles;
       args.rows = static_cast<int>(r1 - r0);
       args.a = rows + static_cast<size_t>(r0 * lda_) * size;
-      args.c = static_cast<char*>(output) + static_cast<size_t>((begin + r0) * args.ldc + column) * out_size;
+      args.c = static_cast<char*>(output) +
+               static_cast<size_t>((begin + r0) * args.ldc + column) * out_size;
       args.row_sums = sums == nullptr ? nullptr : sums + r0;
       kernel_->run(args);
     }

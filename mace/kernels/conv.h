@@ -1,6 +1,7 @@
-// Convolution as a matrix product: rows of the left operand are the windows of a block of output pixels, gathered into a
-// per-thread buffer (or read in place, for 1x1 windows), and the right operand is the packed filter. A fully connected
-// layer is a 1x1 convolution of an image whose batch is the number of rows.
+// Convolution as a matrix product: rows of the left operand are the windows of a block of output
+// pixels, gathered into a per-thread buffer (or read in place, for 1x1 windows), and the right
+// operand is the packed filter. A fully connected layer is a 1x1 convolution of an image whose
+// batch is the number of rows.
 #ifndef MACE_KERNELS_CONV_H_
 #define MACE_KERNELS_CONV_H_
 
@@ -27,8 +28,10 @@ struct ConvQuantization {
 
 class Conv {
  public:
-  // Packs the filter [O, H, W, I / groups]; bias may be null. False when there is not enough memory.
-  bool InitFloat(const ConvShape& shape, Tier tier, const float* filter, const float* bias, float lo, float hi);
+  // Packs the filter [O, H, W, I / groups]; bias may be null. False when there is not enough
+  // memory.
+  bool InitFloat(const ConvShape& shape, Tier tier, const float* filter, const float* bias,
+                 float lo, float hi);
   bool InitCodes(const ConvShape& shape, Tier tier, const void* filter, const int32_t* bias,
                  const ConvQuantization& quantization);
 

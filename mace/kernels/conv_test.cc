@@ -20,8 +20,9 @@ using mace::testing::RunnableTiers;
 
 std::string Describe(const Window& w) {
   std::string text = "window";
-  for (int64_t v : {w.batch, w.in_h, w.in_w, w.out_h, w.out_w, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w,
-                    w.dilation_h, w.dilation_w, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right}) {
+  for (int64_t v :
+       {w.batch, w.in_h, w.in_w, w.out_h, w.out_w, w.kernel_h, w.kernel_w, w.stride_h, w.stride_w,
+        w.dilation_h, w.dilation_w, w.pad_top, w.pad_left, w.pad_bottom, w.pad_right}) {
     text += " " + std::to_string(v);
   }
   return text;
@@ -65,14 +66,17 @@ void ExpectFloats(const GuardBuffer<float>& got, const std::vector<float>& wante
 
 std::vector<int32_t> Numbers(const std::vector<uint8_t>& codes, ElementType type) {
   std::vector<int32_t> numbers;
-  for (uint8_t c : codes) numbers.push_back(type == ElementType::kInt8 ? static_cast<int8_t>(c) : c);
+  for (uint8_t c : codes)
+    numbers.push_back(type == ElementType::kInt8 ? static_cast<int8_t>(c) : c);
   return numbers;
 }
 
-void ExpectCodes(const GuardBuffer<uint8_t>& got, const std::vector<int32_t>& wanted, ElementType type) {
+void ExpectCodes(const GuardBuffer<uint8_t>& got, const std::vector<int32_t>& wanted,
+                 ElementType type) {
   ASSERT_EQ(got.size(), wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i) {
-    ASSERT_EQ(type == ElementType::kInt8 ? static_cast<int8_t>(got[i]) : got[i], wanted[i]) << "at " << i;
+    ASSERT_EQ(type == ElementType::kInt8 ? static_cast<int8_t>(got[i]) : got[i], wanted[i])
+        << "at " << i;
   }
 }
 
@@ -87,21 +91,25 @@ TEST(Conv, Float) {
   Random random;
   for (int i = 0; i < 60; ++i) {
     ConvShape shape;
-    shape.window = i % 5 == 0 ? Window{3, 5, 5, 5, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0} : DrawWindow(&random);
+    shape.window =
+        i % 5 == 0 ? Window{3, 5, 5, 5, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0} : DrawWindow(&random);
     shape.groups = i % 3 == 0 ? random.Int(2, 3) : 1;
     shape.in_channels = shape.groups * random.Int(1, i % 7 == 0 ? 70 : 9);
     shape.out_channels = shape.groups * random.Int(1, 40);
     const Window& w = shape.window;
     const GuardBuffer<float> input(random.Floats(w.batch * w.in_h * w.in_w * shape.in_channels));
-    const std::vector<float> filter = random.Floats(shape.out_channels * w.kernel_h * w.kernel_w * shape.in_channels / shape.groups);
+    const std::vector<float> filter = random.Floats(shape.out_channels * w.kernel_h * w.kernel_w *
+                                                    shape.in_channels / shape.groups);
     const std::vector<float> bias = random.Floats(shape.out_channels);
     const float* b = i % 4 == 0 ? nullptr : bias.data();
     const float hi = i % 2 ? 0.75f : std::numeric_limits<float>::infinity();
-    const std::vector<float> wanted = reference::ConvF32(w, shape.in_channels, shape.out_channels, shape.groups,
-                                                         input.data(), filter.data(), b, -0.25f, hi);
+    const std::vector<float> wanted =
+        reference::ConvF32(w, shape.in_channels, shape.out_channels, shape.groups, input.data(),
+                           filter.data(), b, -0.25f, hi);
     for (Tier tier : RunnableTiers()) {
       for (int threads : {1, 3}) {
-        SCOPED_TRACE(Describe(w) + " groups " + std::to_string(shape.groups) + " tier " + NameOf(tier) + " " + random.Replay());
+        SCOPED_TRACE(Describe(w) + " groups " + std::to_string(shape.groups) + " tier " +
+                     NameOf(tier) + " " + random.Replay());
         Conv conv;
         ASSERT_TRUE(conv.InitFloat(shape, tier, filter.data(), b, -0.25f, hi));
         GuardBuffer<float> output(wanted.size());
@@ -117,7 +125,8 @@ TEST(Conv, Codes) {
   Random random;
   for (int i = 0; i < 60; ++i) {
     ConvShape shape;
-    shape.window = i % 5 == 0 ? Window{3, 5, 5, 5, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0} : DrawWindow(&random);
+    shape.window =
+        i % 5 == 0 ? Window{3, 5, 5, 5, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0} : DrawWindow(&random);
     shape.groups = i % 3 == 0 ? random.Int(2, 3) : 1;
     shape.in_channels = shape.groups * random.Int(1, i % 7 == 0 ? 70 : 9);
     shape.out_channels = shape.groups * random.Int(1, 40);
@@ -135,18 +144,21 @@ TEST(Conv, Codes) {
       meaning.scale.push_back(random.Float(0.2f, 2.0f) / static_cast<float>(60 * k + 40));
     }
     meaning.input_zero = static_cast<int32_t>(random.Int(QMin(type), QMax(type)));
-    meaning.weight_zero = i % 3 == 1 ? 0 : static_cast<int32_t>(random.Int(QMin(weight_type), QMax(weight_type)));
+    meaning.weight_zero =
+        i % 3 == 1 ? 0 : static_cast<int32_t>(random.Int(QMin(weight_type), QMax(weight_type)));
     meaning.output_zero = static_cast<int32_t>(random.Int(QMin(type), QMax(type)));
     meaning.lo = i % 3 == 0 ? meaning.output_zero : QMin(type);
     meaning.hi = QMax(type);
-    const std::vector<int32_t> wanted =
-        reference::ConvCodes(w, shape.in_channels, shape.out_channels, shape.groups, Numbers(codes, type),
-                             Numbers(filter, weight_type), bias.data(), meaning);
-    const ConvQuantization q = {type, weight_type, meaning.input_zero, meaning.weight_zero, meaning.output_zero,
-                                meaning.lo, meaning.hi, meaning.scale};
+    const std::vector<int32_t> wanted = reference::ConvCodes(
+        w, shape.in_channels, shape.out_channels, shape.groups, Numbers(codes, type),
+        Numbers(filter, weight_type), bias.data(), meaning);
+    const ConvQuantization q = {
+        type,       weight_type, meaning.input_zero, meaning.weight_zero, meaning.output_zero,
+        meaning.lo, meaning.hi,  meaning.scale};
     for (Tier tier : RunnableTiers()) {
       for (int threads : {1, 3}) {
-        SCOPED_TRACE(Describe(w) + " groups " + std::to_string(shape.groups) + " tier " + NameOf(tier) + " " + random.Replay());
+        SCOPED_TRACE(Describe(w) + " groups " + std::to_string(shape.groups) + " tier " +
+                     NameOf(tier) + " " + random.Replay());
         Conv conv;
         ASSERT_TRUE(conv.InitCodes(shape, tier, filter.data(), bias.data(), q));
         GuardBuffer<uint8_t> output(wanted.size());
@@ -162,17 +174,19 @@ TEST(Depthwise, FloatAndCodes) {
   Random random;
   for (int i = 0; i < 60; ++i) {
     const Window w = DrawWindow(&random);
-    const int64_t channels = i % 4 == 0 ? random.Int(60, 70) : random.Int(1, 35), multiplier = i % 3 == 0 ? random.Int(2, 3) : 1;
+    const int64_t channels = i % 4 == 0 ? random.Int(60, 70) : random.Int(1, 35),
+                  multiplier = i % 3 == 0 ? random.Int(2, 3) : 1;
     const int64_t outs = channels * multiplier, taps = w.kernel_h * w.kernel_w;
     const int64_t out_size = w.batch * w.out_h * w.out_w * outs;
     const GuardBuffer<float> input(random.Floats(w.batch * w.in_h * w.in_w * channels));
     const GuardBuffer<float> filter(random.Floats(taps * outs)), bias(random.Floats(outs));
     const GuardBuffer<float> zeros(std::vector<float>(static_cast<size_t>(channels), 0.0f));
-    const std::vector<float> wanted =
-        reference::DepthwiseF32(w, channels, multiplier, input.data(), filter.data(), bias.data(), 0.0f, 6.0f);
+    const std::vector<float> wanted = reference::DepthwiseF32(
+        w, channels, multiplier, input.data(), filter.data(), bias.data(), 0.0f, 6.0f);
 
     const ElementType type = i % 2 ? ElementType::kInt8 : ElementType::kUint8;
-    const std::vector<uint8_t> codes = random.Bytes(w.batch * w.in_h * w.in_w * channels), weights = random.Bytes(taps * outs);
+    const std::vector<uint8_t> codes = random.Bytes(w.batch * w.in_h * w.in_w * channels),
+                               weights = random.Bytes(taps * outs);
     const GuardBuffer<uint8_t> code_input(codes);
     reference::Codes meaning;
     meaning.input_zero = static_cast<int32_t>(random.Int(QMin(type), QMax(type)));
@@ -187,15 +201,18 @@ TEST(Depthwise, FloatAndCodes) {
     }
     const GuardBuffer<float> scale(meaning.scale);
     const std::vector<int32_t> numbers = Numbers(weights, type);
-    const std::vector<int32_t> wanted_codes = reference::DepthwiseCodes(w, channels, multiplier, Numbers(codes, type),
-                                                                        numbers, code_bias.data(), meaning);
+    const std::vector<int32_t> wanted_codes = reference::DepthwiseCodes(
+        w, channels, multiplier, Numbers(codes, type), numbers, code_bias.data(), meaning);
     GuardBuffer<int16_t> centered(static_cast<size_t>(taps * outs));
-    for (size_t j = 0; j < centered.size(); ++j) centered[j] = static_cast<int16_t>(numbers[j] - meaning.weight_zero);
-    const GuardBuffer<uint8_t> padding(std::vector<uint8_t>(static_cast<size_t>(channels), static_cast<uint8_t>(meaning.input_zero)));
+    for (size_t j = 0; j < centered.size(); ++j)
+      centered[j] = static_cast<int16_t>(numbers[j] - meaning.weight_zero);
+    const GuardBuffer<uint8_t> padding(std::vector<uint8_t>(
+        static_cast<size_t>(channels), static_cast<uint8_t>(meaning.input_zero)));
 
     std::vector<const void*> scratch(static_cast<size_t>(taps));
     for (Tier tier : RunnableTiers()) {
-      SCOPED_TRACE(Describe(w) + " channels " + std::to_string(channels) + " tier " + NameOf(tier) + " " + random.Replay());
+      SCOPED_TRACE(Describe(w) + " channels " + std::to_string(channels) + " tier " + NameOf(tier) +
+                   " " + random.Replay());
       const KernelSet& set = *GetKernelSet(tier);
       DepthwiseArgs args = {};
       args.window = w;
@@ -223,7 +240,8 @@ TEST(Depthwise, FloatAndCodes) {
       args.output_zero = meaning.output_zero;
       args.q_lo = meaning.lo;
       args.q_hi = meaning.hi;
-      (type == ElementType::kInt8 ? set.depthwise.s8 : set.depthwise.u8)(args, 0, rows, scratch.data());
+      (type == ElementType::kInt8 ? set.depthwise.s8 : set.depthwise.u8)(args, 0, rows,
+                                                                         scratch.data());
       ExpectCodes(code_output, wanted_codes, type);
       if (HasFatalFailure()) return;
     }
@@ -245,12 +263,15 @@ TEST(Pool, FloatAndCodes) {
     const GuardBuffer<uint8_t> code_input(codes);
     const int64_t out_size = w.batch * w.out_h * w.out_w * channels;
     for (bool maximum : {false, true}) {
-      const std::vector<float> wanted = reference::PoolF32(w, channels, maximum, include_pad, input.data());
+      const std::vector<float> wanted =
+          reference::PoolF32(w, channels, maximum, include_pad, input.data());
       const std::vector<int32_t> wanted_codes =
-          reference::PoolCodes(w, channels, maximum, include_pad, Numbers(codes, type), 0.02f, 7, 0.013f, 11, QMin(type), QMax(type));
+          reference::PoolCodes(w, channels, maximum, include_pad, Numbers(codes, type), 0.02f, 7,
+                               0.013f, 11, QMin(type), QMax(type));
       for (Tier tier : RunnableTiers()) {
-        SCOPED_TRACE(Describe(w) + " channels " + std::to_string(channels) + (maximum ? " max" : " average") + " tier " +
-                     NameOf(tier) + " " + random.Replay());
+        SCOPED_TRACE(Describe(w) + " channels " + std::to_string(channels) +
+                     (maximum ? " max" : " average") + " tier " + NameOf(tier) + " " +
+                     random.Replay());
         const KernelSet& set = *GetKernelSet(tier);
         PoolArgs args = {};
         args.window = w;

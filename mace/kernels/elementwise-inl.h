@@ -11,7 +11,7 @@ struct CodeLimits<int8_t> {
   static constexpr int32_t kMin = -128, kMax = 127;
 };
 
-// ---- Eltwise ---------------------------------------------------------------------------------------------------
+// ---- Eltwise --------------------------------------------------------------
 
 struct OpSum {
   MACE_INLINE float Do(float a, float b) { return a + b; }
@@ -42,8 +42,8 @@ struct OpPow {
 };
 
 template <typename Op>
-static void EltwiseLoopF32(const EltwiseArgs& args, const float* a, int64_t stride_a, const float* b, int64_t stride_b,
-                           float* y, int64_t n) {
+static void EltwiseLoopF32(const EltwiseArgs& args, const float* a, int64_t stride_a,
+                           const float* b, int64_t stride_b, float* y, int64_t n) {
   const float lo = args.lo, hi = args.hi;
   if (stride_a == 1 && stride_b == 1) {
     for (int64_t i = 0; i < n; ++i) y[i] = AtMost(AtLeast(Op::Do(a[i], b[i]), lo), hi);
@@ -59,20 +59,28 @@ static void EltwiseLoopF32(const EltwiseArgs& args, const float* a, int64_t stri
   }
 }
 
-static void EltwiseF32(const EltwiseArgs& args, const void* a_in, int64_t sa, const void* b_in, int64_t sb, void* y_out,
-                       int64_t n) {
+static void EltwiseF32(const EltwiseArgs& args, const void* a_in, int64_t sa, const void* b_in,
+                       int64_t sb, void* y_out, int64_t n) {
   const float* a = static_cast<const float*>(a_in);
   const float* b = static_cast<const float*>(b_in);
   float* y = static_cast<float*>(y_out);
   switch (args.kind) {
-    case EltwiseKind::kSum: return EltwiseLoopF32<OpSum>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kSub: return EltwiseLoopF32<OpSub>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kProd: return EltwiseLoopF32<OpProd>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kDiv: return EltwiseLoopF32<OpDiv>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kMin: return EltwiseLoopF32<OpMin>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kMax: return EltwiseLoopF32<OpMax>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kSqrDiff: return EltwiseLoopF32<OpSqrDiff>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kPow: return EltwiseLoopF32<OpPow>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kSum:
+      return EltwiseLoopF32<OpSum>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kSub:
+      return EltwiseLoopF32<OpSub>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kProd:
+      return EltwiseLoopF32<OpProd>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kDiv:
+      return EltwiseLoopF32<OpDiv>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kMin:
+      return EltwiseLoopF32<OpMin>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kMax:
+      return EltwiseLoopF32<OpMax>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kSqrDiff:
+      return EltwiseLoopF32<OpSqrDiff>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kPow:
+      return EltwiseLoopF32<OpPow>(args, a, sa, b, sb, y, n);
   }
 }
 
@@ -91,43 +99,53 @@ MACE_INLINE float EltwiseReal(const EltwiseArgs& args, int32_t a, int32_t b) {
 }
 
 template <EltwiseKind kKind, typename T>
-static void EltwiseLoopCodes(const EltwiseArgs& by_reference, const T* a, int64_t stride_a, const T* b, int64_t stride_b,
-                             T* y, int64_t n) {
+static void EltwiseLoopCodes(const EltwiseArgs& by_reference, const T* a, int64_t stride_a,
+                             const T* b, int64_t stride_b, T* y, int64_t n) {
   const EltwiseArgs args = by_reference;
   if (stride_a == 1 && stride_b == 1) {
     for (int64_t i = 0; i < n; ++i) {
-      y[i] = static_cast<T>(ClampCode(RoundClamped(EltwiseReal<kKind>(args, a[i], b[i])) + args.zero_y, args.q_lo, args.q_hi));
+      y[i] = static_cast<T>(ClampCode(
+          RoundClamped(EltwiseReal<kKind>(args, a[i], b[i])) + args.zero_y, args.q_lo, args.q_hi));
     }
   } else if (stride_a == 1) {
     const int32_t v = b[0];
     for (int64_t i = 0; i < n; ++i) {
-      y[i] = static_cast<T>(ClampCode(RoundClamped(EltwiseReal<kKind>(args, a[i], v)) + args.zero_y, args.q_lo, args.q_hi));
+      y[i] = static_cast<T>(ClampCode(RoundClamped(EltwiseReal<kKind>(args, a[i], v)) + args.zero_y,
+                                      args.q_lo, args.q_hi));
     }
   } else {
     const int32_t v = a[0];
     for (int64_t i = 0; i < n; ++i) {
-      y[i] = static_cast<T>(ClampCode(RoundClamped(EltwiseReal<kKind>(args, v, b[i * stride_b])) + args.zero_y, args.q_lo, args.q_hi));
+      y[i] = static_cast<T>(
+          ClampCode(RoundClamped(EltwiseReal<kKind>(args, v, b[i * stride_b])) + args.zero_y,
+                    args.q_lo, args.q_hi));
     }
   }
 }
 
 template <typename T>
-static void EltwiseCodes(const EltwiseArgs& args, const void* a_in, int64_t sa, const void* b_in, int64_t sb,
-                         void* y_out, int64_t n) {
+static void EltwiseCodes(const EltwiseArgs& args, const void* a_in, int64_t sa, const void* b_in,
+                         int64_t sb, void* y_out, int64_t n) {
   const T* a = static_cast<const T*>(a_in);
   const T* b = static_cast<const T*>(b_in);
   T* y = static_cast<T*>(y_out);
   switch (args.kind) {
-    case EltwiseKind::kSum: return EltwiseLoopCodes<EltwiseKind::kSum, T>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kSub: return EltwiseLoopCodes<EltwiseKind::kSub, T>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kProd: return EltwiseLoopCodes<EltwiseKind::kProd, T>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kMin: return EltwiseLoopCodes<EltwiseKind::kMin, T>(args, a, sa, b, sb, y, n);
-    case EltwiseKind::kMax: return EltwiseLoopCodes<EltwiseKind::kMax, T>(args, a, sa, b, sb, y, n);
-    default: return;  // no quantized kernel: rejected when the model is loaded
+    case EltwiseKind::kSum:
+      return EltwiseLoopCodes<EltwiseKind::kSum, T>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kSub:
+      return EltwiseLoopCodes<EltwiseKind::kSub, T>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kProd:
+      return EltwiseLoopCodes<EltwiseKind::kProd, T>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kMin:
+      return EltwiseLoopCodes<EltwiseKind::kMin, T>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kMax:
+      return EltwiseLoopCodes<EltwiseKind::kMax, T>(args, a, sa, b, sb, y, n);
+    default:
+      return;  // no quantized kernel: rejected when the model is loaded
   }
 }
 
-// ---- Activation ------------------------------------------------------------------------------------------------
+// ---- Activation -----------------------------------------------------------
 
 static void ActivationF32(const ActivationArgs& args, const float* x, float* y, int64_t n) {
   const float hi = args.max_limit, lo = args.min_limit, k = args.coefficient;
@@ -165,7 +183,8 @@ static void ActivationF32(const ActivationArgs& args, const float* x, float* y, 
     case ActivationKind::kElu:
       for (int64_t i = 0; i < n; ++i) {
         const double v = x[i];
-        const float below = static_cast<float>(static_cast<double>(k) * ExpMinusOne(v > 0.0 ? 0.0 : v));
+        const float below =
+            static_cast<float>(static_cast<double>(k) * ExpMinusOne(v > 0.0 ? 0.0 : v));
         y[i] = x[i] < 0.0f ? below : x[i];
       }
       return;
@@ -173,7 +192,8 @@ static void ActivationF32(const ActivationArgs& args, const float* x, float* y, 
       for (int64_t i = 0; i < n; ++i) y[i] = AtMost(AtLeast(alpha * x[i] + beta, 0.0f), 1.0f);
       return;
     case ActivationKind::kHardSwish:
-      for (int64_t i = 0; i < n; ++i) y[i] = x[i] * AtMost(AtLeast(alpha * x[i] + beta, 0.0f), 1.0f);
+      for (int64_t i = 0; i < n; ++i)
+        y[i] = x[i] * AtMost(AtLeast(alpha * x[i] + beta, 0.0f), 1.0f);
       return;
     case ActivationKind::kClip:
       for (int64_t i = 0; i < n; ++i) y[i] = AtMost(AtLeast(x[i], lo), hi);
@@ -185,7 +205,8 @@ static void ActivationF32(const ActivationArgs& args, const float* x, float* y, 
       for (int64_t i = 0; i < n; ++i) y[i] = __builtin_sqrtf(x[i]);
       return;
     case ActivationKind::kRsqrt:
-      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(x[i])));
+      for (int64_t i = 0; i < n; ++i)
+        y[i] = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(x[i])));
       return;
     case ActivationKind::kAbs:
       for (int64_t i = 0; i < n; ++i) y[i] = __builtin_fabsf(x[i]);
@@ -196,8 +217,8 @@ static void ActivationF32(const ActivationArgs& args, const float* x, float* y, 
   }
 }
 
-static void BatchNormF32(const float* x, const float* scale, const float* offset, int64_t channels, float lo, float hi,
-                         float* y, int64_t n) {
+static void BatchNormF32(const float* x, const float* scale, const float* offset, int64_t channels,
+                         float lo, float hi, float* y, int64_t n) {
   for (int64_t row = 0; row < n; row += channels) {
     for (int64_t c = 0; c < channels; ++c) {
       y[row + c] = AtMost(AtLeast(x[row + c] * scale[c] + offset[c], lo), hi);
@@ -205,7 +226,8 @@ static void BatchNormF32(const float* x, const float* scale, const float* offset
   }
 }
 
-static void LrnF32(const LrnArgs& args, const float* x, float* y, int64_t row_begin, int64_t row_end) {
+static void LrnF32(const LrnArgs& args, const float* x, float* y, int64_t row_begin,
+                   int64_t row_end) {
   const int64_t channels = args.channels;
   for (int64_t row = row_begin; row < row_end; ++row) {
     const float* in = x + row * channels;
@@ -216,14 +238,16 @@ static void LrnF32(const LrnArgs& args, const float* x, float* y, int64_t row_be
       float sum = 0.0f;
       for (int64_t j = first; j <= last; ++j) sum = Fma(in[j], in[j], sum);
       const float base = args.bias + args.alpha * sum;
-      out[c] = static_cast<float>(static_cast<double>(in[c]) * Pow(base, -static_cast<double>(args.beta)));
+      out[c] = static_cast<float>(static_cast<double>(in[c]) *
+                                  Pow(base, -static_cast<double>(args.beta)));
     }
   }
 }
 
-// ---- Softmax ---------------------------------------------------------------------------------------------------
+// ---- Softmax --------------------------------------------------------------
 
-static void SoftmaxF32(const float* x, float* y, int64_t depth, bool log, int64_t row_begin, int64_t row_end) {
+static void SoftmaxF32(const float* x, float* y, int64_t depth, bool log, int64_t row_begin,
+                       int64_t row_end) {
   for (int64_t row = row_begin; row < row_end; ++row) {
     const float* in = x + row * depth;
     float* out = y + row * depth;
@@ -243,8 +267,8 @@ static void SoftmaxF32(const float* x, float* y, int64_t depth, bool log, int64_
 
 // Section 8 of mace/quant/README.md.
 template <typename T>
-static void SoftmaxCodes(const void* x, void* y, const int32_t* table, int64_t depth, int32_t output_zero,
-                         int64_t row_begin, int64_t row_end) {
+static void SoftmaxCodes(const void* x, void* y, const int32_t* table, int64_t depth,
+                         int32_t output_zero, int64_t row_begin, int64_t row_end) {
   for (int64_t row = row_begin; row < row_end; ++row) {
     const T* in = static_cast<const T*>(x) + row * depth;
     T* out = static_cast<T*>(y) + row * depth;
@@ -252,7 +276,8 @@ static void SoftmaxCodes(const void* x, void* y, const int32_t* table, int64_t d
     for (int64_t i = 1; i < depth; ++i) greatest = in[i] > greatest ? in[i] : greatest;
     int64_t sum = 0;
     for (int64_t i = 0; i < depth; ++i) sum += table[greatest - in[i]];
-    // The code of each table entry that occurs; few distinct values, so divide once per distance seen.
+    // The code of each table entry that occurs; few distinct values, so divide once per distance
+    // seen.
     int16_t code[256];
     for (int i = 0; i < 256; ++i) code[i] = -1;
     for (int64_t i = 0; i < depth; ++i) {
@@ -266,7 +291,7 @@ static void SoftmaxCodes(const void* x, void* y, const int32_t* table, int64_t d
   }
 }
 
-// ---- Quantization ----------------------------------------------------------------------------------------------
+// ---- Quantization ---------------------------------------------------------
 
 template <typename T>
 static void QuantizeCodes(const float* x, float scale, int32_t zero, void* y, int64_t n) {
@@ -276,7 +301,8 @@ static void QuantizeCodes(const float* x, float scale, int32_t zero, void* y, in
     v = v != v ? 0.0f : v;
     v = v < -512.0f ? -512.0f : v;
     v = v > 512.0f ? 512.0f : v;
-    out[i] = static_cast<T>(ClampCode(RoundClamped(v) + zero, CodeLimits<T>::kMin, CodeLimits<T>::kMax));
+    out[i] =
+        static_cast<T>(ClampCode(RoundClamped(v) + zero, CodeLimits<T>::kMin, CodeLimits<T>::kMax));
   }
 }
 
@@ -287,12 +313,14 @@ static void DequantizeCodes(const void* x, float scale, int32_t zero, float* y, 
 }
 
 template <typename T>
-static void RequantizeCodes(const void* x, float multiplier, int32_t zero_x, int32_t zero_y, void* y, int64_t n) {
+static void RequantizeCodes(const void* x, float multiplier, int32_t zero_x, int32_t zero_y,
+                            void* y, int64_t n) {
   const T* in = static_cast<const T*>(x);
   T* out = static_cast<T*>(y);
   for (int64_t i = 0; i < n; ++i) {
     const float v = static_cast<float>(in[i] - zero_x) * multiplier;
-    out[i] = static_cast<T>(ClampCode(RoundClamped(v) + zero_y, CodeLimits<T>::kMin, CodeLimits<T>::kMax));
+    out[i] = static_cast<T>(
+        ClampCode(RoundClamped(v) + zero_y, CodeLimits<T>::kMin, CodeLimits<T>::kMax));
   }
 }
 
@@ -302,7 +330,7 @@ static void TableLookup(const void* x, const uint8_t* table, uint8_t flip, void*
   for (int64_t i = 0; i < n; ++i) out[i] = table[in[i] ^ flip];
 }
 
-// ---- Left operands of integer products -------------------------------------------------------------------------
+// ---- Left operands of integer products ------------------------------------
 
 static void FlipCodes(const uint8_t* x, uint8_t flip, uint8_t* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] ^ flip;
@@ -325,7 +353,7 @@ static void RowSums(const void* a, int64_t k, int64_t lda, int64_t rows, int32_t
   }
 }
 
-// ---- Statistics ------------------------------------------------------------------------------------------------
+// ---- Statistics -----------------------------------------------------------
 
 static void Extremes(const float* x, int64_t n, FloatExtremes* result) {
   constexpr float kMax = 3.402823466e+38f;

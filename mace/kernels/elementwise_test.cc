@@ -1,4 +1,5 @@
-// The other kernels of every tier: conformance tables, the definition, or agreement of all tiers bit by bit.
+// The other kernels of every tier: conformance tables, the definition, or agreement of all tiers
+// bit by bit.
 #include <cfloat>
 #include <cmath>
 #include <cstring>
@@ -32,7 +33,9 @@ Fn Pick(ElementType type, const ByType<Fn>& by_type) {
   return type == ElementType::kInt8 ? by_type.s8 : by_type.u8;
 }
 
-int32_t CodeOf(uint8_t byte, ElementType type) { return type == ElementType::kInt8 ? static_cast<int8_t>(byte) : byte; }
+int32_t CodeOf(uint8_t byte, ElementType type) {
+  return type == ElementType::kInt8 ? static_cast<int8_t>(byte) : byte;
+}
 
 uint32_t Bits(float f) {
   uint32_t bits;
@@ -40,7 +43,7 @@ uint32_t Bits(float f) {
   return bits;
 }
 
-// ---- Conformance tables ----------------------------------------------------------------------------------------
+// ---- Conformance tables ---------------------------------------------------
 
 TEST(Conformance, Elementwise) {
   const auto rows = ReadTsv(std::string(kFolder) + "elementwise.tsv");
@@ -65,10 +68,12 @@ TEST(Conformance, Elementwise) {
       args.q_hi = static_cast<int32_t>(row.Int("high"));
       const bool is_signed = row.Int("qa") < 0 || row.Int("qb") < 0 || args.q_lo < 0;
       const ElementType type = is_signed ? ElementType::kInt8 : ElementType::kUint8;
-      const uint8_t a = static_cast<uint8_t>(row.Int("qa")), b = static_cast<uint8_t>(row.Int("qb"));
+      const uint8_t a = static_cast<uint8_t>(row.Int("qa")),
+                    b = static_cast<uint8_t>(row.Int("qb"));
       uint8_t y = 0;
       Pick(type, GetKernelSet(tier)->eltwise)(args, &a, 1, &b, 1, &y, 1);
-      EXPECT_EQ(CodeOf(y, type), row.Int("q")) << op << " " << row.Text("qa") << " " << row.Text("qb") << " " << NameOf(tier);
+      EXPECT_EQ(CodeOf(y, type), row.Int("q"))
+          << op << " " << row.Text("qa") << " " << row.Text("qb") << " " << NameOf(tier);
     }
   }
 }
@@ -80,7 +85,8 @@ TEST(Conformance, Rescale) {
     for (const TsvRow& row : rows) {
       const ElementType type = row.Int("low") < 0 ? ElementType::kInt8 : ElementType::kUint8;
       const uint8_t x = static_cast<uint8_t>(row.Int("qx"));
-      const float m = quant::ToMultiplier(static_cast<double>(row.Float("scale_x")) / static_cast<double>(row.Float("scale_y")));
+      const float m = quant::ToMultiplier(static_cast<double>(row.Float("scale_x")) /
+                                          static_cast<double>(row.Float("scale_y")));
       uint8_t y = 0;
       Pick(type, GetKernelSet(tier)->requantize)(&x, m, static_cast<int32_t>(row.Int("zero_x")),
                                                  static_cast<int32_t>(row.Int("zero_y")), &y, 1);
@@ -94,7 +100,8 @@ TEST(Conformance, Quantize) {
   ASSERT_FALSE(rows.empty());
   for (Tier tier : RunnableTiers()) {
     for (const TsvRow& row : rows) {
-      const ElementType type = row.Text("type") == "int8" ? ElementType::kInt8 : ElementType::kUint8;
+      const ElementType type =
+          row.Text("type") == "int8" ? ElementType::kInt8 : ElementType::kUint8;
       const float x = row.Float("x"), scale = row.Float("scale");
       const int32_t zero = static_cast<int32_t>(row.Int("zero"));
       uint8_t y = 0;
@@ -112,24 +119,27 @@ TEST(Conformance, Softmax) {
   ASSERT_FALSE(rows.empty());
   for (Tier tier : RunnableTiers()) {
     for (const TsvRow& row : rows) {
-      const ElementType type = row.Text("type") == "int8" ? ElementType::kInt8 : ElementType::kUint8;
+      const ElementType type =
+          row.Text("type") == "int8" ? ElementType::kInt8 : ElementType::kUint8;
       std::vector<int32_t> table(256);
       for (int d = 0; d < 256; ++d) {
-        table[static_cast<size_t>(d)] =
-            static_cast<int32_t>(std::nearbyint(std::exp(-static_cast<double>(row.Float("scale_x")) * d) * 8388608.0));
+        table[static_cast<size_t>(d)] = static_cast<int32_t>(
+            std::nearbyint(std::exp(-static_cast<double>(row.Float("scale_x")) * d) * 8388608.0));
       }
       std::vector<uint8_t> x;
       for (int64_t c : row.Ints("codes")) x.push_back(static_cast<uint8_t>(c));
       const GuardBuffer<uint8_t> in(x), out(x.size());
-      Pick(type, GetKernelSet(tier)->softmax)(in.data(), out.data(), table.data(), static_cast<int64_t>(x.size()), QMin(type), 0, 1);
+      Pick(type, GetKernelSet(tier)->softmax)(in.data(), out.data(), table.data(),
+                                              static_cast<int64_t>(x.size()), QMin(type), 0, 1);
       const std::vector<int64_t> wanted = row.Ints("softmax");
       ASSERT_EQ(wanted.size(), x.size());
-      for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(CodeOf(out[i], type), wanted[i]) << i << " " << NameOf(tier);
+      for (size_t i = 0; i < x.size(); ++i)
+        EXPECT_EQ(CodeOf(out[i], type), wanted[i]) << i << " " << NameOf(tier);
     }
   }
 }
 
-// ---- Elementary functions --------------------------------------------------------------------------------------
+// ---- Elementary functions -------------------------------------------------
 
 TEST(Math, FusedMultiplyAdd) {
   if (!kExactFloat) GTEST_SKIP() << "32-bit ARM has none";
@@ -142,7 +152,8 @@ TEST(Math, FusedMultiplyAdd) {
       b = random.Float(-2.0f, 2.0f);
       c = -a * b * (1.0f + static_cast<float>(random.Int(-2, 2)) * 5.9604645e-8f);
     }
-    ASSERT_EQ(Bits(Fma(a, b, c)), Bits(std::fma(a, b, c))) << a << " * " << b << " + " << c << " " << random.Replay();
+    ASSERT_EQ(Bits(Fma(a, b, c)), Bits(std::fma(a, b, c)))
+        << a << " * " << b << " + " << c << " " << random.Replay();
   }
   EXPECT_EQ(Fma(FLT_MAX, 2.0f, 0.0f), INFINITY);
   EXPECT_TRUE(std::isnan(Fma(INFINITY, 0.0f, 1.0f)));
@@ -150,16 +161,19 @@ TEST(Math, FusedMultiplyAdd) {
   EXPECT_EQ(Fma(FLT_MIN, 0.5f, 0.0f), FLT_MIN * 0.5f);
 }
 
-// Largest error in units of the last place of binary32, which is at most one half plus what binary64 loses.
+// Largest error in units of the last place of binary32, which is at most one half plus what
+// binary64 loses.
 template <typename Own, typename Library>
-void ExpectAccurate(const char* name, float least, float greatest, const Own& own, const Library& library) {
+void ExpectAccurate(const char* name, float least, float greatest, const Own& own,
+                    const Library& library) {
   Random random;
   for (int i = 0; i < 100000; ++i) {
     const float x = random.Float(least, greatest);
     const float got = static_cast<float>(own(static_cast<double>(x)));
     const float wanted = static_cast<float>(library(static_cast<double>(x)));
     const float next = std::nextafter(wanted, got);
-    ASSERT_TRUE(got == wanted || got == next) << name << "(" << x << ") = " << got << ", not " << wanted;
+    ASSERT_TRUE(got == wanted || got == next)
+        << name << "(" << x << ") = " << got << ", not " << wanted;
   }
 }
 
@@ -167,13 +181,16 @@ TEST(Math, ElementaryFunctions) {
   ExpectAccurate("exp", -110.0f, 90.0f, Exp, [](double x) { return std::exp(x); });
   ExpectAccurate("tanh", -10.0f, 10.0f, Tanh, [](double x) { return std::tanh(x); });
   ExpectAccurate("tanh", -0.02f, 0.02f, Tanh, [](double x) { return std::tanh(x); });
-  ExpectAccurate("sigmoid", -100.0f, 30.0f, Sigmoid, [](double x) { return 1.0 / (1.0 + std::exp(-x)); });
+  ExpectAccurate("sigmoid", -100.0f, 30.0f, Sigmoid,
+                 [](double x) { return 1.0 / (1.0 + std::exp(-x)); });
   ExpectAccurate("expm1", -20.0f, 0.0f, ExpMinusOne, [](double x) { return std::expm1(x); });
   ExpectAccurate("expm1", -0.02f, 0.02f, ExpMinusOne, [](double x) { return std::expm1(x); });
   ExpectAccurate("log", 1e-30f, 100.0f, Log, [](double x) { return std::log(x); });
   ExpectAccurate("log", 0.9f, 1.1f, Log, [](double x) { return std::log(x); });
   for (float y : {2.0f, -1.5f, 0.75f, 3.0f, -0.5f}) {
-    ExpectAccurate("pow", 1e-6f, 50.0f, [y](double x) { return Pow(x, y); }, [y](double x) { return std::pow(x, static_cast<double>(y)); });
+    ExpectAccurate(
+        "pow", 1e-6f, 50.0f, [y](double x) { return Pow(x, y); },
+        [y](double x) { return std::pow(x, static_cast<double>(y)); });
   }
 }
 
@@ -187,21 +204,24 @@ TEST(Math, SpecialValues) {
   EXPECT_EQ(Tanh(INFINITY), 1.0);
   EXPECT_EQ(Tanh(-INFINITY), -1.0);
   EXPECT_TRUE(std::isnan(Tanh(NAN)));
-  const double values[] = {0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, INFINITY, -INFINITY, NAN, 1e20, 1e-20};
+  const double values[] = {0.0, -0.0, 1.0,      -1.0,      2.0, -2.0, 0.5,  -0.5,
+                           3.0, -3.0, INFINITY, -INFINITY, NAN, 1e20, 1e-20};
   for (double x : values) {
     for (double y : values) {
       const float got = static_cast<float>(Pow(x, y)), wanted = static_cast<float>(std::pow(x, y));
-      EXPECT_TRUE(Bits(got) == Bits(wanted) || (std::isnan(got) && std::isnan(wanted))) << x << " ^ " << y << " = " << got << ", not " << wanted;
+      EXPECT_TRUE(Bits(got) == Bits(wanted) || (std::isnan(got) && std::isnan(wanted)))
+          << x << " ^ " << y << " = " << got << ", not " << wanted;
     }
   }
 }
 
-// ---- Agreement of the tiers ------------------------------------------------------------------------------------
+// ---- Agreement of the tiers -----------------------------------------------
 
 // Values with everything that is awkward among them.
 std::vector<float> Awkward(Random* random, int64_t n) {
   std::vector<float> v = random->Floats(n, -8.0f, 8.0f);
-  const float specials[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, FLT_MIN, FLT_MIN / 4, -FLT_MIN / 4, FLT_MAX, -FLT_MAX, 0.5f, 1.0f, -1.0f};
+  const float specials[] = {0.0f,         -0.0f,   INFINITY, -INFINITY, NAN,  FLT_MIN, FLT_MIN / 4,
+                            -FLT_MIN / 4, FLT_MAX, -FLT_MAX, 0.5f,      1.0f, -1.0f};
   for (size_t i = 0; i < v.size(); i += 3) v[i] = specials[static_cast<size_t>(random->Int(0, 12))];
   return v;
 }
@@ -209,7 +229,8 @@ std::vector<float> Awkward(Random* random, int64_t n) {
 void ExpectSame(const GuardBuffer<float>& got, const GuardBuffer<float>& wanted) {
   for (size_t i = 0; i < got.size(); ++i) {
     // The sign and payload of a NaN are the processor's.
-    ASSERT_TRUE(Bits(got[i]) == Bits(wanted[i]) || (std::isnan(got[i]) && std::isnan(wanted[i]))) << i << ": " << got[i] << ", not " << wanted[i];
+    ASSERT_TRUE(Bits(got[i]) == Bits(wanted[i]) || (std::isnan(got[i]) && std::isnan(wanted[i])))
+        << i << ": " << got[i] << ", not " << wanted[i];
   }
 }
 
@@ -221,7 +242,8 @@ TEST(Tiers, AgreeOnFloatFunctions) {
     const KernelSet& set = *GetKernelSet(tier);
     for (int64_t n : {1, 7, 16, 33, 100}) {
       SCOPED_TRACE(std::string(NameOf(tier)) + " n " + std::to_string(n) + " " + random.Replay());
-      const GuardBuffer<float> a(Awkward(&random, n)), b(Awkward(&random, n)), y(static_cast<size_t>(n)), z(static_cast<size_t>(n));
+      const GuardBuffer<float> a(Awkward(&random, n)), b(Awkward(&random, n)),
+          y(static_cast<size_t>(n)), z(static_cast<size_t>(n));
       for (int kind : {0, 1, 2, 3, 4, 5, 8, 9}) {
         EltwiseArgs args = {};
         args.kind = static_cast<EltwiseKind>(kind);
@@ -237,12 +259,14 @@ TEST(Tiers, AgreeOnFloatFunctions) {
       for (int kind = 0; kind <= static_cast<int>(ActivationKind::kNeg); ++kind) {
         SCOPED_TRACE("activation " + std::to_string(kind));
         const GuardBuffer<float> slope(random.Floats(n));
-        const ActivationArgs args = {static_cast<ActivationKind>(kind), 6.0f, -1.0f, 0.3f, 0.2f, 0.5f, slope.data(), n};
+        const ActivationArgs args = {
+            static_cast<ActivationKind>(kind), 6.0f, -1.0f, 0.3f, 0.2f, 0.5f, slope.data(), n};
         set.activation_f32(args, a.data(), y.data(), n);
         base.activation_f32(args, a.data(), z.data(), n);
         ExpectSame(y, z);
       }
-      const GuardBuffer<float> x(random.Floats(3 * n, -4.0f, 4.0f)), u(static_cast<size_t>(3 * n)), v(static_cast<size_t>(3 * n));
+      const GuardBuffer<float> x(random.Floats(3 * n, -4.0f, 4.0f)), u(static_cast<size_t>(3 * n)),
+          v(static_cast<size_t>(3 * n));
       for (bool log : {false, true}) {
         set.softmax_f32(x.data(), u.data(), n, log, 0, 3);
         base.softmax_f32(x.data(), v.data(), n, log, 0, 3);
@@ -267,8 +291,10 @@ TEST(Tiers, AgreeOnCodes) {
     const KernelSet& set = *GetKernelSet(tier);
     for (ElementType type : kCodeTypes) {
       for (int64_t n : {1, 15, 16, 64, 77}) {
-        SCOPED_TRACE(std::string(NameOf(tier)) + " " + NameOf(type) + " n " + std::to_string(n) + " " + random.Replay());
-        const GuardBuffer<uint8_t> a(random.Bytes(n)), b(random.Bytes(n)), y(static_cast<size_t>(n)), z(static_cast<size_t>(n));
+        SCOPED_TRACE(std::string(NameOf(tier)) + " " + NameOf(type) + " n " + std::to_string(n) +
+                     " " + random.Replay());
+        const GuardBuffer<uint8_t> a(random.Bytes(n)), b(random.Bytes(n)),
+            y(static_cast<size_t>(n)), z(static_cast<size_t>(n));
         const auto same = [&] { return std::memcmp(y.data(), z.data(), y.size()) == 0; };
         const int32_t zero = CodeOf(random.Bytes(1)[0], type);
         for (int kind : {0, 1, 2, 4, 5}) {
@@ -282,21 +308,26 @@ TEST(Tiers, AgreeOnCodes) {
           args.q_lo = QMin(type);
           args.q_hi = QMax(type);
           for (int strides = 0; strides < 4; ++strides) {
-            Pick(type, set.eltwise)(args, a.data(), strides & 1, b.data(), strides >> 1, y.data(), n);
-            Pick(type, base.eltwise)(args, a.data(), strides & 1, b.data(), strides >> 1, z.data(), n);
+            Pick(type, set.eltwise)(args, a.data(), strides & 1, b.data(), strides >> 1, y.data(),
+                                    n);
+            Pick(type, base.eltwise)(args, a.data(), strides & 1, b.data(), strides >> 1, z.data(),
+                                     n);
             ASSERT_TRUE(same()) << "eltwise " << kind << " strides " << strides;
           }
         }
         Pick(type, set.requantize)(a.data(), 0.77f, zero, 3, y.data(), n);
         for (int64_t i = 0; i < n; ++i) {
           const size_t at = static_cast<size_t>(i);
-          ASSERT_EQ(CodeOf(y[at], type), quant::Requantize(CodeOf(a[at], type) - zero, 0.77f, 3, QMin(type), QMax(type)));
+          ASSERT_EQ(CodeOf(y[at], type), quant::Requantize(CodeOf(a[at], type) - zero, 0.77f, 3,
+                                                           QMin(type), QMax(type)));
         }
         const GuardBuffer<float> floats(Awkward(&random, n));
         Pick(type, set.quantize)(floats.data(), 0.03f, zero, y.data(), n);
         for (int64_t i = 0; i < n; ++i) {
           const size_t at = static_cast<size_t>(i);
-          ASSERT_EQ(CodeOf(y[at], type), quant::Quantize(floats[at], {0.03f, zero}, QMin(type), QMax(type))) << floats[at];
+          ASSERT_EQ(CodeOf(y[at], type),
+                    quant::Quantize(floats[at], {0.03f, zero}, QMin(type), QMax(type)))
+              << floats[at];
         }
         const std::vector<uint8_t> table = random.Bytes(256);
         const uint8_t flip = type == ElementType::kInt8 ? 0x80 : 0;

@@ -1,4 +1,5 @@
-// Every kernel of kernels.inc against the definition of a product, with operands that end at unmapped pages.
+// Every kernel of kernels.inc against the definition of a product, with operands that end at
+// unmapped pages.
 #include "mace/kernels/gemm/gemm.h"
 
 #include <cmath>
@@ -80,8 +81,8 @@ TEST(Gemm, FloatEqualsTheChain) {
     for (int rows = 1; rows <= kernel.rows; ++rows) {
       for (int64_t n : Around(kernel.columns)) {
         for (int64_t k : {1, 2, 3, 4, 5, 7, 8, 31}) {
-          SCOPED_TRACE(std::string(kernel.name) + " rows " + std::to_string(rows) + " n " + std::to_string(n) + " k " +
-                       std::to_string(k) + " " + random.Replay());
+          SCOPED_TRACE(std::string(kernel.name) + " rows " + std::to_string(rows) + " n " +
+                       std::to_string(n) + " k " + std::to_string(k) + " " + random.Replay());
           const int64_t lda = k + random.Int(0, 3), ldc = n + random.Int(0, 3);
           const GuardBuffer<float> a(random.Floats((rows - 1) * lda + k));
           const std::vector<float> b = random.Floats(n * k), bias = random.Floats(n);
@@ -103,7 +104,9 @@ TEST(Gemm, FloatEqualsTheChain) {
           for (int r = 0; r < rows; ++r) {
             for (int64_t j = 0; j < n; ++j) {
               float acc = 0.0f;
-              for (int64_t i = 0; i < k; ++i) acc = std::fma(a[static_cast<size_t>(r * lda + i)], b[static_cast<size_t>(j * k + i)], acc);
+              for (int64_t i = 0; i < k; ++i)
+                acc = std::fma(a[static_cast<size_t>(r * lda + i)],
+                               b[static_cast<size_t>(j * k + i)], acc);
               float wanted = acc + bias[static_cast<size_t>(j)];
               wanted = wanted < -0.5f ? -0.5f : wanted;
               const float got = c[static_cast<size_t>(r * ldc + j)];
@@ -149,12 +152,15 @@ struct CodesCase {
   int fill;
 };
 
-void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const CodesCase& test, Random* random) {
+void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const CodesCase& test,
+                Random* random) {
   const int64_t padded = (k + kernel.k_group - 1) / kernel.k_group * kernel.k_group;
   const auto draw = [&](ElementType type, int64_t count) {
     std::vector<int32_t> codes(static_cast<size_t>(count));
     for (int32_t& v : codes) {
-      v = test.fill == 0 ? static_cast<int32_t>(random->Int(QMin(type), QMax(type))) : test.fill < 0 ? QMin(type) : QMax(type);
+      v = test.fill == 0  ? static_cast<int32_t>(random->Int(QMin(type), QMax(type)))
+          : test.fill < 0 ? QMin(type)
+                          : QMax(type);
     }
     return codes;
   };
@@ -179,7 +185,8 @@ void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const 
     scale[static_cast<size_t>(j)] = random->Float(60.0f, 140.0f) / static_cast<float>(greatest);
   }
   PackedMatrix matrix;
-  PackedMatrix::Codes codes = {test.right, test.right_zero, test.left_zero, test.left, scale.data()};
+  PackedMatrix::Codes codes = {test.right, test.right_zero, test.left_zero, test.left,
+                               scale.data()};
   ASSERT_TRUE(matrix.PackCodes(kernel, stored.data(), n, k, bias.data(), codes));
   // The left operand as the kernel wants it; whole groups of k, nothing behind the last.
   const size_t size = LeftSize(kernel.operands);
@@ -190,7 +197,8 @@ void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const 
       const int32_t code = i < k ? left[static_cast<size_t>(r * k + i)] : 0;
       int32_t v = i < k ? code - test.left_zero : 0;
       if (kernel.operands != Operands::kS16) {
-        const bool is_signed = test.left == ElementType::kInt8, wanted = kernel.operands == Operands::kS8S8;
+        const bool is_signed = test.left == ElementType::kInt8,
+                   wanted = kernel.operands == Operands::kS8S8;
         v = is_signed == wanted ? code : is_signed ? code + 128 : code - 128;
         if (i < k) row_sums[static_cast<size_t>(r)] += v;
       }
@@ -217,8 +225,9 @@ void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const 
   for (int r = 0; r < rows; ++r) {
     for (int64_t j = 0; j < n; ++j) {
       const size_t at = static_cast<size_t>(r * n + j);
-      const int32_t wanted = quant::Requantize(static_cast<int32_t>(sums[at]), scale[static_cast<size_t>(j)], zero,
-                                               QMin(out_type) + 3, QMax(out_type) - 2);
+      const int32_t wanted =
+          quant::Requantize(static_cast<int32_t>(sums[at]), scale[static_cast<size_t>(j)], zero,
+                            QMin(out_type) + 3, QMax(out_type) - 2);
       const int32_t got = out_type == ElementType::kInt8 ? static_cast<int8_t>(c[at]) : c[at];
       ASSERT_EQ(got, wanted) << "row " << r << " column " << j << " sum " << sums[at] << " scale "
                              << scale[static_cast<size_t>(j)] << " zero " << zero;
@@ -229,19 +238,25 @@ void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const 
 TEST(Gemm, CodesEqualTheSum) {
   Random random;
   const CodesCase cases[] = {
-      {ElementType::kUint8, ElementType::kUint8, 128, 128, 0}, {ElementType::kUint8, ElementType::kUint8, 3, 200, 0},
-      {ElementType::kInt8, ElementType::kInt8, -128, 0, 0},    {ElementType::kInt8, ElementType::kInt8, 5, -7, 0},
-      {ElementType::kUint8, ElementType::kInt8, 255, 0, 0},    {ElementType::kInt8, ElementType::kUint8, 127, 0, 0},
-      {ElementType::kUint8, ElementType::kUint8, 0, 0, 1},     {ElementType::kUint8, ElementType::kUint8, 255, 255, -1},
-      {ElementType::kInt8, ElementType::kInt8, 127, 0, -1},    {ElementType::kInt8, ElementType::kInt8, -128, 0, 1},
+      {ElementType::kUint8, ElementType::kUint8, 128, 128, 0},
+      {ElementType::kUint8, ElementType::kUint8, 3, 200, 0},
+      {ElementType::kInt8, ElementType::kInt8, -128, 0, 0},
+      {ElementType::kInt8, ElementType::kInt8, 5, -7, 0},
+      {ElementType::kUint8, ElementType::kInt8, 255, 0, 0},
+      {ElementType::kInt8, ElementType::kUint8, 127, 0, 0},
+      {ElementType::kUint8, ElementType::kUint8, 0, 0, 1},
+      {ElementType::kUint8, ElementType::kUint8, 255, 255, -1},
+      {ElementType::kInt8, ElementType::kInt8, 127, 0, -1},
+      {ElementType::kInt8, ElementType::kInt8, -128, 0, 1},
   };
   for (const GemmKernel& kernel : RunnableKernels(true)) {
     for (int rows = 1; rows <= kernel.rows; ++rows) {
       for (int64_t n : Around(kernel.columns)) {
         for (int64_t k : {1, 3, 4, 5, 16, 19, 64, 67}) {
           for (const CodesCase& test : cases) {
-            SCOPED_TRACE(std::string(kernel.name) + " rows " + std::to_string(rows) + " n " + std::to_string(n) + " k " +
-                         std::to_string(k) + " case " + std::to_string(&test - cases) + " " + random.Replay());
+            SCOPED_TRACE(std::string(kernel.name) + " rows " + std::to_string(rows) + " n " +
+                         std::to_string(n) + " k " + std::to_string(k) + " case " +
+                         std::to_string(&test - cases) + " " + random.Replay());
             CheckCodes(kernel, rows, n, k, test, &random);
             if (HasFatalFailure()) return;
           }
@@ -256,8 +271,10 @@ TEST(Gemm, LongSumsOfExtremes) {
   Random random;
   for (const GemmKernel& kernel : RunnableKernels(true)) {
     for (int fill : {-1, 1}) {
-      const CodesCase unsigned_case = {ElementType::kUint8, ElementType::kUint8, fill < 0 ? 255 : 0, fill < 0 ? 255 : 0, fill};
-      const CodesCase signed_case = {ElementType::kInt8, ElementType::kInt8, fill < 0 ? 127 : -128, fill < 0 ? 127 : -128, fill};
+      const CodesCase unsigned_case = {ElementType::kUint8, ElementType::kUint8, fill < 0 ? 255 : 0,
+                                       fill < 0 ? 255 : 0, fill};
+      const CodesCase signed_case = {ElementType::kInt8, ElementType::kInt8, fill < 0 ? 127 : -128,
+                                     fill < 0 ? 127 : -128, fill};
       SCOPED_TRACE(kernel.name);
       CheckCodes(kernel, 1, 3, 33000, unsigned_case, &random);
       CheckCodes(kernel, 2, 3, 33000, signed_case, &random);

@@ -1,6 +1,6 @@
-// The kernels that are not matrix products: plain loops in *-inl.h files, compiled once per tier (tiers/*.cc) and
-// reached through one table of functions. A kernel works on a range of its outermost index, so that any number of
-// threads can share it, and allocates nothing.
+// The kernels that are not matrix products: plain loops in *-inl.h files, compiled once per tier
+// (tiers/*.cc) and reached through one table of functions. A kernel works on a range of its
+// outermost index, so that any number of threads can share it, and allocates nothing.
 #ifndef MACE_KERNELS_KERNELS_H_
 #define MACE_KERNELS_KERNELS_H_
 
@@ -12,7 +12,7 @@
 namespace mace {
 namespace kernels {
 
-// ---- Windows ---------------------------------------------------------------------------------------------------
+// ---- Windows --------------------------------------------------------------
 
 // A sliding window over an NHWC image. Rows of the output are numbered 0 .. batch * out_h - 1.
 struct Window {
@@ -26,7 +26,8 @@ struct DepthwiseArgs {
   int64_t channels, multiplier;
   const void* input;
   void* output;
-  // Weights [kernel_h * kernel_w][channels * multiplier]: float, or int16 with the zero point subtracted.
+  // Weights [kernel_h * kernel_w][channels * multiplier]: float, or int16 with the zero point
+  // subtracted.
   const void* weights;
   // One per output channel: float, or int32.
   const void* bias;
@@ -39,7 +40,8 @@ struct DepthwiseArgs {
   int32_t input_zero, output_zero, q_lo, q_hi;
 };
 // `taps` is scratch for kernel_h * kernel_w pointers.
-using DepthwiseFn = void (*)(const DepthwiseArgs&, int64_t row_begin, int64_t row_end, const void** taps);
+using DepthwiseFn = void (*)(const DepthwiseArgs&, int64_t row_begin, int64_t row_end,
+                             const void** taps);
 
 struct PoolArgs {
   Window window;
@@ -53,12 +55,13 @@ struct PoolArgs {
 };
 using PoolFn = void (*)(const PoolArgs&, int64_t row_begin, int64_t row_end);
 
-// ---- Reductions ------------------------------------------------------------------------------------------------
+// ---- Reductions -----------------------------------------------------------
 
 enum class ReduceKind { kMean = 0, kMin = 1, kMax = 2, kProd = 3, kSum = 4 };
 
-// Both index spaces have up to three axes, outermost first, unused ones of size 1: axes next to each other that are
-// reduced, or kept, are one. `inner` neighbouring outputs (innermost kept axis) are computed together.
+// Both index spaces have up to three axes, outermost first, unused ones of size 1: axes next to
+// each other that are reduced, or kept, are one. `inner` neighbouring outputs (innermost kept axis)
+// are computed together.
 struct ReduceArgs {
   ReduceKind kind;
   const void* input;
@@ -72,9 +75,18 @@ struct ReduceArgs {
 };
 using ReduceFn = void (*)(const ReduceArgs&, int64_t outer_begin, int64_t outer_end);
 
-// ---- Element by element ----------------------------------------------------------------------------------------
+// ---- Element by element ---------------------------------------------------
 
-enum class EltwiseKind { kSum = 0, kSub = 1, kProd = 2, kDiv = 3, kMin = 4, kMax = 5, kSqrDiff = 8, kPow = 9 };
+enum class EltwiseKind {
+  kSum = 0,
+  kSub = 1,
+  kProd = 2,
+  kDiv = 3,
+  kMin = 4,
+  kMax = 5,
+  kSqrDiff = 8,
+  kPow = 9
+};
 
 struct EltwiseArgs {
   EltwiseKind kind;
@@ -84,8 +96,8 @@ struct EltwiseArgs {
   int32_t zero_a, zero_b, zero_y, q_lo, q_hi;
 };
 // n outputs; a stride is 0 (one value for all) or 1.
-using EltwiseFn = void (*)(const EltwiseArgs&, const void* a, int64_t stride_a, const void* b, int64_t stride_b, void* y,
-                           int64_t n);
+using EltwiseFn = void (*)(const EltwiseArgs&, const void* a, int64_t stride_a, const void* b,
+                           int64_t stride_b, void* y, int64_t n);
 
 enum class ActivationKind {
   kRelu,
@@ -116,29 +128,32 @@ struct ActivationArgs {
 using ActivationFn = void (*)(const ActivationArgs&, const float* x, float* y, int64_t n);
 
 // y = clamp(x * scale[c] + offset[c]), one rounding each; n is a multiple of channels.
-using BatchNormFn = void (*)(const float* x, const float* scale, const float* offset, int64_t channels, float lo,
-                             float hi, float* y, int64_t n);
+using BatchNormFn = void (*)(const float* x, const float* scale, const float* offset,
+                             int64_t channels, float lo, float hi, float* y, int64_t n);
 
 struct LrnArgs {
   int64_t channels, before, after;
   float alpha, beta, bias;
 };
-using LrnFn = void (*)(const LrnArgs&, const float* x, float* y, int64_t row_begin, int64_t row_end);
+using LrnFn = void (*)(const LrnArgs&, const float* x, float* y, int64_t row_begin,
+                       int64_t row_end);
 
-using SoftmaxFn = void (*)(const float* x, float* y, int64_t depth, bool log, int64_t row_begin, int64_t row_end);
-using SoftmaxCodesFn = void (*)(const void* x, void* y, const int32_t* table, int64_t depth, int32_t output_zero,
-                                int64_t row_begin, int64_t row_end);
+using SoftmaxFn = void (*)(const float* x, float* y, int64_t depth, bool log, int64_t row_begin,
+                           int64_t row_end);
+using SoftmaxCodesFn = void (*)(const void* x, void* y, const int32_t* table, int64_t depth,
+                                int32_t output_zero, int64_t row_begin, int64_t row_end);
 
-// ---- Quantization ----------------------------------------------------------------------------------------------
+// ---- Quantization ---------------------------------------------------------
 
 using QuantizeFn = void (*)(const float* x, float scale, int32_t zero, void* y, int64_t n);
 using DequantizeFn = void (*)(const void* x, float scale, int32_t zero, float* y, int64_t n);
 // Codes of one set of parameters to another's: multiplier is s_x / s_y.
-using RequantizeFn = void (*)(const void* x, float multiplier, int32_t zero_x, int32_t zero_y, void* y, int64_t n);
+using RequantizeFn = void (*)(const void* x, float multiplier, int32_t zero_x, int32_t zero_y,
+                              void* y, int64_t n);
 // y[i] = table[x[i] - qmin]
 using TableFn = void (*)(const void* x, const uint8_t* table, uint8_t flip, void* y, int64_t n);
 
-// ---- Preparing the left operand of an integer matrix product -----------------------------------------------------
+// ---- Preparing the left operand of an integer matrix product --------------
 
 // y = x ^ flip, the other signedness when flip is 0x80.
 using FlipFn = void (*)(const uint8_t* x, uint8_t flip, uint8_t* y, int64_t n);
@@ -146,7 +161,7 @@ using FlipFn = void (*)(const uint8_t* x, uint8_t flip, uint8_t* y, int64_t n);
 using CenterFn = void (*)(const void* x, int32_t zero, int16_t* y, int64_t n);
 using RowSumFn = void (*)(const void* a, int64_t k, int64_t lda, int64_t rows, int32_t* sums);
 
-// ---- Statistics ------------------------------------------------------------------------------------------------
+// ---- Statistics -----------------------------------------------------------
 
 struct FloatExtremes {
   float min, max;  // of the finite values; min > max when there is none

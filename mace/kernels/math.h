@@ -1,6 +1,7 @@
-// The project's own elementary functions: binary64 inside, one rounding to binary32, the same bits on every host
-// because each is a fixed sequence of IEEE additions, multiplications and divisions (compile with -ffp-contract=off).
-// Included inside a tier's namespace (see tiers/), hence no include guard's usual company: only static functions.
+// The project's own elementary functions: binary64 inside, one rounding to binary32, the same bits
+// on every host because each is a fixed sequence of IEEE additions, multiplications and divisions
+// (compile with -ffp-contract=off). Included inside a tier's namespace (see tiers/), hence no
+// include guard's usual company: only static functions.
 
 #define MACE_INLINE static inline __attribute__((always_inline))
 
@@ -20,10 +21,12 @@ MACE_INLINE float Fma(float a, float b, float c) {
 #if defined(MACE_TIER_HAS_FMA)
   return __builtin_fmaf(a, b, c);
 #elif defined(__arm__)
-  // 32-bit ARM has no guaranteed fused multiply-add; its float results are outside the promise of equal bits.
+  // 32-bit ARM has no guaranteed fused multiply-add; its float results are outside the promise of
+  // equal bits.
   return a * b + c;
 #else
-  // The product is exact in binary64; the sum is rounded to odd there, which makes the second rounding innocent.
+  // The product is exact in binary64; the sum is rounded to odd there, which makes the second
+  // rounding innocent.
   const double product = static_cast<double>(a) * static_cast<double>(b);
   const double sum = product + static_cast<double>(c);
   const double back = sum - product;
@@ -86,7 +89,8 @@ MACE_INLINE double LogPositive(double x) {
   p = p * z + 1.0 / 5.0;
   p = p * z + 1.0 / 3.0;
   const double ed = static_cast<double>(e);
-  return ed * 6.93147180369123816490e-01 + (2.0 * s + (2.0 * s * z * p + ed * 1.90821492927058770002e-10));
+  return ed * 6.93147180369123816490e-01 +
+         (2.0 * s + (2.0 * s * z * p + ed * 1.90821492927058770002e-10));
 }
 
 MACE_INLINE double Log(double x) {
@@ -111,7 +115,8 @@ MACE_INLINE double Sigmoid(double x) { return 1.0 / (1.0 + Exp(-x)); }
 // e^x - 1
 MACE_INLINE double ExpMinusOne(double x) {
   const double a = x < 0.0 ? -x : x;
-  const double small = x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x / 720.0)))));
+  const double small =
+      x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x / 720.0)))));
   return a < 0.01 ? small : Exp(x) - 1.0;
 }
 

@@ -54,14 +54,16 @@ void NhwcToNchw(const float* from, const std::vector<int64_t>& nhwc, float* to) 
 
 class MetadataObserver : public runtime::Observer {
  public:
-  MetadataObserver(const runtime::Model& model, RunMetadata* metadata) : model_(model), metadata_(metadata) {}
+  MetadataObserver(const runtime::Model& model, RunMetadata* metadata)
+      : model_(model), metadata_(metadata) {}
 
   void OnNode(int index, int64_t start_nanos, int64_t end_nanos) override {
     const runtime::Node& node = model_.nodes[static_cast<size_t>(index)];
     OperatorStats stats;
     stats.operator_name = node.name;
     stats.type = node.type;
-    for (int t : node.outputs) stats.output_shape.push_back(model_.tensors[static_cast<size_t>(t)].shape);
+    for (int t : node.outputs)
+      stats.output_shape.push_back(model_.tensors[static_cast<size_t>(t)].shape);
     for (const runtime::Attribute& a : node.attributes) {
       if (a.name == "strides") stats.args.strides.assign(a.ints.begin(), a.ints.end());
       if (a.name == "pads") stats.args.paddings.assign(a.ints.begin(), a.ints.end());
@@ -87,11 +89,18 @@ double SecondsOfProduct(bool integer, const CpuFeatures& features) {
   shape.groups = 1;
   const Tier tier = BestTier(features);
   kernels::Conv conv;
-  std::vector<float> left(static_cast<size_t>(kRows * kDepth), 0.5f), right(static_cast<size_t>(kDepth * kColumns), 0.25f);
+  std::vector<float> left(static_cast<size_t>(kRows * kDepth), 0.5f),
+      right(static_cast<size_t>(kDepth * kColumns), 0.25f);
   std::vector<float> out(static_cast<size_t>(kRows * kColumns));
   bool done;
   if (integer) {
-    kernels::ConvQuantization q = {ElementType::kInt8, ElementType::kInt8, 0, 0, 0, -128, 127,
+    kernels::ConvQuantization q = {ElementType::kInt8,
+                                   ElementType::kInt8,
+                                   0,
+                                   0,
+                                   0,
+                                   -128,
+                                   127,
                                    std::vector<float>(static_cast<size_t>(kColumns), 0.001f)};
     done = conv.InitCodes(shape, tier, right.data(), nullptr, q);
   } else {
@@ -105,7 +114,8 @@ double SecondsOfProduct(bool integer, const CpuFeatures& features) {
   for (int round = 0; round < 5; ++round) {
     const auto start = std::chrono::steady_clock::now();
     for (int64_t t = 0; t < conv.tasks(); ++t) conv.Run(t, left.data(), out.data(), scratch.data());
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (round == 0 || seconds < least) least = seconds;
   }
   return least;
@@ -116,35 +126,50 @@ double SecondsOfProduct(bool integer, const CpuFeatures& features) {
 const char* MaceVersion() { return "1.0.0"; }
 
 std::string MaceStatus::information() const {
-  static const char* const kNames[] = {"Success", "Invalid Arguments", "Out of resources", "Unsupported", "Runtime error"};
+  static const char* const kNames[] = {"Success", "Invalid Arguments", "Out of resources",
+                                       "Unsupported", "Runtime error"};
   const std::string name = kNames[code_];
   return information_.empty() ? name : name + ": " + information_;
 }
 
-MaceTensor::MaceTensor(const std::vector<int64_t>& shape, std::shared_ptr<void> data, DataFormat format,
-                       IDataType data_type, MemoryType memory_type)
-    : shape_(shape), data_(std::move(data)), format_(format), data_type_(data_type), memory_type_(memory_type) {}
+MaceTensor::MaceTensor(const std::vector<int64_t>& shape, std::shared_ptr<void> data,
+                       DataFormat format, IDataType data_type, MemoryType memory_type)
+    : shape_(shape),
+      data_(std::move(data)),
+      format_(format),
+      data_type_(data_type),
+      memory_type_(memory_type) {}
 
 Capability GetCapability(DeviceType device_type, float cpu_float32_exec_time) {
   Capability capability;
   if (device_type != CPU) return capability;
   const CpuFeatures features = DetectCpuFeatures();
-  const double float_seconds = SecondsOfProduct(false, features), code_seconds = SecondsOfProduct(true, features);
+  const double float_seconds = SecondsOfProduct(false, features),
+               code_seconds = SecondsOfProduct(true, features);
   capability.supported = true;
   capability.float32_performance.supported = capability.quantized8_performance.supported = true;
   capability.float32_performance.performance = cpu_float32_exec_time;
   capability.quantized8_performance.performance =
-      float_seconds > 0 ? static_cast<float>(code_seconds / float_seconds) * cpu_float32_exec_time : cpu_float32_exec_time;
+      float_seconds > 0 ? static_cast<float>(code_seconds / float_seconds) * cpu_float32_exec_time
+                        : cpu_float32_exec_time;
   return capability;
 }
 
 GPUContextBuilder& GPUContextBuilder::SetOpenCLCacheFullPath(const std::string&) { return *this; }
-GPUContextBuilder& GPUContextBuilder::SetOpenCLCacheReusePolicy(OpenCLCacheReusePolicy) { return *this; }
+GPUContextBuilder& GPUContextBuilder::SetOpenCLCacheReusePolicy(OpenCLCacheReusePolicy) {
+  return *this;
+}
 GPUContextBuilder& GPUContextBuilder::SetStoragePath(const std::string&) { return *this; }
-GPUContextBuilder& GPUContextBuilder::SetOpenCLBinaryPaths(const std::vector<std::string>&) { return *this; }
-GPUContextBuilder& GPUContextBuilder::SetOpenCLBinary(const unsigned char*, size_t) { return *this; }
+GPUContextBuilder& GPUContextBuilder::SetOpenCLBinaryPaths(const std::vector<std::string>&) {
+  return *this;
+}
+GPUContextBuilder& GPUContextBuilder::SetOpenCLBinary(const unsigned char*, size_t) {
+  return *this;
+}
 GPUContextBuilder& GPUContextBuilder::SetOpenCLParameterPath(const std::string&) { return *this; }
-GPUContextBuilder& GPUContextBuilder::SetOpenCLParameter(const unsigned char*, size_t) { return *this; }
+GPUContextBuilder& GPUContextBuilder::SetOpenCLParameter(const unsigned char*, size_t) {
+  return *this;
+}
 std::shared_ptr<OpenclContext> GPUContextBuilder::Finalize() { return nullptr; }
 
 class MaceEngineConfig::Impl {
@@ -171,18 +196,30 @@ MaceStatus MaceEngineConfig::SetRuntimeType(RuntimeType runtime_type, const char
 }
 MaceStatus MaceEngineConfig::SetCPUThreadPolicy(int num_threads_hint, CPUAffinityPolicy) {
   if (num_threads_hint > 256) return ToMace(diagnostics::BadArgument("more than 256 threads"));
-  impl_->threads = num_threads_hint > 0 ? num_threads_hint : static_cast<int>(std::thread::hardware_concurrency());
+  impl_->threads = num_threads_hint > 0 ? num_threads_hint
+                                        : static_cast<int>(std::thread::hardware_concurrency());
   return MaceStatus();
 }
-MaceStatus MaceEngineConfig::SetGPUContext(std::shared_ptr<OpenclContext>) { return Unsupported("the GPU"); }
-MaceStatus MaceEngineConfig::SetGPUHints(GPUPerfHint, GPUPriorityHint) { return Unsupported("the GPU"); }
+MaceStatus MaceEngineConfig::SetGPUContext(std::shared_ptr<OpenclContext>) {
+  return Unsupported("the GPU");
+}
+MaceStatus MaceEngineConfig::SetGPUHints(GPUPerfHint, GPUPriorityHint) {
+  return Unsupported("the GPU");
+}
 MaceStatus MaceEngineConfig::SetHexagonToUnsignedPD() { return Unsupported("Hexagon"); }
-MaceStatus MaceEngineConfig::SetHexagonPower(HexagonNNCornerType, bool, int) { return Unsupported("Hexagon"); }
-MaceStatus MaceEngineConfig::SetQnnPerformance(HexagonPerformanceType) { return Unsupported("Hexagon"); }
-MaceStatus MaceEngineConfig::SetAcceleratorCache(AcceleratorCachePolicy, const std::string&, const std::string&) {
+MaceStatus MaceEngineConfig::SetHexagonPower(HexagonNNCornerType, bool, int) {
+  return Unsupported("Hexagon");
+}
+MaceStatus MaceEngineConfig::SetQnnPerformance(HexagonPerformanceType) {
+  return Unsupported("Hexagon");
+}
+MaceStatus MaceEngineConfig::SetAcceleratorCache(AcceleratorCachePolicy, const std::string&,
+                                                 const std::string&) {
   return Unsupported("an accelerator");
 }
-MaceStatus MaceEngineConfig::SetAPUHints(uint8_t, APUPreferenceHint) { return Unsupported("the APU"); }
+MaceStatus MaceEngineConfig::SetAPUHints(uint8_t, APUPreferenceHint) {
+  return Unsupported("the APU");
+}
 
 class MaceEngine::Impl {
  public:
@@ -191,7 +228,8 @@ class MaceEngine::Impl {
   MaceStatus Init(const void* pb, size_t pb_size, const void* data, size_t data_size,
                   const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) {
     if (config_.runtime_type != RT_CPU) return Unsupported("a runtime type other than RT_CPU");
-    if (pb == nullptr || (data == nullptr && data_size > 0)) return ToMace(diagnostics::BadArgument("the model is null"));
+    if (pb == nullptr || (data == nullptr && data_size > 0))
+      return ToMace(diagnostics::BadArgument("the model is null"));
     try {
       runtime::Model model;
       Status status = runtime::ReadModel(pb, pb_size, data, data_size, &model);
@@ -201,10 +239,12 @@ class MaceEngine::Impl {
       if (!status.ok()) return ToMace(status);
       const runtime::Model& m = session_->model();
       for (const std::string& name : inputs) {
-        if (Find(m, m.inputs, name) < 0) return ToMace(diagnostics::MissingPort("input '" + name + "'"));
+        if (Find(m, m.inputs, name) < 0)
+          return ToMace(diagnostics::MissingPort("input '" + name + "'"));
       }
       for (const std::string& name : outputs) {
-        if (Find(m, m.outputs, name) < 0) return ToMace(diagnostics::MissingPort("output '" + name + "'"));
+        if (Find(m, m.outputs, name) < 0)
+          return ToMace(diagnostics::MissingPort("output '" + name + "'"));
       }
       input_pointers_.resize(m.inputs.size());
       turned_.resize(m.inputs.size());
@@ -214,16 +254,18 @@ class MaceEngine::Impl {
     }
   }
 
-  MaceStatus InitFile(const void* pb, size_t pb_size, const std::string& path, const std::vector<std::string>& inputs,
+  MaceStatus InitFile(const void* pb, size_t pb_size, const std::string& path,
+                      const std::vector<std::string>& inputs,
                       const std::vector<std::string>& outputs) {
     const Status status = data_file_.Open(path);
     if (!status.ok()) return ToMace(status);
     return Init(pb, pb_size, data_file_.data(), data_file_.size(), inputs, outputs);
   }
 
-  MaceStatus Run(const std::map<std::string, MaceTensor>& inputs, std::map<std::string, MaceTensor>* outputs,
-                 RunMetadata* metadata) {
-    if (session_ == nullptr) return ToMace(diagnostics::BadArgument("the engine is not initialized"));
+  MaceStatus Run(const std::map<std::string, MaceTensor>& inputs,
+                 std::map<std::string, MaceTensor>* outputs, RunMetadata* metadata) {
+    if (session_ == nullptr)
+      return ToMace(diagnostics::BadArgument("the engine is not initialized"));
     if (outputs == nullptr) return ToMace(diagnostics::BadArgument("outputs is null"));
     try {
       return RunChecked(inputs, outputs, metadata);
@@ -233,7 +275,8 @@ class MaceEngine::Impl {
   }
 
   MaceStatus FakeWarmup() {
-    if (session_ == nullptr) return ToMace(diagnostics::BadArgument("the engine is not initialized"));
+    if (session_ == nullptr)
+      return ToMace(diagnostics::BadArgument("the engine is not initialized"));
     std::vector<std::vector<float>> zeros;
     for (size_t i = 0; i < input_pointers_.size(); ++i) {
       const runtime::Tensor& t = TensorOf(session_->model().inputs[i]);
@@ -245,9 +288,11 @@ class MaceEngine::Impl {
   }
 
  private:
-  static int Find(const runtime::Model& model, const std::vector<runtime::Port>& ports, const std::string& name) {
+  static int Find(const runtime::Model& model, const std::vector<runtime::Port>& ports,
+                  const std::string& name) {
     for (size_t i = 0; i < ports.size(); ++i) {
-      if (ports[i].name == name || model.tensors[static_cast<size_t>(ports[i].tensor)].name == name) return static_cast<int>(i);
+      if (ports[i].name == name || model.tensors[static_cast<size_t>(ports[i].tensor)].name == name)
+        return static_cast<int>(i);
     }
     return -1;
   }
@@ -255,8 +300,8 @@ class MaceEngine::Impl {
     return session_->model().tensors[static_cast<size_t>(port.tensor)];
   }
 
-  MaceStatus RunChecked(const std::map<std::string, MaceTensor>& inputs, std::map<std::string, MaceTensor>* outputs,
-                        RunMetadata* metadata) {
+  MaceStatus RunChecked(const std::map<std::string, MaceTensor>& inputs,
+                        std::map<std::string, MaceTensor>* outputs, RunMetadata* metadata) {
     const runtime::Model& model = session_->model();
     for (auto& pointer : input_pointers_) pointer = nullptr;
     for (const auto& [name, tensor] : inputs) {
@@ -266,12 +311,14 @@ class MaceEngine::Impl {
       if (status != MaceStatus::MACE_SUCCESS) return status;
     }
     for (size_t i = 0; i < input_pointers_.size(); ++i) {
-      if (input_pointers_[i] == nullptr) return ToMace(diagnostics::MissingInput(model.inputs[i].name));
+      if (input_pointers_[i] == nullptr)
+        return ToMace(diagnostics::MissingInput(model.inputs[i].name));
     }
     for (auto& [name, tensor] : *outputs) {
       const int i = Find(model, model.outputs, name);
       if (i < 0) return ToMace(diagnostics::MissingPort("output '" + name + "'"));
-      const Status status = CheckBuffer(tensor, TensorOf(model.outputs[static_cast<size_t>(i)]), false);
+      const Status status =
+          CheckBuffer(tensor, TensorOf(model.outputs[static_cast<size_t>(i)]), false);
       if (!status.ok()) return ToMace(status);
     }
     if (metadata != nullptr) {
@@ -298,16 +345,22 @@ class MaceEngine::Impl {
 
   // Whether a caller's buffer fits a tensor; an output's shape may be larger.
   static Status CheckBuffer(const MaceTensor& tensor, const runtime::Tensor& t, bool exact) {
-    if (tensor.data_ == nullptr) return diagnostics::BadArgument("tensor '" + t.name + "' has no data");
-    if (tensor.data_type_ != IDataType::IDT_FLOAT) return diagnostics::BadArgument("tensor '" + t.name + "' must be IDT_FLOAT");
-    if (tensor.memory_type_ != CPU_BUFFER) return diagnostics::NotInThisBuild("memory other than CPU_BUFFER");
+    if (tensor.data_ == nullptr)
+      return diagnostics::BadArgument("tensor '" + t.name + "' has no data");
+    if (tensor.data_type_ != IDataType::IDT_FLOAT)
+      return diagnostics::BadArgument("tensor '" + t.name + "' must be IDT_FLOAT");
+    if (tensor.memory_type_ != CPU_BUFFER)
+      return diagnostics::NotInThisBuild("memory other than CPU_BUFFER");
     for (int64_t d : tensor.shape_) {
-      if (d < 1 || d > (int64_t{1} << 30)) return diagnostics::BadOperandShape(t.name, ToString(tensor.shape_), ToString(t.shape));
+      if (d < 1 || d > (int64_t{1} << 30))
+        return diagnostics::BadOperandShape(t.name, ToString(tensor.shape_), ToString(t.shape));
     }
     const bool turned = tensor.format_ == DataFormat::NCHW && t.shape.size() == 4;
     const Shape wanted = turned ? ToNchw(t.shape) : t.shape;
-    const bool fits = exact ? tensor.shape_ == wanted : tensor.shape_.size() <= 6 && Elements(tensor.shape_) >= t.elements;
-    return fits ? Status() : diagnostics::BadOperandShape(t.name, ToString(tensor.shape_), ToString(wanted));
+    const bool fits = exact ? tensor.shape_ == wanted
+                            : tensor.shape_.size() <= 6 && Elements(tensor.shape_) >= t.elements;
+    return fits ? Status()
+                : diagnostics::BadOperandShape(t.name, ToString(tensor.shape_), ToString(wanted));
   }
 
   MaceStatus SetInput(size_t i, const MaceTensor& tensor) {
@@ -336,50 +389,57 @@ MaceEngine::~MaceEngine() = default;
 
 MaceStatus MaceEngine::Init(const unsigned char* model_graph_proto, size_t model_graph_proto_size,
                             const unsigned char* model_weights_data, size_t model_weights_data_size,
-                            const std::vector<std::string>& input_nodes, const std::vector<std::string>& output_nodes) {
-  return impl_->Init(model_graph_proto, model_graph_proto_size, model_weights_data, model_weights_data_size, input_nodes,
-                     output_nodes);
+                            const std::vector<std::string>& input_nodes,
+                            const std::vector<std::string>& output_nodes) {
+  return impl_->Init(model_graph_proto, model_graph_proto_size, model_weights_data,
+                     model_weights_data_size, input_nodes, output_nodes);
 }
 MaceStatus MaceEngine::Init(const unsigned char* model_graph_proto, size_t model_graph_proto_size,
-                            const std::string& model_data_file, const std::vector<std::string>& input_nodes,
+                            const std::string& model_data_file,
+                            const std::vector<std::string>& input_nodes,
                             const std::vector<std::string>& output_nodes) {
-  return impl_->InitFile(model_graph_proto, model_graph_proto_size, model_data_file, input_nodes, output_nodes);
+  return impl_->InitFile(model_graph_proto, model_graph_proto_size, model_data_file, input_nodes,
+                         output_nodes);
 }
-MaceStatus MaceEngine::Run(const std::map<std::string, MaceTensor>& inputs, std::map<std::string, MaceTensor>* outputs) {
+MaceStatus MaceEngine::Run(const std::map<std::string, MaceTensor>& inputs,
+                           std::map<std::string, MaceTensor>* outputs) {
   return impl_->Run(inputs, outputs, nullptr);
 }
-MaceStatus MaceEngine::Run(const std::map<std::string, MaceTensor>& inputs, std::map<std::string, MaceTensor>* outputs,
-                           RunMetadata* run_metadata) {
+MaceStatus MaceEngine::Run(const std::map<std::string, MaceTensor>& inputs,
+                           std::map<std::string, MaceTensor>* outputs, RunMetadata* run_metadata) {
   return impl_->Run(inputs, outputs, run_metadata);
 }
 MaceStatus MaceEngine::ReleaseIntermediateBuffer() { return MaceStatus(); }
 MaceStatus MaceEngine::FakeWarmup() { return impl_->FakeWarmup(); }
 std::vector<RuntimeType> MaceEngine::GetRuntimeTypes() { return {RT_CPU}; }
 
-MaceStatus CreateMaceEngineFromProto(const unsigned char* model_graph_proto, size_t model_graph_proto_size,
-                                     const unsigned char* model_weights_data, size_t model_weights_data_size,
-                                     const std::vector<std::string>& input_nodes,
-                                     const std::vector<std::string>& output_nodes, const MaceEngineConfig& config,
-                                     std::shared_ptr<MaceEngine>* engine, bool* model_data_unused, MaceEngine* tutor,
-                                     bool fake_warmup) {
+MaceStatus CreateMaceEngineFromProto(
+    const unsigned char* model_graph_proto, size_t model_graph_proto_size,
+    const unsigned char* model_weights_data, size_t model_weights_data_size,
+    const std::vector<std::string>& input_nodes, const std::vector<std::string>& output_nodes,
+    const MaceEngineConfig& config, std::shared_ptr<MaceEngine>* engine, bool* model_data_unused,
+    MaceEngine* tutor, bool fake_warmup) {
   (void)tutor;
   if (engine == nullptr) return ToMace(diagnostics::BadArgument("engine is null"));
   if (model_data_unused != nullptr) *model_data_unused = false;
   auto made = std::make_shared<MaceEngine>(config);
-  MaceStatus status = made->Init(model_graph_proto, model_graph_proto_size, model_weights_data, model_weights_data_size,
-                                 input_nodes, output_nodes);
+  MaceStatus status = made->Init(model_graph_proto, model_graph_proto_size, model_weights_data,
+                                 model_weights_data_size, input_nodes, output_nodes);
   if (status == MaceStatus::MACE_SUCCESS && fake_warmup) status = made->FakeWarmup();
   if (status == MaceStatus::MACE_SUCCESS) *engine = std::move(made);
   return status;
 }
 
-MaceStatus CreateMaceEngineFromProto(const std::vector<unsigned char>& model_pb, const std::string& model_data_file,
+MaceStatus CreateMaceEngineFromProto(const std::vector<unsigned char>& model_pb,
+                                     const std::string& model_data_file,
                                      const std::vector<std::string>& input_nodes,
-                                     const std::vector<std::string>& output_nodes, const MaceEngineConfig& config,
+                                     const std::vector<std::string>& output_nodes,
+                                     const MaceEngineConfig& config,
                                      std::shared_ptr<MaceEngine>* engine) {
   if (engine == nullptr) return ToMace(diagnostics::BadArgument("engine is null"));
   auto made = std::make_shared<MaceEngine>(config);
-  const MaceStatus status = made->Init(model_pb.data(), model_pb.size(), model_data_file, input_nodes, output_nodes);
+  const MaceStatus status =
+      made->Init(model_pb.data(), model_pb.size(), model_data_file, input_nodes, output_nodes);
   if (status == MaceStatus::MACE_SUCCESS) *engine = std::move(made);
   return status;
 }

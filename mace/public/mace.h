@@ -1,7 +1,9 @@
-// The C++ API: names and meaning of MACE's, so that an application written for it builds against this runtime.
+// The C++ API: names and meaning of MACE's, so that an application written for it builds against
+// this runtime.
 //
-// What belongs to back ends that this build does not have (GPU, Hexagon, APU, HTP) is there and answers
-// MACE_UNSUPPORTED. Nothing throws, nothing aborts: every failure is a MaceStatus with a text.
+// What belongs to back ends that this build does not have (GPU, Hexagon, APU, HTP) is there and
+// answers MACE_UNSUPPORTED. Nothing throws, nothing aborts: every failure is a MaceStatus with a
+// text.
 #ifndef MACE_PUBLIC_MACE_H_
 #define MACE_PUBLIC_MACE_H_
 
@@ -45,10 +47,24 @@ enum class IDataType {
 
 enum MemoryType { CPU_BUFFER = 0, GPU_BUFFER = 1, GPU_IMAGE = 2, MEMORY_NONE = 10000 };
 
-enum class DataFormat { NONE = 0, NHWC = 1, NCHW = 2, HWOI = 100, OIHW = 101, HWIO = 102, OHWI = 103, AUTO = 1000 };
+enum class DataFormat {
+  NONE = 0,
+  NHWC = 1,
+  NCHW = 2,
+  HWOI = 100,
+  OIHW = 101,
+  HWIO = 102,
+  OHWI = 103,
+  AUTO = 1000
+};
 
 enum GPUPerfHint { PERF_DEFAULT = 0, PERF_LOW = 1, PERF_NORMAL = 2, PERF_HIGH = 3 };
-enum GPUPriorityHint { PRIORITY_DEFAULT = 0, PRIORITY_LOW = 1, PRIORITY_NORMAL = 2, PRIORITY_HIGH = 3 };
+enum GPUPriorityHint {
+  PRIORITY_DEFAULT = 0,
+  PRIORITY_LOW = 1,
+  PRIORITY_NORMAL = 2,
+  PRIORITY_HIGH = 3
+};
 
 enum CPUAffinityPolicy {
   AFFINITY_NONE = 0,
@@ -107,7 +123,8 @@ class MaceStatus {
 
   MaceStatus() = default;
   MaceStatus(Code code) : code_(code) {}  // NOLINT: implicit, as in MACE
-  MaceStatus(Code code, std::string information) : code_(code), information_(std::move(information)) {}
+  MaceStatus(Code code, std::string information)
+      : code_(code), information_(std::move(information)) {}
 
   Code code() const { return code_; }
   // The name of the code, and what is wrong.
@@ -126,8 +143,9 @@ class MaceTensor {
  public:
   MaceTensor() = default;
   // For an output, the shape may be an upper bound; shape() is the true one after Run.
-  MaceTensor(const std::vector<int64_t>& shape, std::shared_ptr<void> data, DataFormat format = DataFormat::NHWC,
-             IDataType data_type = IDataType::IDT_FLOAT, MemoryType memory_type = CPU_BUFFER);
+  MaceTensor(const std::vector<int64_t>& shape, std::shared_ptr<void> data,
+             DataFormat format = DataFormat::NHWC, IDataType data_type = IDataType::IDT_FLOAT,
+             MemoryType memory_type = CPU_BUFFER);
 
   const std::vector<int64_t>& shape() const { return shape_; }
   const std::shared_ptr<float> data() const { return std::static_pointer_cast<float>(data_); }
@@ -213,7 +231,8 @@ class MaceEngineConfig {
 
   // RT_CPU, for the one graph of the model (its name is not looked at).
   MaceStatus SetRuntimeType(RuntimeType runtime_type, const char* sub_graph_name = "");
-  // Threads: -1 or 0 means one per processor. The affinity policy is a hint that this runtime leaves to the system.
+  // Threads: -1 or 0 means one per processor. The affinity policy is a hint that this runtime
+  // leaves to the system.
   MaceStatus SetCPUThreadPolicy(int num_threads_hint, CPUAffinityPolicy policy);
 
   MaceStatus SetGPUContext(std::shared_ptr<OpenclContext> context);
@@ -238,22 +257,27 @@ class MaceEngine {
   MaceEngine(const MaceEngine&) = delete;
   MaceEngine& operator=(const MaceEngine&) = delete;
 
-  // The bytes of a MultiNetDef and of the data file. The data must outlive the engine; the model need not. The names must
-  // be those of the model's inputs and outputs (aliases or tensors); none means all.
+  // The bytes of a MultiNetDef and of the data file. The data must outlive the engine; the model
+  // need not. The names must be those of the model's inputs and outputs (aliases or tensors); none
+  // means all.
   MaceStatus Init(const unsigned char* model_graph_proto, size_t model_graph_proto_size,
                   const unsigned char* model_weights_data, size_t model_weights_data_size,
-                  const std::vector<std::string>& input_nodes, const std::vector<std::string>& output_nodes);
+                  const std::vector<std::string>& input_nodes,
+                  const std::vector<std::string>& output_nodes);
   // The same with the data file's path.
   MaceStatus Init(const unsigned char* model_graph_proto, size_t model_graph_proto_size,
                   const std::string& model_data_file, const std::vector<std::string>& input_nodes,
                   const std::vector<std::string>& output_nodes);
 
-  // One call at a time per engine. Every input must be given; outputs that are not in the map are not copied.
-  MaceStatus Run(const std::map<std::string, MaceTensor>& inputs, std::map<std::string, MaceTensor>* outputs);
-  MaceStatus Run(const std::map<std::string, MaceTensor>& inputs, std::map<std::string, MaceTensor>* outputs,
-                 RunMetadata* run_metadata);
+  // One call at a time per engine. Every input must be given; outputs that are not in the map are
+  // not copied.
+  MaceStatus Run(const std::map<std::string, MaceTensor>& inputs,
+                 std::map<std::string, MaceTensor>* outputs);
+  MaceStatus Run(const std::map<std::string, MaceTensor>& inputs,
+                 std::map<std::string, MaceTensor>* outputs, RunMetadata* run_metadata);
 
-  // The memory plan is one block that lives with the engine; there is nothing to release between runs.
+  // The memory plan is one block that lives with the engine; there is nothing to release between
+  // runs.
   MaceStatus ReleaseIntermediateBuffer();
   std::vector<RuntimeType> GetRuntimeTypes();
   // Runs once on zeros, so that the first true run finds everything in memory.
@@ -264,19 +288,22 @@ class MaceEngine {
   std::unique_ptr<Impl> impl_;
 };
 
-// Makes an engine. *model_data_unused says that the caller may free the data at once: never, as weights that need no
-// packing are used in place. tutor is MACE's, of other back ends; fake_warmup runs once on zeros.
-MaceStatus CreateMaceEngineFromProto(const unsigned char* model_graph_proto, size_t model_graph_proto_size,
-                                     const unsigned char* model_weights_data, size_t model_weights_data_size,
-                                     const std::vector<std::string>& input_nodes,
-                                     const std::vector<std::string>& output_nodes, const MaceEngineConfig& config,
-                                     std::shared_ptr<MaceEngine>* engine, bool* model_data_unused = nullptr,
-                                     MaceEngine* tutor = nullptr, bool fake_warmup = false);
+// Makes an engine. *model_data_unused says that the caller may free the data at once: never, as
+// weights that need no packing are used in place. tutor is MACE's, of other back ends; fake_warmup
+// runs once on zeros.
+MaceStatus CreateMaceEngineFromProto(
+    const unsigned char* model_graph_proto, size_t model_graph_proto_size,
+    const unsigned char* model_weights_data, size_t model_weights_data_size,
+    const std::vector<std::string>& input_nodes, const std::vector<std::string>& output_nodes,
+    const MaceEngineConfig& config, std::shared_ptr<MaceEngine>* engine,
+    bool* model_data_unused = nullptr, MaceEngine* tutor = nullptr, bool fake_warmup = false);
 
 // MACE's older form.
-MaceStatus CreateMaceEngineFromProto(const std::vector<unsigned char>& model_pb, const std::string& model_data_file,
+MaceStatus CreateMaceEngineFromProto(const std::vector<unsigned char>& model_pb,
+                                     const std::string& model_data_file,
                                      const std::vector<std::string>& input_nodes,
-                                     const std::vector<std::string>& output_nodes, const MaceEngineConfig& config,
+                                     const std::vector<std::string>& output_nodes,
+                                     const MaceEngineConfig& config,
                                      std::shared_ptr<MaceEngine>* engine);
 
 }  // namespace mace

@@ -18,8 +18,8 @@ struct Affine {
   int32_t zero_point = 0;
 };
 
-// Round to the nearest integer, ties to even, whatever the rounding mode of the library functions: the sum with
-// 1.5 * 2^23 has no fraction bits. Exact for |v| <= 2^22.
+// Round to the nearest integer, ties to even, whatever the rounding mode of the library functions:
+// the sum with 1.5 * 2^23 has no fraction bits. Exact for |v| <= 2^22.
 inline int32_t RoundToEven(float v) {
   const float shifted = v + 12582912.0f;
   int32_t bits;
@@ -61,8 +61,8 @@ inline float ChooseSymmetricScale(float magnitude) {
 
 // The bias code: rne(bias / (s_x * s_w)) in binary64, clamped to +-(2^31 - 1).
 inline int32_t QuantizeBias(float bias, float input_scale, float weight_scale) {
-  const double v =
-      static_cast<double>(bias) / (static_cast<double>(input_scale) * static_cast<double>(weight_scale));
+  const double v = static_cast<double>(bias) /
+                   (static_cast<double>(input_scale) * static_cast<double>(weight_scale));
   constexpr double kLimit = 2147483647.0;
   if (std::isnan(v)) return 0;
   if (v >= kLimit) return 2147483647;

@@ -17,13 +17,17 @@ using mace::testing::TsvRow;
 
 const char kFolder[] = "test/conformance/";
 
-ElementType TypeOf(const TsvRow& row) { return row.Text("type") == "int8" ? ElementType::kInt8 : ElementType::kUint8; }
+ElementType TypeOf(const TsvRow& row) {
+  return row.Text("type") == "int8" ? ElementType::kInt8 : ElementType::kUint8;
+}
 
 TEST(RoundToEven, AgreesWithTheLibrary) {
   Random random;
   for (int i = 0; i < 20000; ++i) {
-    const float v = i < 4000 ? static_cast<float>(i - 2000) * 0.5f : random.Float(-1048576.0f, 1048576.0f);
-    EXPECT_EQ(RoundToEven(v), static_cast<int32_t>(std::nearbyint(v))) << v << " " << random.Replay();
+    const float v =
+        i < 4000 ? static_cast<float>(i - 2000) * 0.5f : random.Float(-1048576.0f, 1048576.0f);
+    EXPECT_EQ(RoundToEven(v), static_cast<int32_t>(std::nearbyint(v)))
+        << v << " " << random.Replay();
     EXPECT_EQ(RoundToEven(static_cast<double>(v)), std::nearbyint(static_cast<double>(v))) << v;
   }
 }
@@ -61,10 +65,12 @@ TEST(Conformance, Requantize) {
   const auto rows = ReadTsv(std::string(kFolder) + "requantize.tsv");
   ASSERT_FALSE(rows.empty());
   for (const TsvRow& row : rows) {
-    const float m = ProductMultiplier(row.Float("scale_x"), row.Float("scale_w"), row.Float("scale_y"));
-    EXPECT_EQ(Requantize(static_cast<int32_t>(row.Int("acc")), m, static_cast<int32_t>(row.Int("zero_y")),
-                         static_cast<int32_t>(row.Int("low")), static_cast<int32_t>(row.Int("high"))),
-              row.Int("q"))
+    const float m =
+        ProductMultiplier(row.Float("scale_x"), row.Float("scale_w"), row.Float("scale_y"));
+    EXPECT_EQ(
+        Requantize(static_cast<int32_t>(row.Int("acc")), m, static_cast<int32_t>(row.Int("zero_y")),
+                   static_cast<int32_t>(row.Int("low")), static_cast<int32_t>(row.Int("high"))),
+        row.Int("q"))
         << row.Text("acc") << " * " << m;
   }
 }
@@ -74,9 +80,10 @@ TEST(Conformance, Average) {
   ASSERT_FALSE(rows.empty());
   for (const TsvRow& row : rows) {
     const float m = MeanMultiplier(row.Float("scale_x"), row.Int("n"), row.Float("scale_y"));
-    EXPECT_EQ(Requantize(static_cast<int32_t>(row.Int("sum")), m, static_cast<int32_t>(row.Int("zero_y")),
-                         static_cast<int32_t>(row.Int("low")), static_cast<int32_t>(row.Int("high"))),
-              row.Int("q"))
+    EXPECT_EQ(
+        Requantize(static_cast<int32_t>(row.Int("sum")), m, static_cast<int32_t>(row.Int("zero_y")),
+                   static_cast<int32_t>(row.Int("low")), static_cast<int32_t>(row.Int("high"))),
+        row.Int("q"))
         << row.Text("sum") << " of " << row.Text("n");
   }
 }

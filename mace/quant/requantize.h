@@ -36,7 +36,8 @@ inline int32_t RoundClamped(float v) {
   return RoundToEven(v);
 }
 
-inline int32_t Requantize(int32_t acc, float multiplier, int32_t zero_point, int32_t lo, int32_t hi) {
+inline int32_t Requantize(int32_t acc, float multiplier, int32_t zero_point, int32_t lo,
+                          int32_t hi) {
   return Clamp(RoundClamped(static_cast<float>(acc) * multiplier) + zero_point, lo, hi);
 }
 

@@ -70,18 +70,43 @@ struct NetDef {
 bool Parse(WireReader r, ConstDef* t) {
   while (r.Next()) {
     switch (r.field()) {
-      case 1: r.Ints(&t->dims); break;
-      case 2: t->type = r.Int(); break;
-      case 3: r.Floats(&t->float_data); break;
-      case 4: r.Ints(&t->int32_data); break;
-      case 5: t->name = r.Bytes(); break;
-      case 6: t->offset = r.Int(); break;  // absent: 0, as writers leave defaults out
-      case 7: t->size = r.Int(); t->has_size = true; break;
-      case 8: t->scale = r.Float(); t->has_scale = true; break;
-      case 9: t->zero_point = r.Int(); break;
-      case 1000: r.Floats(&t->channel_scale); break;
-      case 1001: t->channel_axis = r.Int(); break;
-      default: break;
+      case 1:
+        r.Ints(&t->dims);
+        break;
+      case 2:
+        t->type = r.Int();
+        break;
+      case 3:
+        r.Floats(&t->float_data);
+        break;
+      case 4:
+        r.Ints(&t->int32_data);
+        break;
+      case 5:
+        t->name = r.Bytes();
+        break;
+      case 6:
+        t->offset = r.Int();
+        break;  // absent: 0, as writers leave defaults out
+      case 7:
+        t->size = r.Int();
+        t->has_size = true;
+        break;
+      case 8:
+        t->scale = r.Float();
+        t->has_scale = true;
+        break;
+      case 9:
+        t->zero_point = r.Int();
+        break;
+      case 1000:
+        r.Floats(&t->channel_scale);
+        break;
+      case 1001:
+        t->channel_axis = r.Int();
+        break;
+      default:
+        break;
     }
   }
   return r.ok();
@@ -90,13 +115,29 @@ bool Parse(WireReader r, ConstDef* t) {
 bool Parse(WireReader r, Attribute* a) {
   while (r.Next()) {
     switch (r.field()) {
-      case 1: a->name = r.Bytes(); break;
-      case 2: a->f = r.Float(); a->has_f = true; break;
-      case 3: a->i = r.Int(); a->has_i = true; break;
-      case 4: a->s = r.Bytes(); a->has_s = true; break;
-      case 5: r.Floats(&a->floats); break;
-      case 6: r.Ints(&a->ints); break;
-      default: break;
+      case 1:
+        a->name = r.Bytes();
+        break;
+      case 2:
+        a->f = r.Float();
+        a->has_f = true;
+        break;
+      case 3:
+        a->i = r.Int();
+        a->has_i = true;
+        break;
+      case 4:
+        a->s = r.Bytes();
+        a->has_s = true;
+        break;
+      case 5:
+        r.Floats(&a->floats);
+        break;
+      case 6:
+        r.Ints(&a->ints);
+        break;
+      default:
+        break;
     }
   }
   return r.ok();
@@ -105,9 +146,14 @@ bool Parse(WireReader r, Attribute* a) {
 bool Parse(WireReader r, QuantizeInfo* q) {
   while (r.Next()) {
     switch (r.field()) {
-      case 1: q->scale = r.Float(); break;
-      case 2: q->zero_point = r.Int(); break;
-      default: break;
+      case 1:
+        q->scale = r.Float();
+        break;
+      case 2:
+        q->zero_point = r.Int();
+        break;
+      default:
+        break;
     }
   }
   return r.ok();
@@ -130,18 +176,33 @@ bool Append(WireReader* r, vector<T>* list) {
 bool Parse(WireReader r, OperatorDef* op) {
   while (r.Next()) {
     switch (r.field()) {
-      case 1: op->inputs.push_back(r.Bytes()); break;
-      case 2: op->outputs.push_back(r.Bytes()); break;
-      case 3: op->name = r.Bytes(); break;
-      case 4: op->type = r.Bytes(); break;
-      case 6: Append(&r, &op->arguments); break;
+      case 1:
+        op->inputs.push_back(r.Bytes());
+        break;
+      case 2:
+        op->outputs.push_back(r.Bytes());
+        break;
+      case 3:
+        op->name = r.Bytes();
+        break;
+      case 4:
+        op->type = r.Bytes();
+        break;
+      case 6:
+        Append(&r, &op->arguments);
+        break;
       case 7:
         op->shapes.emplace_back();
         if (!ParseDims(r.Message(), &op->shapes.back())) r.Fail();
         break;
-      case 8: r.Ints(&op->types); break;
-      case 9: Append(&r, &op->quantize_info); break;
-      default: break;
+      case 8:
+        r.Ints(&op->types);
+        break;
+      case 9:
+        Append(&r, &op->quantize_info);
+        break;
+      default:
+        break;
     }
   }
   return r.ok();
@@ -150,12 +211,23 @@ bool Parse(WireReader r, OperatorDef* op) {
 bool Parse(WireReader r, PortDef* p) {
   while (r.Next()) {
     switch (r.field()) {
-      case 1: p->name = r.Bytes(); break;
-      case 3: r.Ints(&p->dims); break;
-      case 5: p->type = r.Int(); break;
-      case 6: p->format = r.Int(); break;
-      case 100: p->alias = r.Bytes(); break;
-      default: break;
+      case 1:
+        p->name = r.Bytes();
+        break;
+      case 3:
+        r.Ints(&p->dims);
+        break;
+      case 5:
+        p->type = r.Int();
+        break;
+      case 6:
+        p->format = r.Int();
+        break;
+      case 100:
+        p->alias = r.Bytes();
+        break;
+      default:
+        break;
     }
   }
   return r.ok();
@@ -164,17 +236,39 @@ bool Parse(WireReader r, PortDef* p) {
 bool Parse(WireReader r, NetDef* net) {
   while (r.Next()) {
     switch (r.field()) {
-      case 1: Append(&r, &net->ops); break;
-      case 3: Append(&r, &net->tensors); break;
-      case 5: net->name = r.Bytes(); break;
-      case 6: net->data_offset = r.Int(); break;
-      case 7: net->data_size = r.Int(); break;
-      case 100: Append(&r, &net->inputs); break;
-      case 101: Append(&r, &net->outputs); break;
-      case 1000: net->version = static_cast<uint64_t>(r.Int()); net->has_version = true; break;
-      case 1001: net->sha256 = r.Bytes(); break;
-      case 1002: net->graph_digest = r.Bytes(); break;
-      default: break;
+      case 1:
+        Append(&r, &net->ops);
+        break;
+      case 3:
+        Append(&r, &net->tensors);
+        break;
+      case 5:
+        net->name = r.Bytes();
+        break;
+      case 6:
+        net->data_offset = r.Int();
+        break;
+      case 7:
+        net->data_size = r.Int();
+        break;
+      case 100:
+        Append(&r, &net->inputs);
+        break;
+      case 101:
+        Append(&r, &net->outputs);
+        break;
+      case 1000:
+        net->version = static_cast<uint64_t>(r.Int());
+        net->has_version = true;
+        break;
+      case 1001:
+        net->sha256 = r.Bytes();
+        break;
+      case 1002:
+        net->graph_digest = r.Bytes();
+        break;
+      default:
+        break;
     }
   }
   return r.ok();
@@ -188,9 +282,14 @@ struct MultiNetDef {
 bool Parse(WireReader r, MultiNetDef* multi) {
   while (r.Next()) {
     switch (r.field()) {
-      case 2: multi->name = r.Bytes(); break;
-      case 3: Append(&r, &multi->nets); break;
-      default: break;
+      case 2:
+        multi->name = r.Bytes();
+        break;
+      case 3:
+        Append(&r, &multi->nets);
+        break;
+      default:
+        break;
     }
   }
   return r.ok();
@@ -204,7 +303,8 @@ class Builder {
   Status Build() {
     if (!net_.has_version) return diagnostics::ForeignModel();
     if (net_.version > kFormatVersion) {
-      return diagnostics::NewerModel(static_cast<uint32_t>(net_.version & 0xffffffffu), kFormatVersion);
+      return diagnostics::NewerModel(static_cast<uint32_t>(net_.version & 0xffffffffu),
+                                     kFormatVersion);
     }
     MACE_RETURN_IF_ERROR(CheckData());
     model_->graph_digest = net_.graph_digest;
@@ -225,18 +325,23 @@ class Builder {
     if (net_.data_offset < 0 || static_cast<uint64_t>(net_.data_offset) > data_size_) {
       return diagnostics::ConstantBounds("data_offset", "is outside the data file");
     }
-    if (net_.data_size < 0 ||
-        static_cast<uint64_t>(net_.data_size) > data_size_ - static_cast<size_t>(net_.data_offset)) {
-      return diagnostics::ConstantBounds(
-          "data_size", "is " + std::to_string(net_.data_size) + ", the data file has " + std::to_string(data_size_) + " bytes");
+    if (net_.data_size < 0 || static_cast<uint64_t>(net_.data_size) >
+                                  data_size_ - static_cast<size_t>(net_.data_offset)) {
+      return diagnostics::ConstantBounds("data_size", "is " + std::to_string(net_.data_size) +
+                                                          ", the data file has " +
+                                                          std::to_string(data_size_) + " bytes");
     }
-    if (!net_.sha256.empty() && Sha256(data_, data_size_) != net_.sha256) return diagnostics::DataDigest();
+    if (!net_.sha256.empty() && Sha256(data_, data_size_) != net_.sha256)
+      return diagnostics::DataDigest();
     return Status();
   }
 
   static Status CheckType(const string& name, int64_t type, ElementType* out) {
     switch (type) {
-      case 1: case 2: case 4: case 8:
+      case 1:
+      case 2:
+      case 4:
+      case 8:
         *out = static_cast<ElementType>(type);
         return Status();
       default:
@@ -246,12 +351,15 @@ class Builder {
 
   static Status CheckShape(const string& name, const vector<int64_t>& dims, int64_t* elements) {
     if (dims.size() > static_cast<size_t>(kMaxRank)) {
-      return diagnostics::BadShape(name, "rank " + std::to_string(dims.size()) + " is above " + std::to_string(kMaxRank));
+      return diagnostics::BadShape(
+          name, "rank " + std::to_string(dims.size()) + " is above " + std::to_string(kMaxRank));
     }
     int64_t count = 1;
     for (int64_t d : dims) {
-      if (d < 1) return diagnostics::BadShape(name, "dimension " + std::to_string(d) + " is not positive");
-      if (d >= kMaxElements || count * d >= kMaxElements) return diagnostics::BadShape(name, "too many elements");
+      if (d < 1)
+        return diagnostics::BadShape(name, "dimension " + std::to_string(d) + " is not positive");
+      if (d >= kMaxElements || count * d >= kMaxElements)
+        return diagnostics::BadShape(name, "too many elements");
       count *= d;
     }
     *elements = count;
@@ -276,7 +384,8 @@ class Builder {
       Port port;
       MACE_RETURN_IF_ERROR(AddTensor(def.name, def.dims, def.type, &port.tensor));
       if (model_->tensors[port.tensor].type != ElementType::kFloat32) {
-        return diagnostics::BadOperandType(def.name, NameOf(model_->tensors[port.tensor].type), "float32 (a graph input)");
+        return diagnostics::BadOperandType(def.name, NameOf(model_->tensors[port.tensor].type),
+                                           "float32 (a graph input)");
       }
       port.name = def.alias.empty() ? def.name : def.alias;
       port.data_format = static_cast<int>(def.format);
@@ -290,11 +399,13 @@ class Builder {
     MACE_RETURN_IF_ERROR(AddTensor(def.name, def.dims, def.type, &index));
     Tensor& tensor = model_->tensors[index];
     if (def.has_size && def.size != tensor.elements) {
-      return diagnostics::ConstantBounds(
-          def.name, "has data_size " + std::to_string(def.size) + " but shape " + ToString(def.dims));
+      return diagnostics::ConstantBounds(def.name, "has data_size " + std::to_string(def.size) +
+                                                       " but shape " + ToString(def.dims));
     }
     if (def.has_scale) {
-      if (!(def.scale > 0) || std::isinf(def.scale)) return diagnostics::BadQuantization(def.name, "has a scale that is not positive and finite");
+      if (!(def.scale > 0) || std::isinf(def.scale))
+        return diagnostics::BadQuantization(def.name,
+                                            "has a scale that is not positive and finite");
       tensor.has_scale = true;
       tensor.scale = def.scale;
     }
@@ -303,7 +414,8 @@ class Builder {
     }
     tensor.zero_point = static_cast<int32_t>(def.zero_point);
     if (!def.channel_scale.empty()) {
-      // One a channel of the axis, or of all axes from there on (depthwise filters: C * M output channels).
+      // One a channel of the axis, or of all axes from there on (depthwise filters: C * M output
+      // channels).
       const int64_t axis = def.channel_axis;
       const int64_t count = static_cast<int64_t>(def.channel_scale.size());
       bool fits = axis >= 0 && axis < static_cast<int64_t>(def.dims.size());
@@ -313,10 +425,13 @@ class Builder {
         fits = rest == count;
       }
       if (!fits) {
-        return diagnostics::BadQuantization(def.name, "has channel scales that do not fit its channel axis");
+        return diagnostics::BadQuantization(def.name,
+                                            "has channel scales that do not fit its channel axis");
       }
       for (float s : def.channel_scale) {
-        if (!(s > 0) || std::isinf(s)) return diagnostics::BadQuantization(def.name, "has a channel scale that is not positive and finite");
+        if (!(s > 0) || std::isinf(s))
+          return diagnostics::BadQuantization(
+              def.name, "has a channel scale that is not positive and finite");
       }
       tensor.channel_scale = def.channel_scale;
       tensor.channel_axis = axis;
@@ -339,7 +454,8 @@ class Builder {
 
   Status Copy(const void* from, size_t bytes, Tensor* tensor) {
     auto buffer = std::make_unique<AlignedBuffer>();
-    if (!buffer->Allocate(bytes)) return diagnostics::OutOfMemory("constant '" + tensor->name + "'", bytes);
+    if (!buffer->Allocate(bytes))
+      return diagnostics::OutOfMemory("constant '" + tensor->name + "'", bytes);
     std::memcpy(buffer->data(), from, bytes);
     tensor->data = buffer->data();
     model_->owned.push_back(std::move(buffer));
@@ -350,7 +466,8 @@ class Builder {
     const bool is_float = tensor->type == ElementType::kFloat32;
     const size_t count = is_float ? def.float_data.size() : def.int32_data.size();
     if (static_cast<int64_t>(count) != tensor->elements) {
-      return diagnostics::ConstantBounds(def.name, "has " + std::to_string(count) + " values but shape " + ToString(def.dims));
+      return diagnostics::ConstantBounds(
+          def.name, "has " + std::to_string(count) + " values but shape " + ToString(def.dims));
     }
     if (is_float) return Copy(def.float_data.data(), tensor->bytes(), tensor);
     vector<uint8_t> packed(tensor->bytes());
@@ -383,13 +500,15 @@ class Builder {
         continue;
       }
       const auto found = index_.find(input);
-      if (found == index_.end()) return diagnostics::UndefinedTensor(input, later_.count(input) > 0);
+      if (found == index_.end())
+        return diagnostics::UndefinedTensor(input, later_.count(input) > 0);
       node.inputs.push_back(found->second);
     }
     const size_t count = op.outputs.size();
     if (count == 0) return diagnostics::BadOutputCount(0, "at least 1");
     if (op.shapes.size() != count || op.types.size() != count) {
-      return diagnostics::MalformedModel("a node's output_shape and output_type do not match its outputs");
+      return diagnostics::MalformedModel(
+          "a node's output_shape and output_type do not match its outputs");
     }
     if (!op.quantize_info.empty() && op.quantize_info.size() != count) {
       return diagnostics::MalformedModel("a node's quantize_info does not match its outputs");
@@ -401,10 +520,12 @@ class Builder {
       Tensor& tensor = model_->tensors[index];
       tensor.producer = static_cast<int>(model_->nodes.size());
       if (IsQuantized(tensor.type)) {
-        if (op.quantize_info.empty()) return diagnostics::BadQuantization(tensor.name, "has no quantize_info");
+        if (op.quantize_info.empty())
+          return diagnostics::BadQuantization(tensor.name, "has no quantize_info");
         const QuantizeInfo& info = op.quantize_info[i];
         if (!(info.scale > 0) || std::isinf(info.scale)) {
-          return diagnostics::BadQuantization(tensor.name, "has a scale that is not positive and finite");
+          return diagnostics::BadQuantization(tensor.name,
+                                              "has a scale that is not positive and finite");
         }
         if (info.zero_point < QMin(tensor.type) || info.zero_point > QMax(tensor.type)) {
           return diagnostics::BadQuantization(tensor.name, "has a zero point outside its codes");
@@ -423,13 +544,16 @@ class Builder {
     if (net_.outputs.empty()) return diagnostics::MissingPort("output");
     for (const PortDef& def : net_.outputs) {
       const auto found = index_.find(def.name);
-      if (found == index_.end()) return diagnostics::MissingPort("tensor '" + def.name + "', which is listed as an output");
+      if (found == index_.end())
+        return diagnostics::MissingPort("tensor '" + def.name + "', which is listed as an output");
       const Tensor& tensor = model_->tensors[found->second];
       if (!def.dims.empty() && def.dims != tensor.shape) {
-        return diagnostics::BadOperandShape(def.name, ToString(tensor.shape), ToString(def.dims) + " as the output list says");
+        return diagnostics::BadOperandShape(def.name, ToString(tensor.shape),
+                                            ToString(def.dims) + " as the output list says");
       }
       if (tensor.type != ElementType::kFloat32) {
-        return diagnostics::BadOperandType(def.name, NameOf(tensor.type), "float32 (a graph output)");
+        return diagnostics::BadOperandType(def.name, NameOf(tensor.type),
+                                           "float32 (a graph output)");
       }
       Port port;
       port.tensor = found->second;
@@ -458,7 +582,8 @@ Status ReadModel(const void* pb, size_t pb_size, const void* data, size_t data_s
   }
   if (multi.nets.size() != 1) return diagnostics::NetCount(multi.nets.size());
   model->name = multi.name.empty() ? multi.nets[0].name : multi.name;
-  return Builder(std::move(multi.nets[0]), static_cast<const uint8_t*>(data), data_size, model).Build();
+  return Builder(std::move(multi.nets[0]), static_cast<const uint8_t*>(data), data_size, model)
+      .Build();
 }
 
 }  // namespace runtime

@@ -1,4 +1,5 @@
-// The model file in memory, verified: names resolved to indices, shapes and constants checked against the data.
+// The model file in memory, verified: names resolved to indices, shapes and constants checked
+// against the data.
 #ifndef MACE_RUNTIME_MODEL_H_
 #define MACE_RUNTIME_MODEL_H_
 

@@ -28,12 +28,14 @@ bool PrepareContext::RequireInputs(size_t required, size_t most) {
 }
 
 bool PrepareContext::RequireOutputs(size_t count) {
-  if (node_.outputs.size() != count) Fail(diagnostics::BadOutputCount(node_.outputs.size(), std::to_string(count)));
+  if (node_.outputs.size() != count)
+    Fail(diagnostics::BadOutputCount(node_.outputs.size(), std::to_string(count)));
   return ok();
 }
 
 bool PrepareContext::RequireType(const Tensor& tensor, ElementType type) {
-  if (tensor.type != type) Fail(diagnostics::BadOperandType(tensor.name, NameOf(tensor.type), NameOf(type)));
+  if (tensor.type != type)
+    Fail(diagnostics::BadOperandType(tensor.name, NameOf(tensor.type), NameOf(type)));
   return ok();
 }
 
@@ -50,15 +52,16 @@ bool PrepareContext::RequireComputeType(const Tensor& tensor) {
 }
 
 bool PrepareContext::RequireShape(const Tensor& tensor, const Shape& shape) {
-  if (tensor.shape != shape) Fail(diagnostics::BadOperandShape(tensor.name, ToString(tensor.shape), ToString(shape)));
+  if (tensor.shape != shape)
+    Fail(diagnostics::BadOperandShape(tensor.name, ToString(tensor.shape), ToString(shape)));
   return ok();
 }
 
 bool PrepareContext::RequireRank(const Tensor& tensor, size_t least, size_t most) {
   const size_t rank = tensor.shape.size();
   if (rank < least || rank > most) {
-    const std::string range =
-        least == most ? std::to_string(least) : std::to_string(least) + " to " + std::to_string(most);
+    const std::string range = least == most ? std::to_string(least)
+                                            : std::to_string(least) + " to " + std::to_string(most);
     Fail(diagnostics::BadOperandShape(tensor.name, ToString(tensor.shape), "one of rank " + range));
   }
   return ok();
@@ -67,7 +70,8 @@ bool PrepareContext::RequireRank(const Tensor& tensor, size_t least, size_t most
 bool PrepareContext::RequireSameCodes(const Tensor& a, const Tensor& b) {
   if (!RequireType(b, a.type)) return false;
   if (IsQuantized(a.type) && (a.scale != b.scale || a.zero_point != b.zero_point)) {
-    Fail(diagnostics::BadQuantization(b.name, "must have the scale and zero point of '" + a.name + "'"));
+    Fail(diagnostics::BadQuantization(b.name,
+                                      "must have the scale and zero point of '" + a.name + "'"));
   }
   return ok();
 }
@@ -80,7 +84,9 @@ bool PrepareContext::RequireConstant(const Tensor& tensor) {
 namespace {
 
 // An argument without any value: a writer that leaves zeros out wrote one.
-bool IsEmpty(const Attribute& a) { return !a.has_f && !a.has_i && !a.has_s && a.floats.empty() && a.ints.empty(); }
+bool IsEmpty(const Attribute& a) {
+  return !a.has_f && !a.has_i && !a.has_s && a.floats.empty() && a.ints.empty();
+}
 
 }  // namespace
 
@@ -91,7 +97,8 @@ const Attribute* PrepareContext::Find(const std::string& name) const {
   return nullptr;
 }
 
-int64_t PrepareContext::Int(const std::string& name, int64_t fallback, int64_t least, int64_t greatest) {
+int64_t PrepareContext::Int(const std::string& name, int64_t fallback, int64_t least,
+                            int64_t greatest) {
   const Attribute* a = Find(name);
   if (a == nullptr) return fallback;
   if (!a->has_i && !IsEmpty(*a)) {
@@ -99,8 +106,9 @@ int64_t PrepareContext::Int(const std::string& name, int64_t fallback, int64_t l
     return fallback;
   }
   if (a->i < least || a->i > greatest) {
-    Fail(diagnostics::BadAttribute(
-        name, "is " + std::to_string(a->i) + ", not in " + std::to_string(least) + " to " + std::to_string(greatest)));
+    Fail(diagnostics::BadAttribute(name, "is " + std::to_string(a->i) + ", not in " +
+                                             std::to_string(least) + " to " +
+                                             std::to_string(greatest)));
     return fallback;
   }
   return a->i;
@@ -141,8 +149,8 @@ std::string PrepareContext::RequiredString(const std::string& name) {
   return String(name, "");
 }
 
-bool PrepareContext::CheckInts(const std::string& name, const std::vector<int64_t>& values, size_t length,
-                               int64_t least, int64_t greatest) {
+bool PrepareContext::CheckInts(const std::string& name, const std::vector<int64_t>& values,
+                               size_t length, int64_t least, int64_t greatest) {
   if (values.size() != length) {
     Fail(diagnostics::BadAttribute(
         name, "has " + std::to_string(values.size()) + " numbers, not " + std::to_string(length)));
@@ -150,23 +158,25 @@ bool PrepareContext::CheckInts(const std::string& name, const std::vector<int64_
   }
   for (int64_t v : values) {
     if (v < least || v > greatest) {
-      Fail(diagnostics::BadAttribute(
-          name, "holds " + std::to_string(v) + ", not in " + std::to_string(least) + " to " + std::to_string(greatest)));
+      Fail(diagnostics::BadAttribute(name, "holds " + std::to_string(v) + ", not in " +
+                                               std::to_string(least) + " to " +
+                                               std::to_string(greatest)));
       return false;
     }
   }
   return true;
 }
 
-std::vector<int64_t> PrepareContext::Ints(const std::string& name, const std::vector<int64_t>& fallback, size_t length,
+std::vector<int64_t> PrepareContext::Ints(const std::string& name,
+                                          const std::vector<int64_t>& fallback, size_t length,
                                           int64_t least, int64_t greatest) {
   const Attribute* a = Find(name);
   if (a == nullptr || !CheckInts(name, a->ints, length, least, greatest)) return fallback;
   return a->ints;
 }
 
-std::vector<int64_t> PrepareContext::RequiredInts(const std::string& name, size_t length, int64_t least,
-                                                  int64_t greatest) {
+std::vector<int64_t> PrepareContext::RequiredInts(const std::string& name, size_t length,
+                                                  int64_t least, int64_t greatest) {
   if (Find(name) == nullptr) Fail(diagnostics::BadAttribute(name, "is missing"));
   return Ints(name, std::vector<int64_t>(length, least), length, least, greatest);
 }
@@ -178,7 +188,8 @@ void PrepareContext::FusedLimits(float* lo, float* hi) {
   *lo = activation == "NOOP" ? -inf : 0.0f;
   *hi = activation == "RELUX" ? limit : inf;
   if (activation != "NOOP" && activation != "RELU" && activation != "RELUX") {
-    Fail(diagnostics::BadAttribute("activation", "is '" + activation + "', not NOOP, RELU or RELUX"));
+    Fail(diagnostics::BadAttribute("activation",
+                                   "is '" + activation + "', not NOOP, RELU or RELUX"));
   }
   if (std::isnan(limit)) Fail(diagnostics::BadAttribute("max_limit", "is not a number"));
 }

@@ -1,4 +1,5 @@
-// What every operator of the runtime is written against: Prepare checks the node and readies it, Run computes.
+// What every operator of the runtime is written against: Prepare checks the node and readies it,
+// Run computes.
 #ifndef MACE_RUNTIME_OPERATOR_H_
 #define MACE_RUNTIME_OPERATOR_H_
 
@@ -19,8 +20,9 @@
 namespace mace {
 namespace runtime {
 
-// A node while it is prepared. The getters of attributes and the Require functions remember the first thing that is
-// wrong; status() tells it. After a failure they return harmless values, so that Prepare can check once.
+// A node while it is prepared. The getters of attributes and the Require functions remember the
+// first thing that is wrong; status() tells it. After a failure they return harmless values, so
+// that Prepare can check once.
 class PrepareContext {
  public:
   PrepareContext(const Model& model, const Node& node, Tier tier, int threads)
@@ -40,8 +42,12 @@ class PrepareContext {
   size_t input_count() const { return node_.inputs.size(); }
   size_t output_count() const { return node_.outputs.size(); }
   bool has_input(size_t i) const { return i < node_.inputs.size() && node_.inputs[i] >= 0; }
-  const Tensor& input(size_t i) const { return model_.tensors[static_cast<size_t>(node_.inputs[i])]; }
-  const Tensor& output(size_t i = 0) const { return model_.tensors[static_cast<size_t>(node_.outputs[i])]; }
+  const Tensor& input(size_t i) const {
+    return model_.tensors[static_cast<size_t>(node_.inputs[i])];
+  }
+  const Tensor& output(size_t i = 0) const {
+    return model_.tensors[static_cast<size_t>(node_.outputs[i])];
+  }
 
   // Number of inputs, of which the first `required` must be present; and one output.
   bool RequireInputs(size_t required, size_t most);
@@ -69,9 +75,10 @@ class PrepareContext {
   std::string String(const std::string& name, const std::string& fallback);
   std::string RequiredString(const std::string& name);
   // `length` numbers, each in [least, greatest].
-  std::vector<int64_t> Ints(const std::string& name, const std::vector<int64_t>& fallback, size_t length, int64_t least,
-                            int64_t greatest);
-  std::vector<int64_t> RequiredInts(const std::string& name, size_t length, int64_t least, int64_t greatest);
+  std::vector<int64_t> Ints(const std::string& name, const std::vector<int64_t>& fallback,
+                            size_t length, int64_t least, int64_t greatest);
+  std::vector<int64_t> RequiredInts(const std::string& name, size_t length, int64_t least,
+                                    int64_t greatest);
 
   // Limits of `activation` and `max_limit` for a float output.
   void FusedLimits(float* lo, float* hi);
@@ -86,8 +93,8 @@ class PrepareContext {
 
  private:
   const Attribute* Find(const std::string& name) const;
-  bool CheckInts(const std::string& name, const std::vector<int64_t>& values, size_t length, int64_t least,
-                 int64_t greatest);
+  bool CheckInts(const std::string& name, const std::vector<int64_t>& values, size_t length,
+                 int64_t least, int64_t greatest);
 
   const Model& model_;
   const Node& node_;
@@ -100,8 +107,8 @@ class PrepareContext {
 // A node while it runs.
 class RunContext {
  public:
-  RunContext(const Node* node, const void* const* inputs, void* const* outputs, ThreadPool* pool, void* shared_scratch,
-             void* thread_scratch, size_t thread_stride)
+  RunContext(const Node* node, const void* const* inputs, void* const* outputs, ThreadPool* pool,
+             void* shared_scratch, void* thread_scratch, size_t thread_stride)
       : node_(node),
         inputs_(inputs),
         outputs_(outputs),

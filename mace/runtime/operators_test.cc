@@ -1,5 +1,5 @@
-// Operators as nodes of models: shapes, attributes and broadcasting against definitions by index, on every tier and with
-// several threads.
+// Operators as nodes of models: shapes, attributes and broadcasting against definitions by index,
+// on every tier and with several threads.
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -24,10 +24,13 @@ using mace::testing::TensorSpec;
 
 using Index = std::vector<int64_t>;
 
-TensorSpec F32(const std::string& name, const Shape& shape) { return {name, shape, ElementType::kFloat32, 0, 0, {}, 0}; }
+TensorSpec F32(const std::string& name, const Shape& shape) {
+  return {name, shape, ElementType::kFloat32, 0, 0, {}, 0};
+}
 
 // The outputs of a model on every tier with one and three threads, which must all be the same bits.
-std::vector<std::vector<float>> RunModel(const ModelBuilder& m, const std::vector<std::vector<float>>& inputs) {
+std::vector<std::vector<float>> RunModel(const ModelBuilder& m,
+                                         const std::vector<std::vector<float>>& inputs) {
   std::vector<std::vector<float>> first;
   const std::string pb = m.Model();
   for (Tier tier : RunnableTiers()) {
@@ -48,7 +51,8 @@ std::vector<std::vector<float>> RunModel(const ModelBuilder& m, const std::vecto
         session->Run(pointers.data());
         outputs.clear();
         for (size_t i = 0; i < session->model().outputs.size(); ++i) {
-          const Tensor& t = session->model().tensors[static_cast<size_t>(session->model().outputs[i].tensor)];
+          const Tensor& t =
+              session->model().tensors[static_cast<size_t>(session->model().outputs[i].tensor)];
           outputs.emplace_back(session->output(i), session->output(i) + t.elements);
         }
       }
@@ -86,9 +90,10 @@ std::vector<float> Iota(const Shape& shape) {
   return v;
 }
 
-// Runs an operator that copies elements in float, uint8 and int8, with `source` giving each output's input index (or
-// nothing, for `fill`).
-void CheckMovement(const std::string& type, const Shape& in, const Shape& out, const std::vector<Arg>& args,
+// Runs an operator that copies elements in float, uint8 and int8, with `source` giving each
+// output's input index (or nothing, for `fill`).
+void CheckMovement(const std::string& type, const Shape& in, const Shape& out,
+                   const std::vector<Arg>& args,
                    const std::function<bool(const Index&, Index*)>& source, float fill = 0.0f) {
   const std::vector<float> x = Iota(in);
   std::vector<float> wanted;
@@ -122,7 +127,9 @@ TEST(Operators, Transpose) {
       Shape in(rank), out(rank);
       std::vector<int64_t> dims(rank);
       std::iota(dims.begin(), dims.end(), 0);
-      for (size_t i = rank; i > 1; --i) std::swap(dims[i - 1], dims[static_cast<size_t>(random.Int(0, static_cast<int64_t>(i) - 1))]);
+      for (size_t i = rank; i > 1; --i)
+        std::swap(dims[i - 1],
+                  dims[static_cast<size_t>(random.Int(0, static_cast<int64_t>(i) - 1))]);
       for (int64_t& d : in) d = random.Int(1, rank < 4 ? 40 : 4);
       for (size_t i = 0; i < rank; ++i) out[i] = in[static_cast<size_t>(dims[i])];
       CheckMovement("Transpose", in, out, {{"dims", dims}}, [&](const Index& o, Index* from) {
@@ -149,10 +156,11 @@ TEST(Operators, StridedSlice) {
       const int64_t step = std::abs(strides[i]);
       out[i] = (b - a + 1 + step - 1) / step;
     }
-    CheckMovement("StridedSlice", in, out, {{"begin", begin}, {"end", end}, {"strides", strides}}, [&](const Index& o, Index* from) {
-      for (size_t i = 0; i < rank; ++i) (*from)[i] = begin[i] + o[i] * strides[i];
-      return true;
-    });
+    CheckMovement("StridedSlice", in, out, {{"begin", begin}, {"end", end}, {"strides", strides}},
+                  [&](const Index& o, Index* from) {
+                    for (size_t i = 0; i < rank; ++i) (*from)[i] = begin[i] + o[i] * strides[i];
+                    return true;
+                  });
   }
 }
 
@@ -166,7 +174,8 @@ TEST(Operators, Pad) {
       for (size_t i = 0; i < rank; ++i) {
         in[i] = random.Int(1, 6);
         const int64_t most = type == 1 ? in[i] - 1 : type == 2 ? in[i] : 4;
-        for (int side = 0; side < 2; ++side) paddings.push_back(random.Int(0, 2) ? random.Int(0, most) : 0);
+        for (int side = 0; side < 2; ++side)
+          paddings.push_back(random.Int(0, 2) ? random.Int(0, most) : 0);
         out[i] = in[i] + paddings[2 * i] + paddings[2 * i + 1];
       }
       CheckMovement(
@@ -210,7 +219,8 @@ TEST(Operators, ReshapeOfEveryRank) {
 TEST(Operators, ConcatAndSplit) {
   Random random;
   for (int round = 0; round < 20; ++round) {
-    const size_t rank = static_cast<size_t>(random.Int(1, 4)), axis = static_cast<size_t>(random.Int(0, static_cast<int64_t>(rank) - 1));
+    const size_t rank = static_cast<size_t>(random.Int(1, 4)),
+                 axis = static_cast<size_t>(random.Int(0, static_cast<int64_t>(rank) - 1));
     Shape base(rank);
     for (int64_t& d : base) d = random.Int(1, 5);
     const int parts = static_cast<int>(random.Int(1, 4));
@@ -247,7 +257,8 @@ TEST(Operators, ConcatRequantizes) {
     const quant::Affine pa{0.02f, z + 30}, pb{0.013f, z + 130}, py{0.025f, z + 90};
     m.Node("Quantize", {"a"}, {{"qa", {2, 40}, type, pa.scale, pa.zero_point, {}, 0}});
     m.Node("Quantize", {"b"}, {{"qb", {2, 40}, type, pb.scale, pb.zero_point, {}, 0}});
-    m.Node("Concat", {"qa", "qb"}, {{"qy", {2, 80}, type, py.scale, py.zero_point, {}, 0}}, {{"axis", 1}});
+    m.Node("Concat", {"qa", "qb"}, {{"qy", {2, 80}, type, py.scale, py.zero_point, {}, 0}},
+           {{"axis", 1}});
     m.Node("Dequantize", {"qy"}, {F32("y", {2, 80})});
     m.Output("y", {2, 80});
     const std::vector<float> a = random.Floats(80, -4, 4), b = random.Floats(80, -4, 4);
@@ -256,10 +267,13 @@ TEST(Operators, ConcatRequantizes) {
     for (int row = 0; row < 2; ++row) {
       for (int i = 0; i < 80; ++i) {
         const quant::Affine& p = i < 40 ? pa : pb;
-        const float x = i < 40 ? a[static_cast<size_t>(row * 40 + i)] : b[static_cast<size_t>(row * 40 + i - 40)];
+        const float x = i < 40 ? a[static_cast<size_t>(row * 40 + i)]
+                               : b[static_cast<size_t>(row * 40 + i - 40)];
         const int32_t q = quant::Quantize(x, p, QMin(type), QMax(type));
-        const float m32 = quant::ToMultiplier(static_cast<double>(p.scale) / static_cast<double>(py.scale));
-        const int32_t wanted = quant::Requantize(q - p.zero_point, m32, py.zero_point, QMin(type), QMax(type));
+        const float m32 =
+            quant::ToMultiplier(static_cast<double>(p.scale) / static_cast<double>(py.scale));
+        const int32_t wanted =
+            quant::Requantize(q - p.zero_point, m32, py.zero_point, QMin(type), QMax(type));
         EXPECT_EQ(got[0][static_cast<size_t>(row * 80 + i)], quant::Dequantize(wanted, py));
       }
     }
@@ -269,13 +283,15 @@ TEST(Operators, ConcatRequantizes) {
 TEST(Operators, EltwiseBroadcasts) {
   Random random;
   for (int round = 0; round < 60; ++round) {
-    const size_t ra = static_cast<size_t>(random.Int(0, 5)), rb = static_cast<size_t>(random.Int(0, 5)), rank = std::max(ra, rb);
+    const size_t ra = static_cast<size_t>(random.Int(0, 5)),
+                 rb = static_cast<size_t>(random.Int(0, 5)), rank = std::max(ra, rb);
     Shape y(rank), a(ra), b(rb);
     for (int64_t& d : y) d = random.Int(1, 5);
     for (size_t i = 0; i < ra; ++i) a[i] = random.Int(0, 2) ? y[i + rank - ra] : 1;
     for (size_t i = 0; i < rb; ++i) b[i] = random.Int(0, 2) ? y[i + rank - rb] : 1;
     for (size_t i = 0; i < rank; ++i) {
-      const int64_t da = i + ra >= rank ? a[i + ra - rank] : 1, db = i + rb >= rank ? b[i + rb - rank] : 1;
+      const int64_t da = i + ra >= rank ? a[i + ra - rank] : 1,
+                    db = i + rb >= rank ? b[i + rb - rank] : 1;
       y[i] = std::max(da, db);
     }
     ModelBuilder m;
@@ -283,7 +299,8 @@ TEST(Operators, EltwiseBroadcasts) {
     m.Input("b", b);
     m.Node("Eltwise", {"a", "b"}, {F32("y", y)}, {{"type", 1}});
     m.Output("y", y);
-    const std::vector<float> va = random.Floats(ElementCount(a)), vb = random.Floats(ElementCount(b));
+    const std::vector<float> va = random.Floats(ElementCount(a)),
+                             vb = random.Floats(ElementCount(b));
     std::vector<float> wanted;
     ForEach(y, [&](const Index& o) {
       Index ia(ra), ib(rb);
@@ -318,7 +335,8 @@ TEST(Operators, Reduce) {
     }
     ModelBuilder m;
     m.Input("x", in);
-    m.Node("Reduce", {"x"}, {F32("y", out)}, {{"reduce_type", type}, {"axis", axes}, {"keepdims", keep ? 1 : 0}});
+    m.Node("Reduce", {"x"}, {F32("y", out)},
+           {{"reduce_type", type}, {"axis", axes}, {"keepdims", keep ? 1 : 0}});
     m.Output("y", out);
     const std::vector<float> x = random.Floats(ElementCount(in));
     std::vector<float> wanted(static_cast<size_t>(ElementCount(kept)), type == 3 ? 1.0f : 0.0f);
@@ -351,7 +369,8 @@ TEST(Operators, ReduceCodes) {
   for (ElementType type : {ElementType::kUint8, ElementType::kInt8}) {
     for (int kind : {0, 1, 2, 4}) {
       const bool extreme = kind == 1 || kind == 2;
-      const quant::Affine px{0.02f, QMin(type) + 100}, py = extreme ? px : quant::Affine{0.03f, QMin(type) + 77};
+      const quant::Affine px{0.02f, QMin(type) + 100},
+          py = extreme ? px : quant::Affine{0.03f, QMin(type) + 77};
       ModelBuilder m;
       m.Input("x", {2, 3, 3, 70});
       m.Node("Quantize", {"x"}, {{"q", {2, 3, 3, 70}, type, px.scale, px.zero_point, {}, 0}});
@@ -366,15 +385,17 @@ TEST(Operators, ReduceCodes) {
         for (int c = 0; c < 70; ++c) {
           int32_t sum = 0, least = 999, greatest = -999;
           for (int i = 0; i < 9; ++i) {
-            const int32_t q = quant::Quantize(x[static_cast<size_t>((n * 9 + i) * 70 + c)], px, QMin(type), QMax(type));
+            const int32_t q = quant::Quantize(x[static_cast<size_t>((n * 9 + i) * 70 + c)], px,
+                                              QMin(type), QMax(type));
             sum += q - px.zero_point;
             least = std::min(least, q);
             greatest = std::max(greatest, q);
           }
           const float mean = quant::MeanMultiplier(px.scale, kind == 4 ? 1 : 9, py.scale);
-          const int32_t wanted = kind == 1   ? least
-                                 : kind == 2 ? greatest
-                                             : quant::Requantize(sum, mean, py.zero_point, QMin(type), QMax(type));
+          const int32_t wanted =
+              kind == 1   ? least
+              : kind == 2 ? greatest
+                          : quant::Requantize(sum, mean, py.zero_point, QMin(type), QMax(type));
           EXPECT_EQ(got[0][static_cast<size_t>(n * 70 + c)], quant::Dequantize(wanted, py)) << kind;
         }
       }
@@ -385,7 +406,8 @@ TEST(Operators, ReduceCodes) {
 TEST(Operators, MatMul) {
   Random random;
   for (int round = 0; round < 30; ++round) {
-    const int64_t mm = random.Int(1, 20), n = random.Int(1, 40), k = random.Int(1, 20), batch = random.Int(1, 3);
+    const int64_t mm = random.Int(1, 20), n = random.Int(1, 40), k = random.Int(1, 20),
+                  batch = random.Int(1, 3);
     const bool ta = round & 1, tb = round & 2, one = round & 4;
     const Shape a = {2, batch, ta ? k : mm, ta ? mm : k};
     const Shape b = one ? Shape{tb ? n : k, tb ? k : n} : Shape{batch, tb ? n : k, tb ? k : n};
@@ -393,15 +415,18 @@ TEST(Operators, MatMul) {
     ModelBuilder m;
     m.Input("a", a);
     m.Input("b", b);
-    m.Node("MatMul", {"a", "b"}, {F32("y", y)}, {{"transpose_a", ta ? 1 : 0}, {"transpose_b", tb ? 1 : 0}});
+    m.Node("MatMul", {"a", "b"}, {F32("y", y)},
+           {{"transpose_a", ta ? 1 : 0}, {"transpose_b", tb ? 1 : 0}});
     m.Output("y", y);
-    const std::vector<float> va = random.Floats(ElementCount(a)), vb = random.Floats(ElementCount(b));
+    const std::vector<float> va = random.Floats(ElementCount(a)),
+                             vb = random.Floats(ElementCount(b));
     const auto got = RunModel(m, {va, vb});
     ASSERT_EQ(got.size(), 1u);
     ForEach(y, [&](const Index& o) {
       float acc = 0.0f;
       for (int64_t i = 0; i < k; ++i) {
-        const float x = va[static_cast<size_t>(Flat(a, {o[0], o[1], ta ? i : o[2], ta ? o[2] : i}))];
+        const float x =
+            va[static_cast<size_t>(Flat(a, {o[0], o[1], ta ? i : o[2], ta ? o[2] : i}))];
         const int64_t r = tb ? o[3] : i, c = tb ? i : o[3];
         const float z = vb[static_cast<size_t>(one ? Flat(b, {r, c}) : Flat(b, {o[1], r, c}))];
         acc = std::fma(x, z, acc);
@@ -423,7 +448,8 @@ TEST(Operators, FullyConnectedOnAnyRank) {
     out.back() = 37;
     ModelBuilder m;
     m.Input("x", in);
-    const std::vector<float> w = random.Floats(37 * 5), b = random.Floats(37), x = random.Floats(ElementCount(in));
+    const std::vector<float> w = random.Floats(37 * 5), b = random.Floats(37),
+                             x = random.Floats(ElementCount(in));
     m.Constant(F32("w", {37, 5}), w);
     m.Constant(F32("b", {37}), b);
     m.Node("FullyConnected", {"x", "w", "b"}, {F32("y", out)}, {{"activation", "RELU"}});
@@ -442,21 +468,31 @@ TEST(Operators, FullyConnectedOnAnyRank) {
 }
 
 TEST(Operators, PoolingThatRoundsUp) {
-  // 6 cells, windows of 3 every 2: two when rounding down, three when rounding up, the last with two cells.
+  // 6 cells, windows of 3 every 2: two when rounding down, three when rounding up, the last with
+  // two cells.
   ModelBuilder m;
   m.Input("x", {1, 6, 1, 1});
   m.Node("Pooling", {"x"}, {F32("y", {1, 3, 1, 1})},
-         {{"pooling_type", 1}, {"kernels", std::vector<int64_t>{3, 1}}, {"strides", std::vector<int64_t>{2, 1}}, {"round_mode", 1}, {"count_include_pad", 1}});
+         {{"pooling_type", 1},
+          {"kernels", std::vector<int64_t>{3, 1}},
+          {"strides", std::vector<int64_t>{2, 1}},
+          {"round_mode", 1},
+          {"count_include_pad", 1}});
   m.Output("y", {1, 3, 1, 1});
   const auto got = RunModel(m, {{1, 2, 3, 4, 5, 6}});
   ASSERT_EQ(got.size(), 1u);
-  EXPECT_EQ(got[0], (std::vector<float>{2.0f, 4.0f, 5.5f}));  // cells beyond the declared padding never count
+  EXPECT_EQ(got[0], (std::vector<float>{2.0f, 4.0f,
+                                        5.5f}));  // cells beyond the declared padding never count
 
   // A last window that would start in the padding after the image is left out.
   ModelBuilder n;
   n.Input("x", {1, 3, 1, 1});
   n.Node("Pooling", {"x"}, {F32("y", {1, 2, 1, 1})},
-         {{"pooling_type", 2}, {"kernels", std::vector<int64_t>{2, 1}}, {"strides", std::vector<int64_t>{2, 1}}, {"pads", std::vector<int64_t>{0, 0, 1, 0}}, {"round_mode", 1}});
+         {{"pooling_type", 2},
+          {"kernels", std::vector<int64_t>{2, 1}},
+          {"strides", std::vector<int64_t>{2, 1}},
+          {"pads", std::vector<int64_t>{0, 0, 1, 0}},
+          {"round_mode", 1}});
   n.Output("y", {1, 2, 1, 1});
   EXPECT_EQ(RunModel(n, {{1, 2, 3}}), (std::vector<std::vector<float>>{{2.0f, 3.0f}}));
 }
@@ -471,7 +507,8 @@ TEST(Operators, ActivationsOfAFloatModel) {
     m.Output("y", {2, 4});
     return RunModel(m, {x})[0];
   };
-  const auto expect = [&](const std::vector<Arg>& args, const std::function<double(double, size_t)>& f) {
+  const auto expect = [&](const std::vector<Arg>& args,
+                          const std::function<double(double, size_t)>& f) {
     const std::vector<float> got = run(args);
     for (size_t i = 0; i < x.size(); ++i) {
       const double wanted = f(static_cast<double>(x[i]), i);
@@ -480,15 +517,26 @@ TEST(Operators, ActivationsOfAFloatModel) {
   };
   const double a = 0.16666667163372040;
   expect({{"activation", "RELU"}}, [](double v, size_t) { return v > 0 ? v : 0; });
-  expect({{"activation", "RELUX"}, {"max_limit", 6.0f}}, [](double v, size_t) { return v < 0 ? 0 : v > 6 ? 6 : v; });
-  expect({{"activation", "CLIP"}, {"min_limit", -1.0f}, {"max_limit", 1.0f}}, [](double v, size_t) { return v < -1 ? -1 : v > 1 ? 1 : v; });
-  expect({{"activation", "PRELU"}}, [](double v, size_t i) { const double s[] = {0.5, 0.25, 2, 1}; return v < 0 ? v * s[i % 4] : v; });
-  expect({{"activation", "LEAKYRELU"}, {"activation_coefficient", 0.1f}}, [](double v, size_t) { return v < 0 ? v * 0.1f : v; });
-  expect({{"activation", "ELU"}, {"activation_coefficient", 1.5f}}, [](double v, size_t) { return v < 0 ? 1.5 * std::expm1(v) : v; });
+  expect({{"activation", "RELUX"}, {"max_limit", 6.0f}}, [](double v, size_t) {
+    return v < 0 ? 0 : v > 6 ? 6 : v;
+  });
+  expect({{"activation", "CLIP"}, {"min_limit", -1.0f}, {"max_limit", 1.0f}}, [](double v, size_t) {
+    return v < -1 ? -1 : v > 1 ? 1 : v;
+  });
+  expect({{"activation", "PRELU"}}, [](double v, size_t i) {
+    const double s[] = {0.5, 0.25, 2, 1};
+    return v < 0 ? v * s[i % 4] : v;
+  });
+  expect({{"activation", "LEAKYRELU"}, {"activation_coefficient", 0.1f}},
+         [](double v, size_t) { return v < 0 ? v * 0.1f : v; });
+  expect({{"activation", "ELU"}, {"activation_coefficient", 1.5f}},
+         [](double v, size_t) { return v < 0 ? 1.5 * std::expm1(v) : v; });
   expect({{"activation", "TANH"}}, [](double v, size_t) { return std::tanh(v); });
   expect({{"activation", "SIGMOID"}}, [](double v, size_t) { return 1 / (1 + std::exp(-v)); });
-  expect({{"activation", "HARDSIGMOID"}}, [a](double v, size_t) { return std::min(1.0, std::max(0.0, a * v + 0.5)); });
-  expect({{"activation", "HARDSWISH"}}, [a](double v, size_t) { return v * std::min(1.0, std::max(0.0, a * v + 0.5)); });
+  expect({{"activation", "HARDSIGMOID"}},
+         [a](double v, size_t) { return std::min(1.0, std::max(0.0, a * v + 0.5)); });
+  expect({{"activation", "HARDSWISH"}},
+         [a](double v, size_t) { return v * std::min(1.0, std::max(0.0, a * v + 0.5)); });
   expect({{"activation", "EXP"}}, [](double v, size_t) { return std::exp(v); });
   expect({{"activation", "ABS"}}, [](double v, size_t) { return std::fabs(v); });
   expect({{"activation", "NEG"}}, [](double v, size_t) { return -v; });

@@ -25,11 +25,14 @@ std::string Hex(const std::string& bytes) {
 
 TEST(Sha256, KnownDigests) {
   EXPECT_EQ(Hex(Sha256("", 0)), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  EXPECT_EQ(Hex(Sha256("abc", 3)), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Hex(Sha256("abc", 3)),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   const std::string two = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-  EXPECT_EQ(Hex(Sha256(two.data(), two.size())), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(Hex(Sha256(two.data(), two.size())),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   const std::string million(1000000, 'a');
-  EXPECT_EQ(Hex(Sha256(million.data(), million.size())), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(Hex(Sha256(million.data(), million.size())),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 TEST(Planner, NeverOverlapsWhatLivesTogether) {
@@ -52,7 +55,8 @@ TEST(Planner, NeverOverlapsWhatLivesTogether) {
       for (size_t j = 0; j < i; ++j) {
         const PlannedBuffer& b = buffers[j];
         if (a.last < b.first || b.last < a.first) continue;
-        EXPECT_TRUE(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset) << random.Replay();
+        EXPECT_TRUE(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset)
+            << random.Replay();
       }
     }
   }
@@ -119,7 +123,7 @@ TEST(Wire, RefusesDamage) {
       {0x80},                                                              // a key without end
       {0x08},                                                              // no value
       {0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},  // more than 64 bits
-      {0x0a, 0x05, 0x01},                                                  // shorter than its length
+      {0x0a, 0x05, 0x01},  // shorter than its length
       {0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01},  // a length of 2^64 - 1
       {0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f},                                // a length of 2^32 - 1
       {0x0d, 0x00, 0x00},                                                  // half a float

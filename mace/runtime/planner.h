@@ -18,8 +18,8 @@ struct PlannedBuffer {
   size_t offset = 0;
 };
 
-// Sets every offset so that buffers alive at the same step do not overlap; returns the arena's size. Greedy by size: the
-// largest buffers are placed first, each in the smallest gap that fits.
+// Sets every offset so that buffers alive at the same step do not overlap; returns the arena's
+// size. Greedy by size: the largest buffers are placed first, each in the smallest gap that fits.
 uint64_t PlanArena(std::vector<PlannedBuffer>* buffers);
 
 }  // namespace runtime

@@ -13,7 +13,9 @@ namespace runtime {
 namespace {
 
 int64_t NowNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -28,13 +30,15 @@ Status ChooseTier(Tier* tier) {
     return diagnostics::BadTier(forced, "the tiers are scalar, avx2, avx512vnni, neon and dotprod");
   }
   if (!Supports(features, wanted) || kernels::GetKernelSet(wanted) == nullptr) {
-    return diagnostics::BadTier(forced, "this processor's best tier is " + std::string(NameOf(*tier)));
+    return diagnostics::BadTier(forced,
+                                "this processor's best tier is " + std::string(NameOf(*tier)));
   }
   *tier = wanted;
   return Status();
 }
 
-Status Session::Create(Model model, const SessionOptions& options, std::unique_ptr<Session>* session) {
+Status Session::Create(Model model, const SessionOptions& options,
+                       std::unique_ptr<Session>* session) {
   std::unique_ptr<Session> made(new Session());
   made->model_ = std::move(model);
   MACE_RETURN_IF_ERROR(made->Prepare(options));
@@ -65,7 +69,8 @@ Status Session::Prepare(const SessionOptions& options) {
   thread_stride_ = AlignUp(per_thread);
   const size_t threads = static_cast<size_t>(pool_->size());
   if (!shared_scratch_.Allocate(shared)) return diagnostics::OutOfMemory("scratch", shared);
-  if (!thread_scratch_.Allocate(thread_stride_ * threads)) return diagnostics::OutOfMemory("scratch", thread_stride_ * threads);
+  if (!thread_scratch_.Allocate(thread_stride_ * threads))
+    return diagnostics::OutOfMemory("scratch", thread_stride_ * threads);
   return Status();
 }
 
@@ -91,7 +96,8 @@ Status Session::PlanMemory() {
     owner.push_back(static_cast<int>(t));
   }
   const uint64_t bytes = PlanArena(&buffers);
-  if (bytes > SIZE_MAX || !arena_.Allocate(static_cast<size_t>(bytes))) return diagnostics::OutOfMemory("activations", bytes);
+  if (bytes > SIZE_MAX || !arena_.Allocate(static_cast<size_t>(bytes)))
+    return diagnostics::OutOfMemory("activations", bytes);
   data_.assign(model_.tensors.size(), nullptr);
   mutable_data_.assign(model_.tensors.size(), nullptr);
   for (size_t t = 0; t < model_.tensors.size(); ++t) data_[t] = model_.tensors[t].data;
@@ -109,8 +115,8 @@ void Session::Run(const float* const* inputs, Observer* observer) {
     if (observer != nullptr) observer->OnTensor(tensor, inputs[i]);
   }
   for (size_t i = 0; i < operators_.size(); ++i) {
-    const RunContext context(&model_.nodes[i], data_.data(), mutable_data_.data(), pool_.get(), shared_scratch_.data(),
-                             thread_scratch_.data(), thread_stride_);
+    const RunContext context(&model_.nodes[i], data_.data(), mutable_data_.data(), pool_.get(),
+                             shared_scratch_.data(), thread_scratch_.data(), thread_stride_);
     if (observer == nullptr) {
       operators_[i]->Run(context);
       continue;
@@ -122,7 +128,9 @@ void Session::Run(const float* const* inputs, Observer* observer) {
   }
 }
 
-const float* Session::output(size_t i) const { return static_cast<const float*>(data_[model_.outputs[i].tensor]); }
+const float* Session::output(size_t i) const {
+  return static_cast<const float*>(data_[model_.outputs[i].tensor]);
+}
 
 }  // namespace runtime
 }  // namespace mace

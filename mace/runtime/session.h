@@ -45,9 +45,11 @@ struct SessionOptions {
 class Session {
  public:
   // The data that the model was read from must outlive the session.
-  static Status Create(Model model, const SessionOptions& options, std::unique_ptr<Session>* session);
+  static Status Create(Model model, const SessionOptions& options,
+                       std::unique_ptr<Session>* session);
 
-  // One pointer to float32 data per graph input, in the graph's order and shape. Allocates nothing. Not reentrant.
+  // One pointer to float32 data per graph input, in the graph's order and shape. Allocates nothing.
+  // Not reentrant.
   void Run(const float* const* inputs, Observer* observer = nullptr);
   // Of the last Run.
   const float* output(size_t i) const;

@@ -27,7 +27,8 @@ void BlocksPortable(uint32_t state[8], const uint8_t* data, size_t blocks) {
   for (; blocks > 0; --blocks, data += 64) {
     uint32_t w[64];
     for (int i = 0; i < 16; ++i) {
-      w[i] = static_cast<uint32_t>(data[4 * i]) << 24 | static_cast<uint32_t>(data[4 * i + 1]) << 16 |
+      w[i] = static_cast<uint32_t>(data[4 * i]) << 24 |
+             static_cast<uint32_t>(data[4 * i + 1]) << 16 |
              static_cast<uint32_t>(data[4 * i + 2]) << 8 | data[4 * i + 3];
     }
     for (int i = 16; i < 64; ++i) {
@@ -38,8 +39,10 @@ void BlocksPortable(uint32_t state[8], const uint8_t* data, size_t blocks) {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int i = 0; i < 64; ++i) {
-      const uint32_t t1 = h + (Rotate(e, 6) ^ Rotate(e, 11) ^ Rotate(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
-      const uint32_t t2 = (Rotate(a, 2) ^ Rotate(a, 13) ^ Rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+      const uint32_t t1 = h + (Rotate(e, 6) ^ Rotate(e, 11) ^ Rotate(e, 25)) +
+                          ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+      const uint32_t t2 =
+          (Rotate(a, 2) ^ Rotate(a, 13) ^ Rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
       h = g;
       g = f;
       f = e;
@@ -68,10 +71,12 @@ bool HasShaInstructions() {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) && ((b >> 29) & 1);
 }
 
-__attribute__((target("sha,sse4.1"))) void BlocksSha(uint32_t state[8], const uint8_t* data, size_t blocks) {
+__attribute__((target("sha,sse4.1"))) void BlocksSha(uint32_t state[8], const uint8_t* data,
+                                                     size_t blocks) {
   const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
   __m128i low = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state)), 0xb1);
-  __m128i high = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state + 4)), 0x1b);
+  __m128i high =
+      _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state + 4)), 0x1b);
   __m128i abef = _mm_alignr_epi8(low, high, 8);
   __m128i cdgh = _mm_blend_epi16(high, low, 0xf0);
   for (; blocks > 0; --blocks, data += 64) {
@@ -83,7 +88,8 @@ __attribute__((target("sha,sse4.1"))) void BlocksSha(uint32_t state[8], const ui
     for (int i = 0; i < 16; ++i) {
       // Four rounds, and the schedule's words for the rounds sixteen later.
       const __m128i current = w[i & 3];
-      const __m128i sum = _mm_add_epi32(current, _mm_load_si128(reinterpret_cast<const __m128i*>(kRound) + i));
+      const __m128i sum =
+          _mm_add_epi32(current, _mm_load_si128(reinterpret_cast<const __m128i*>(kRound) + i));
       cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
       abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
       if (i < 12) {
@@ -129,7 +135,8 @@ std::string Sha256(const void* data, size_t size) {
   tail[rest] = 0x80;
   const size_t tail_blocks = rest < 56 ? 1 : 2;
   const uint64_t bits = static_cast<uint64_t>(size) * 8;
-  for (int i = 0; i < 8; ++i) tail[tail_blocks * 64 - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
+  for (int i = 0; i < 8; ++i)
+    tail[tail_blocks * 64 - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
   Blocks(state, tail, tail_blocks);
   std::string digest(32, '\0');
   for (int i = 0; i < 32; ++i) digest[i] = static_cast<char>(state[i / 4] >> (24 - 8 * (i % 4)));

@@ -6,7 +6,8 @@ namespace mace {
 namespace runtime {
 namespace {
 
-// Turns a waiting thread makes before it sleeps (or yields): the gaps between the loops of one inference are shorter.
+// Turns a waiting thread makes before it sleeps (or yields): the gaps between the loops of one
+// inference are shorter.
 constexpr int kSpins = 2000;
 
 inline void Pause() {
@@ -71,7 +72,8 @@ void ThreadPool::Drain(int thread) {
 void ThreadPool::Work(int thread) {
   uint32_t seen = 0;
   while (true) {
-    for (int spins = 0; spins < kSpins && loop_.load(std::memory_order_acquire) == seen; ++spins) Pause();
+    for (int spins = 0; spins < kSpins && loop_.load(std::memory_order_acquire) == seen; ++spins)
+      Pause();
     if (loop_.load(std::memory_order_acquire) == seen) {
       std::unique_lock<std::mutex> lock(mutex_);
       start_.wait(lock, [&] { return loop_.load(std::memory_order_acquire) != seen; });

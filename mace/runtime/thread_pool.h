@@ -1,4 +1,5 @@
-// A fixed set of threads that share the indices of a loop. The caller is one of them; a loop allocates nothing.
+// A fixed set of threads that share the indices of a loop. The caller is one of them; a loop
+// allocates nothing.
 #ifndef MACE_RUNTIME_THREAD_POOL_H_
 #define MACE_RUNTIME_THREAD_POOL_H_
 
@@ -23,17 +24,24 @@ class ThreadPool {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(index, thread) for every index in [0, count), thread in [0, size()); returns when all are done.
+  // Calls body(index, thread) for every index in [0, count), thread in [0, size()); returns when
+  // all are done.
   template <typename Body>
   void For(int64_t count, const Body& body) {
     if (count <= 1 || workers_.empty()) {
       for (int64_t i = 0; i < count; ++i) body(i, 0);
       return;
     }
-    Share(count, [](const void* context, int64_t i, int thread) { (*static_cast<const Body*>(context))(i, thread); }, &body);
+    Share(
+        count,
+        [](const void* context, int64_t i, int thread) {
+          (*static_cast<const Body*>(context))(i, thread);
+        },
+        &body);
   }
 
-  // Calls body(begin, end, thread) for ranges that cover [0, count), none shorter than `grain` but the last.
+  // Calls body(begin, end, thread) for ranges that cover [0, count), none shorter than `grain` but
+  // the last.
   template <typename Body>
   void ForRange(int64_t count, int64_t grain, const Body& body) {
     if (grain < 1) grain = 1;

@@ -1,6 +1,7 @@
-// Protocol buffer bytes. The reader is for bytes that may be hostile: every length is checked against the bytes that are
-// left, in 64 bits on every ABI, and nothing throws or asserts. (protozero's reader asserts on wire types and narrows
-// lengths to a signed 32-bit difference on 32-bit targets, so it is no judge of damaged files.)
+// Protocol buffer bytes. The reader is for bytes that may be hostile: every length is checked
+// against the bytes that are left, in 64 bits on every ABI, and nothing throws or asserts.
+// (protozero's reader asserts on wire types and narrows lengths to a signed 32-bit difference on
+// 32-bit targets, so it is no judge of damaged files.)
 #ifndef MACE_RUNTIME_WIRE_H_
 #define MACE_RUNTIME_WIRE_H_
 
@@ -27,8 +28,10 @@ class WireReader {
     if ((key >> 3) == 0 || (key >> 3) > 0x1fffffff) return Fail();
     size_ = 0;
     switch (wire_) {
-      case 0: return Varint(&value_);
-      case 1: return Fixed(8);
+      case 0:
+        return Varint(&value_);
+      case 1:
+        return Fixed(8);
       case 2: {
         uint64_t length;
         if (!Varint(&length)) return false;
@@ -38,15 +41,18 @@ class WireReader {
         at_ += size_;
         return true;
       }
-      case 5: return Fixed(4);
-      default: return Fail();
+      case 5:
+        return Fixed(4);
+      default:
+        return Fail();
     }
   }
 
   bool ok() const { return ok_; }
   uint32_t field() const { return field_; }
 
-  // The current field's value. A field of the wrong wire type makes the message malformed and yields a zero.
+  // The current field's value. A field of the wrong wire type makes the message malformed and
+  // yields a zero.
   int64_t Int() {
     if (wire_ != 0) Fail();
     return wire_ == 0 ? static_cast<int64_t>(value_) : 0;
@@ -138,7 +144,8 @@ class WireReader {
   bool ok_ = true;
 };
 
-// Appends fields to a string. Fields are written in the order of the calls, so equal calls give equal bytes.
+// Appends fields to a string. Fields are written in the order of the calls, so equal calls give
+// equal bytes.
 class WireWriter {
  public:
   const std::string& bytes() const { return bytes_; }
@@ -160,7 +167,8 @@ class WireWriter {
   void Append(const WireWriter& other) { bytes_ += other.bytes_; }
   void Message(uint32_t field, const WireWriter& message) { Bytes(field, message.bytes_); }
   void Floats(uint32_t field, const std::vector<float>& values) {
-    Bytes(field, std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
+    Bytes(field,
+          std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
   }
   template <typename T>
   void Packed(uint32_t field, const std::vector<T>& values) {
@@ -170,7 +178,9 @@ class WireWriter {
   }
 
  private:
-  void Key(uint32_t field, int wire) { Varint(static_cast<uint64_t>(field) << 3 | static_cast<uint64_t>(wire)); }
+  void Key(uint32_t field, int wire) {
+    Varint(static_cast<uint64_t>(field) << 3 | static_cast<uint64_t>(wire));
+  }
   void Varint(uint64_t v) {
     for (; v >= 0x80; v >>= 7) bytes_ += static_cast<char>(v | 0x80);
     bytes_ += static_cast<char>(v);

@@ -1,4 +1,5 @@
-// Memory whose end is the end of a page before one that may not be touched: reading or writing past it is a crash.
+// Memory whose end is the end of a page before one that may not be touched: reading or writing past
+// it is a crash.
 #ifndef MACE_TESTING_GUARD_BUFFER_H_
 #define MACE_TESTING_GUARD_BUFFER_H_
 

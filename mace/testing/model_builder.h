@@ -65,8 +65,8 @@ class ModelBuilder {
     Constant(spec, values.data(), values.size() * sizeof(T));
   }
 
-  void Node(const std::string& type, const std::vector<std::string>& inputs, const std::vector<TensorSpec>& outputs,
-            const std::vector<Arg>& args = {}) {
+  void Node(const std::string& type, const std::vector<std::string>& inputs,
+            const std::vector<TensorSpec>& outputs, const std::vector<Arg>& args = {}) {
     runtime::WireWriter op;
     for (const std::string& i : inputs) op.Bytes(1, i);
     for (const TensorSpec& o : outputs) op.Bytes(2, o.name);

@@ -1,4 +1,5 @@
-// The tiers that this process can run. A test that loops over them covers less on an old processor; it says so.
+// The tiers that this process can run. A test that loops over them covers less on an old processor;
+// it says so.
 #ifndef MACE_TESTING_TIERS_H_
 #define MACE_TESTING_TIERS_H_
 

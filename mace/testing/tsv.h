@@ -16,13 +16,20 @@ class TsvRow {
  public:
   explicit TsvRow(std::map<std::string, std::string> cells) : cells_(std::move(cells)) {}
   const std::string& Text(const std::string& column) const { return cells_.at(column); }
-  double Double(const std::string& column) const { return std::strtod(Text(column).c_str(), nullptr); }
-  float Float(const std::string& column) const { return std::strtof(Text(column).c_str(), nullptr); }
-  int64_t Int(const std::string& column) const { return std::strtoll(Text(column).c_str(), nullptr, 10); }
+  double Double(const std::string& column) const {
+    return std::strtod(Text(column).c_str(), nullptr);
+  }
+  float Float(const std::string& column) const {
+    return std::strtof(Text(column).c_str(), nullptr);
+  }
+  int64_t Int(const std::string& column) const {
+    return std::strtoll(Text(column).c_str(), nullptr, 10);
+  }
   std::vector<int64_t> Ints(const std::string& column) const {
     std::vector<int64_t> values;
     std::stringstream list(Text(column));
-    for (std::string item; std::getline(list, item, ',');) values.push_back(std::strtoll(item.c_str(), nullptr, 10));
+    for (std::string item; std::getline(list, item, ',');)
+      values.push_back(std::strtoll(item.c_str(), nullptr, 10));
     return values;
   }
 

@@ -16,30 +16,45 @@ namespace {
 constexpr int kColumns = 16;
 
 template <int kRows>
+MACE_ALWAYS_INLINE void StepF32(__m256 (&acc)[kRows][2], const float* a0, const float* a3,
+                                int64_t lda, const float* b, int k) {
+  const __m256 b0 = _mm256_loadu_ps(b + k * kColumns), b1 = _mm256_loadu_ps(b + k * kColumns + 8);
+  MACE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const __m256 x = _mm256_broadcast_ss((r < 3 ? a0 : a3) + (r % 3) * lda + k);
+    acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
+    acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
+  }
+}
+
+template <int kRows>
 void TileF32(const GemmArgs& args) {
   __m256 acc[kRows][2];
   MACE_UNROLL
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
-  const float* a = static_cast<const float*>(args.a);
+  // Rows as two bases and a multiple of the stride, which the addressing modes take.
+  const float* a0 = static_cast<const float*>(args.a);
+  const float* a3 = a0 + 3 * args.lda;
   const float* b = static_cast<const float*>(args.b);
   const int64_t lda = args.lda;
-  for (int64_t k = 0; k < args.k_groups; ++k, ++a, b += kColumns) {
-    const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
-    MACE_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      const __m256 x = _mm256_broadcast_ss(a + r * lda);
-      acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
-      acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
-    }
+  int64_t k = args.k_groups;
+  for (; k >= 4; k -= 4, a0 += 4, a3 += 4, b += 4 * kColumns) {
+    StepF32<kRows>(acc, a0, a3, lda, b, 0);
+    StepF32<kRows>(acc, a0, a3, lda, b, 1);
+    StepF32<kRows>(acc, a0, a3, lda, b, 2);
+    StepF32<kRows>(acc, a0, a3, lda, b, 3);
   }
+  for (; k > 0; --k, ++a0, ++a3, b += kColumns) StepF32<kRows>(acc, a0, a3, lda, b, 0);
   const float* bias = static_cast<const float*>(args.bias);
   const __m256 lo = _mm256_set1_ps(args.lo), hi = _mm256_set1_ps(args.hi);
   MACE_UNROLL
   for (int r = 0; r < kRows; ++r) {
     float* c = static_cast<float*>(args.c) + r * args.ldc;
     // Operands in this order: NaN and -0 pass through both.
-    const __m256 y0 = _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][0], _mm256_loadu_ps(bias))));
-    const __m256 y1 = _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][1], _mm256_loadu_ps(bias + 8))));
+    const __m256 y0 =
+        _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][0], _mm256_loadu_ps(bias))));
+    const __m256 y1 =
+        _mm256_min_ps(hi, _mm256_max_ps(lo, _mm256_add_ps(acc[r][1], _mm256_loadu_ps(bias + 8))));
     if (args.cols == kColumns) {
       _mm256_storeu_ps(c, y0);
       _mm256_storeu_ps(c + 8, y1);
@@ -52,13 +67,16 @@ void TileF32(const GemmArgs& args) {
   }
 }
 
-MACE_ALWAYS_INLINE __m256i Requantized(__m256i acc, const int32_t* bias, const float* scale, const GemmArgs& args) {
-  const __m256i sum = _mm256_add_epi32(acc, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias)));
+MACE_ALWAYS_INLINE __m256i Requantized(__m256i acc, const int32_t* bias, const float* scale,
+                                       const GemmArgs& args) {
+  const __m256i sum =
+      _mm256_add_epi32(acc, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias)));
   __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(scale));
   y = _mm256_min_ps(_mm256_max_ps(y, _mm256_set1_ps(-1048576.0f)), _mm256_set1_ps(1048576.0f));
   y = _mm256_round_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(y), _mm256_set1_epi32(args.zero));
-  return _mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(args.q_lo)), _mm256_set1_epi32(args.q_hi));
+  return _mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(args.q_lo)),
+                          _mm256_set1_epi32(args.q_hi));
 }
 
 template <int kRows>
@@ -91,7 +109,8 @@ void TileCodes(const GemmArgs& args) {
     const __m256i low = _mm256_set1_epi32(0xff);
     __m256i packed = _mm256_packs_epi32(_mm256_and_si256(q0, low), _mm256_and_si256(q1, low));
     packed = _mm256_permute4x64_epi64(packed, 0xd8);
-    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
+    const __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
     if (args.cols == kColumns) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(c), bytes);
     } else {
@@ -104,14 +123,20 @@ void TileCodes(const GemmArgs& args) {
 
 }  // namespace
 
-#define MACE_ROWS(tile)          \
-  switch (args.rows) {           \
-    case 1: return tile<1>(args);  \
-    case 2: return tile<2>(args);  \
-    case 3: return tile<3>(args);  \
-    case 4: return tile<4>(args);  \
-    case 5: return tile<5>(args);  \
-    default: return tile<6>(args); \
+#define MACE_ROWS(tile)     \
+  switch (args.rows) {      \
+    case 1:                 \
+      return tile<1>(args); \
+    case 2:                 \
+      return tile<2>(args); \
+    case 3:                 \
+      return tile<3>(args); \
+    case 4:                 \
+      return tile<4>(args); \
+    case 5:                 \
+      return tile<5>(args); \
+    default:                \
+      return tile<6>(args); \
   }
 
 void gemm_f32_6x16__avx2(const GemmArgs& args) { MACE_ROWS(TileF32) }

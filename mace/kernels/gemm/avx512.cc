@@ -1,5 +1,6 @@
-// Matrix product kernels for AVX-512 with VNNI. A tile of 14 x 32 uses 28 of the 32 registers for sums; each step loads two
-// vectors of the panel and broadcasts one element (or four codes) of each row.
+// Matrix product kernels for AVX-512 with VNNI. A tile of 14 x 32 uses 28 of the 32 registers for
+// sums; each step loads two vectors of the panel and broadcasts one element (or four codes) of each
+// row.
 #include "mace/kernels/gemm/micro_kernels.h"
 
 #if defined(__x86_64__)
@@ -7,6 +8,12 @@
 #include <immintrin.h>
 
 #include <cstring>
+
+#if !defined(__clang__)
+// GCC 12 takes the deliberately undefined operands inside its own intrinsics for mistakes.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 
 MACE_TARGET_BEGIN("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
@@ -16,8 +23,8 @@ namespace {
 
 constexpr int kColumns = 32;
 
-// Row r of the left operand as a base every third row and a multiple of the stride: fits the addressing modes, and few
-// pointers move.
+// Row r of the left operand as a base every third row and a multiple of the stride: fits the
+// addressing modes, and few pointers move.
 template <typename T, int kRows>
 struct RowPointers {
   static constexpr int kGroups = (kRows + 2) / 3;
@@ -35,7 +42,8 @@ struct RowPointers {
 };
 
 template <int kRows, int kVectors>
-MACE_ALWAYS_INLINE void StepF32(__m512 (&acc)[kRows][kVectors], const RowPointers<float, kRows>& a, const float* b, int k) {
+MACE_ALWAYS_INLINE void StepF32(__m512 (&acc)[kRows][kVectors], const RowPointers<float, kRows>& a,
+                                const float* b, int k) {
   __m512 panel[kVectors];
   MACE_UNROLL
   for (int v = 0; v < kVectors; ++v) panel[v] = _mm512_loadu_ps(b + k * kColumns + 16 * v);
@@ -92,8 +100,8 @@ void TileF32(const GemmArgs& args) {
 }
 
 template <int kRows, int kVectors>
-MACE_ALWAYS_INLINE void StepCodes(__m512i (&acc)[kRows][kVectors], const RowPointers<uint8_t, kRows>& a, const int8_t* b,
-                                  int k) {
+MACE_ALWAYS_INLINE void StepCodes(__m512i (&acc)[kRows][kVectors],
+                                  const RowPointers<uint8_t, kRows>& a, const int8_t* b, int k) {
   __m512i panel[kVectors];
   MACE_UNROLL
   for (int v = 0; v < kVectors; ++v) panel[v] = _mm512_loadu_si512(b + k * 4 * kColumns + 64 * v);
@@ -144,7 +152,8 @@ void TileCodes(const GemmArgs& args) {
     for (int r = 0; r < kRows; ++r) {
       __m512i sum = _mm512_add_epi32(acc[r][v], bias);
       if (args.row_sums != nullptr) {
-        const uint32_t correction = static_cast<uint32_t>(args.row_sums[r]) * static_cast<uint32_t>(args.b_zero);
+        const uint32_t correction =
+            static_cast<uint32_t>(args.row_sums[r]) * static_cast<uint32_t>(args.b_zero);
         sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(static_cast<int32_t>(correction)));
       }
       __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
@@ -160,20 +169,34 @@ void TileCodes(const GemmArgs& args) {
 
 #define MACE_ROWS(tile)                                               \
   switch (args.rows) {                                                \
-    case 1: return args.cols <= 16 ? tile<1, 1>(args) : tile<1, 2>(args);    \
-    case 2: return args.cols <= 16 ? tile<2, 1>(args) : tile<2, 2>(args);    \
-    case 3: return args.cols <= 16 ? tile<3, 1>(args) : tile<3, 2>(args);    \
-    case 4: return args.cols <= 16 ? tile<4, 1>(args) : tile<4, 2>(args);    \
-    case 5: return args.cols <= 16 ? tile<5, 1>(args) : tile<5, 2>(args);    \
-    case 6: return args.cols <= 16 ? tile<6, 1>(args) : tile<6, 2>(args);    \
-    case 7: return args.cols <= 16 ? tile<7, 1>(args) : tile<7, 2>(args);    \
-    case 8: return args.cols <= 16 ? tile<8, 1>(args) : tile<8, 2>(args);    \
-    case 9: return args.cols <= 16 ? tile<9, 1>(args) : tile<9, 2>(args);    \
-    case 10: return args.cols <= 16 ? tile<10, 1>(args) : tile<10, 2>(args); \
-    case 11: return args.cols <= 16 ? tile<11, 1>(args) : tile<11, 2>(args); \
-    case 12: return args.cols <= 16 ? tile<12, 1>(args) : tile<12, 2>(args); \
-    case 13: return args.cols <= 16 ? tile<13, 1>(args) : tile<13, 2>(args); \
-    default: return args.cols <= 16 ? tile<14, 1>(args) : tile<14, 2>(args); \
+    case 1:                                                           \
+      return args.cols <= 16 ? tile<1, 1>(args) : tile<1, 2>(args);   \
+    case 2:                                                           \
+      return args.cols <= 16 ? tile<2, 1>(args) : tile<2, 2>(args);   \
+    case 3:                                                           \
+      return args.cols <= 16 ? tile<3, 1>(args) : tile<3, 2>(args);   \
+    case 4:                                                           \
+      return args.cols <= 16 ? tile<4, 1>(args) : tile<4, 2>(args);   \
+    case 5:                                                           \
+      return args.cols <= 16 ? tile<5, 1>(args) : tile<5, 2>(args);   \
+    case 6:                                                           \
+      return args.cols <= 16 ? tile<6, 1>(args) : tile<6, 2>(args);   \
+    case 7:                                                           \
+      return args.cols <= 16 ? tile<7, 1>(args) : tile<7, 2>(args);   \
+    case 8:                                                           \
+      return args.cols <= 16 ? tile<8, 1>(args) : tile<8, 2>(args);   \
+    case 9:                                                           \
+      return args.cols <= 16 ? tile<9, 1>(args) : tile<9, 2>(args);   \
+    case 10:                                                          \
+      return args.cols <= 16 ? tile<10, 1>(args) : tile<10, 2>(args); \
+    case 11:                                                          \
+      return args.cols <= 16 ? tile<11, 1>(args) : tile<11, 2>(args); \
+    case 12:                                                          \
+      return args.cols <= 16 ? tile<12, 1>(args) : tile<12, 2>(args); \
+    case 13:                                                          \
+      return args.cols <= 16 ? tile<13, 1>(args) : tile<13, 2>(args); \
+    default:                                                          \
+      return args.cols <= 16 ? tile<14, 1>(args) : tile<14, 2>(args); \
   }
 
 void gemm_f32_14x32__avx512vnni(const GemmArgs& args) { MACE_ROWS(TileF32) }

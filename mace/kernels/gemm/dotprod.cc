@@ -1,4 +1,5 @@
-// Matrix product kernels for ARMv8.2's dot product instructions: sixteen codes of each row at a time, four by four.
+// Matrix product kernels for ARMv8.2's dot product instructions: sixteen codes of each row at a
+// time, four by four.
 #include "mace/kernels/gemm/micro_kernels.h"
 
 #if defined(__aarch64__)
@@ -24,15 +25,15 @@ void TileCodes(const GemmArgs& args) {
   const int8_t* b = static_cast<const int8_t*>(args.b);
   const int64_t lda = args.lda;
   int64_t k = args.k_groups;
-#define MACE_STEP(lane)                                            \
-  {                                                                \
-    const int8x16_t b0 = vld1q_s8(b + lane * 4 * kColumns);        \
-    const int8x16_t b1 = vld1q_s8(b + lane * 4 * kColumns + 16);   \
-    MACE_UNROLL                                                    \
-    for (int r = 0; r < kRows; ++r) {                              \
-      acc[r][0] = vdotq_laneq_s32(acc[r][0], b0, x[r], lane);      \
-      acc[r][1] = vdotq_laneq_s32(acc[r][1], b1, x[r], lane);      \
-    }                                                              \
+#define MACE_STEP(lane)                                          \
+  {                                                              \
+    const int8x16_t b0 = vld1q_s8(b + lane * 4 * kColumns);      \
+    const int8x16_t b1 = vld1q_s8(b + lane * 4 * kColumns + 16); \
+    MACE_UNROLL                                                  \
+    for (int r = 0; r < kRows; ++r) {                            \
+      acc[r][0] = vdotq_laneq_s32(acc[r][0], b0, x[r], lane);    \
+      acc[r][1] = vdotq_laneq_s32(acc[r][1], b1, x[r], lane);    \
+    }                                                            \
   }
   for (; k >= 4; k -= 4, a += 16, b += 16 * kColumns) {
     int8x16_t x[kRows];
@@ -63,14 +64,22 @@ void TileCodes(const GemmArgs& args) {
 
 void gemm_s8s8_8x8c4__dotprod(const GemmArgs& args) {
   switch (args.rows) {
-    case 1: return TileCodes<1>(args);
-    case 2: return TileCodes<2>(args);
-    case 3: return TileCodes<3>(args);
-    case 4: return TileCodes<4>(args);
-    case 5: return TileCodes<5>(args);
-    case 6: return TileCodes<6>(args);
-    case 7: return TileCodes<7>(args);
-    default: return TileCodes<8>(args);
+    case 1:
+      return TileCodes<1>(args);
+    case 2:
+      return TileCodes<2>(args);
+    case 3:
+      return TileCodes<3>(args);
+    case 4:
+      return TileCodes<4>(args);
+    case 5:
+      return TileCodes<5>(args);
+    case 6:
+      return TileCodes<6>(args);
+    case 7:
+      return TileCodes<7>(args);
+    default:
+      return TileCodes<8>(args);
   }
 }
 

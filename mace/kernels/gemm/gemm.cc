@@ -15,18 +15,25 @@ constexpr GemmKernel kKernels[] = {
 #undef MACE_GEMM
 };
 
-// Adds without the undefined behaviour of signed overflow: corrections may wrap, their sum does not.
-int32_t WrapAdd(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
-int32_t WrapMul(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b)); }
+// Adds without the undefined behaviour of signed overflow: corrections may wrap, their sum does
+// not.
+int32_t WrapAdd(int32_t a, int32_t b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+}
+int32_t WrapMul(int32_t a, int32_t b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
+}
 
-// Calls store(offset within the storage in elements, n, k) for every cell, padded ones with n or k out of range.
+// Calls store(offset within the storage in elements, n, k) for every cell, padded ones with n or k
+// out of range.
 template <typename Store>
 void ForEachCell(const GemmKernel& kernel, int64_t n, int64_t k_groups, const Store& store) {
   size_t offset = 0;
   for (int64_t first = 0; first < n; first += kernel.columns) {
     for (int64_t group = 0; group < k_groups; ++group) {
       for (int j = 0; j < kernel.columns; ++j) {
-        for (int i = 0; i < kernel.k_group; ++i) store(offset++, first + j, group * kernel.k_group + i);
+        for (int i = 0; i < kernel.k_group; ++i)
+          store(offset++, first + j, group * kernel.k_group + i);
       }
     }
   }
@@ -34,7 +41,9 @@ void ForEachCell(const GemmKernel& kernel, int64_t n, int64_t k_groups, const St
 
 }  // namespace
 
-Span<const GemmKernel> GemmKernels() { return Span<const GemmKernel>(kKernels, sizeof(kKernels) / sizeof(kKernels[0])); }
+Span<const GemmKernel> GemmKernels() {
+  return Span<const GemmKernel>(kKernels, sizeof(kKernels) / sizeof(kKernels[0]));
+}
 
 const GemmKernel* SelectGemm(Tier tier, bool integer) {
   // The tiers whose kernels a tier may use, best first.
@@ -59,7 +68,8 @@ void PackedMatrix::SetShape(const GemmKernel& kernel, int64_t n, int64_t k) {
   k_ = k;
   k_groups_ = (k + kernel.k_group - 1) / kernel.k_group;
   panels_ = (n + kernel.columns - 1) / kernel.columns;
-  panel_bytes_ = static_cast<size_t>(k_groups_) * kernel.columns * kernel.k_group * LeftSize(kernel.operands);
+  panel_bytes_ =
+      static_cast<size_t>(k_groups_) * kernel.columns * kernel.k_group * LeftSize(kernel.operands);
 }
 
 size_t PackedMatrix::FloatBytes(const GemmKernel& kernel, int64_t n, int64_t k) {
@@ -67,8 +77,8 @@ size_t PackedMatrix::FloatBytes(const GemmKernel& kernel, int64_t n, int64_t k) 
   return (panels * static_cast<size_t>(k) + 1) * kernel.columns * sizeof(float);
 }
 
-void PackedMatrix::PackFloatInto(const GemmKernel& kernel, const float* b, bool transposed, int64_t n, int64_t k,
-                                 void* storage) {
+void PackedMatrix::PackFloatInto(const GemmKernel& kernel, const float* b, bool transposed,
+                                 int64_t n, int64_t k, void* storage) {
   SetShape(kernel, n, k);
   float* to = static_cast<float*>(storage);
   for (int64_t first = 0; first < n; first += kernel.columns) {
@@ -88,11 +98,12 @@ void PackedMatrix::PackFloatInto(const GemmKernel& kernel, const float* b, bool 
   bias_data_ = nullptr;
 }
 
-bool PackedMatrix::PackFloat(const GemmKernel& kernel, const float* b, bool transposed, int64_t n, int64_t k,
-                             const float* bias) {
+bool PackedMatrix::PackFloat(const GemmKernel& kernel, const float* b, bool transposed, int64_t n,
+                             int64_t k, const float* bias) {
   SetShape(kernel, n, k);
   const size_t width = static_cast<size_t>(panels_) * kernel.columns;
-  if (!b_.Allocate(FloatBytes(kernel, n, k)) || !bias_.Allocate(width * sizeof(float))) return false;
+  if (!b_.Allocate(FloatBytes(kernel, n, k)) || !bias_.Allocate(width * sizeof(float)))
+    return false;
   PackFloatInto(kernel, b, transposed, n, k, b_.data());
   for (size_t j = 0; j < width; ++j) {
     bias_.as<float>()[j] = bias != nullptr && static_cast<int64_t>(j) < n ? bias[j] : 0.0f;
@@ -101,12 +112,12 @@ bool PackedMatrix::PackFloat(const GemmKernel& kernel, const float* b, bool tran
   return true;
 }
 
-bool PackedMatrix::PackCodes(const GemmKernel& kernel, const void* b, int64_t n, int64_t k, const int32_t* bias,
-                             const Codes& codes) {
+bool PackedMatrix::PackCodes(const GemmKernel& kernel, const void* b, int64_t n, int64_t k,
+                             const int32_t* bias, const Codes& codes) {
   SetShape(kernel, n, k);
   const size_t width = static_cast<size_t>(panels_) * kernel.columns;
-  if (!b_.Allocate(panel_bytes_ * static_cast<size_t>(panels_)) || !bias_.Allocate(width * sizeof(int32_t)) ||
-      !scale_.Allocate(width * sizeof(float))) {
+  if (!b_.Allocate(panel_bytes_ * static_cast<size_t>(panels_)) ||
+      !bias_.Allocate(width * sizeof(int32_t)) || !scale_.Allocate(width * sizeof(float))) {
     return false;
   }
   b_data_ = b_.data();
@@ -138,7 +149,9 @@ bool PackedMatrix::PackCodes(const GemmKernel& kernel, const void* b, int64_t n,
   b_zero_ = codes.zero_point - b_shift;
   const bool left_signed = codes.left_type == ElementType::kInt8;
   const bool want_signed = kernel.operands == Operands::kS8S8;
-  const int32_t left_zero = codes.left_zero + (left_signed == want_signed ? 0 : left_signed ? 128 : -128);
+  const int32_t left_zero = codes.left_zero + (left_signed == want_signed ? 0
+                                               : left_signed              ? 128
+                                                                          : -128);
   needs_row_sums_ = b_zero_ != 0;
   int8_t* to = b_.as<int8_t>();
   ForEachCell(kernel, n, k_groups_, [&](size_t offset, int64_t row, int64_t i) {

@@ -1,8 +1,8 @@
 // Matrix products: packed right operands, micro-kernels of kernels.inc, and their choice.
 //
-// A micro-kernel computes a tile of up to `rows` x `columns` outputs from `rows` rows of the left operand and one packed
-// panel of the right one, then adds the bias, applies the activation or requantizes, and stores the first `cols` columns.
-// Every output is one chain over ascending k.
+// A micro-kernel computes a tile of up to `rows` x `columns` outputs from `rows` rows of the left
+// operand and one packed panel of the right one, then adds the bias, applies the activation or
+// requantizes, and stores the first `cols` columns. Every output is one chain over ascending k.
 #ifndef MACE_KERNELS_GEMM_GEMM_H_
 #define MACE_KERNELS_GEMM_GEMM_H_
 
@@ -31,7 +31,8 @@ struct GemmArgs {
   // Row-major output; ldc in elements.
   void* c;
   int64_t ldc;
-  // One per column of the panel, filled up to its width: float, or int32 with the zero point corrections.
+  // One per column of the panel, filled up to its width: float, or int32 with the zero point
+  // corrections.
   const void* bias;
   // kF32: activation limits.
   float lo, hi;
@@ -54,7 +55,8 @@ struct GemmKernel {
 // All kernels built for this architecture, in the order of kernels.inc.
 Span<const GemmKernel> GemmKernels();
 
-// The kernel that a tier uses: a pure function. `integer` chooses between float and quantized operands. Never null.
+// The kernel that a tier uses: a pure function. `integer` chooses between float and quantized
+// operands. Never null.
 const GemmKernel* SelectGemm(Tier tier, bool integer);
 
 // Bytes of one element of an operand.
@@ -65,8 +67,10 @@ inline size_t LeftSize(Operands operands) {
 // The right operand, packed for one kernel, with what its epilogue needs.
 class PackedMatrix {
  public:
-  // `b` is [n][k] row-major (a filter as stored) or, if `transposed`, [k][n]. bias may be null. False: no memory.
-  bool PackFloat(const GemmKernel& kernel, const float* b, bool transposed, int64_t n, int64_t k, const float* bias);
+  // `b` is [n][k] row-major (a filter as stored) or, if `transposed`, [k][n]. bias may be null.
+  // False: no memory.
+  bool PackFloat(const GemmKernel& kernel, const float* b, bool transposed, int64_t n, int64_t k,
+                 const float* bias);
 
   struct Codes {
     ElementType type;       // of b
@@ -75,7 +79,8 @@ class PackedMatrix {
     ElementType left_type;  // of the left operand's tensor
     const float* scale;     // n multipliers
   };
-  bool PackCodes(const GemmKernel& kernel, const void* b, int64_t n, int64_t k, const int32_t* bias, const Codes& codes);
+  bool PackCodes(const GemmKernel& kernel, const void* b, int64_t n, int64_t k, const int32_t* bias,
+                 const Codes& codes);
 
   const GemmKernel* kernel() const { return kernel_; }
   int64_t n() const { return n_; }
@@ -89,10 +94,12 @@ class PackedMatrix {
   // Points the arguments at a panel: b, bias, scale, b_zero, k_groups, cols.
   void SetPanel(int64_t panel, GemmArgs* args) const;
 
-  // Bytes that PackFloat fills, for packing into memory of the caller's (MatMul, whose right operand is computed).
+  // Bytes that PackFloat fills, for packing into memory of the caller's (MatMul, whose right
+  // operand is computed).
   static size_t FloatBytes(const GemmKernel& kernel, int64_t n, int64_t k);
   // Packs into `storage`, which holds FloatBytes, and reads the bias as zero.
-  void PackFloatInto(const GemmKernel& kernel, const float* b, bool transposed, int64_t n, int64_t k, void* storage);
+  void PackFloatInto(const GemmKernel& kernel, const float* b, bool transposed, int64_t n,
+                     int64_t k, void* storage);
 
  private:
   void SetShape(const GemmKernel& kernel, int64_t n, int64_t k);

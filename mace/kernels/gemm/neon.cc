@@ -1,4 +1,5 @@
-// Matrix product kernels for NEON, 64 and 32 bit. Elements of the left operand are loaded four a row and used by lane.
+// Matrix product kernels for NEON, 64 and 32 bit. Elements of the left operand are loaded four a
+// row and used by lane.
 #include "mace/kernels/gemm/micro_kernels.h"
 
 #if defined(__aarch64__) || (defined(__arm__) && defined(__ARM_NEON))
@@ -15,12 +16,17 @@ constexpr int kColumns = 8;
 
 #if defined(__aarch64__)
 #define MACE_FMA_LANE(acc, b, a, lane) vfmaq_laneq_f32(acc, b, a, lane)
-MACE_ALWAYS_INLINE float32x4_t FmaOne(float32x4_t acc, float32x4_t b, float a) { return vfmaq_n_f32(acc, b, a); }
+MACE_ALWAYS_INLINE float32x4_t FmaOne(float32x4_t acc, float32x4_t b, float a) {
+  return vfmaq_n_f32(acc, b, a);
+}
 #else
-// 32-bit ARM: multiply and add with two roundings; its float results are outside the promise of equal bits.
+// 32-bit ARM: multiply and add with two roundings; its float results are outside the promise of
+// equal bits.
 #define MACE_FMA_LANE(acc, b, a, lane) \
-  vmlaq_lane_f32(acc, b, (lane) < 2 ? vget_low_f32(a) : vget_high_f32(a), (lane) & 1)
-MACE_ALWAYS_INLINE float32x4_t FmaOne(float32x4_t acc, float32x4_t b, float a) { return vmlaq_n_f32(acc, b, a); }
+  vmlaq_lane_f32(acc, b, (lane) < 2 ? vget_low_f32(a) : vget_high_f32(a), (lane)&1)
+MACE_ALWAYS_INLINE float32x4_t FmaOne(float32x4_t acc, float32x4_t b, float a) {
+  return vmlaq_n_f32(acc, b, a);
+}
 #endif
 
 template <int kRows>
@@ -32,15 +38,15 @@ void TileF32(const GemmArgs& args) {
   const float* b = static_cast<const float*>(args.b);
   const int64_t lda = args.lda;
   int64_t k = args.k_groups;
-#define MACE_STEP(lane)                                           \
-  {                                                               \
-    const float32x4_t b0 = vld1q_f32(b + lane * kColumns);        \
-    const float32x4_t b1 = vld1q_f32(b + lane * kColumns + 4);    \
-    MACE_UNROLL                                                   \
-    for (int r = 0; r < kRows; ++r) {                             \
-      acc[r][0] = MACE_FMA_LANE(acc[r][0], b0, x[r], lane);       \
-      acc[r][1] = MACE_FMA_LANE(acc[r][1], b1, x[r], lane);       \
-    }                                                             \
+#define MACE_STEP(lane)                                        \
+  {                                                            \
+    const float32x4_t b0 = vld1q_f32(b + lane * kColumns);     \
+    const float32x4_t b1 = vld1q_f32(b + lane * kColumns + 4); \
+    MACE_UNROLL                                                \
+    for (int r = 0; r < kRows; ++r) {                          \
+      acc[r][0] = MACE_FMA_LANE(acc[r][0], b0, x[r], lane);    \
+      acc[r][1] = MACE_FMA_LANE(acc[r][1], b1, x[r], lane);    \
+    }                                                          \
   }
   for (; k >= 4; k -= 4, a += 4, b += 4 * kColumns) {
     float32x4_t x[kRows];
@@ -108,16 +114,24 @@ void TileCodes(const GemmArgs& args) {
 
 #if defined(__aarch64__)
 
-#define MACE_ROWS(tile)            \
-  switch (args.rows) {             \
-    case 1: return tile<1>(args);  \
-    case 2: return tile<2>(args);  \
-    case 3: return tile<3>(args);  \
-    case 4: return tile<4>(args);  \
-    case 5: return tile<5>(args);  \
-    case 6: return tile<6>(args);  \
-    case 7: return tile<7>(args);  \
-    default: return tile<8>(args); \
+#define MACE_ROWS(tile)     \
+  switch (args.rows) {      \
+    case 1:                 \
+      return tile<1>(args); \
+    case 2:                 \
+      return tile<2>(args); \
+    case 3:                 \
+      return tile<3>(args); \
+    case 4:                 \
+      return tile<4>(args); \
+    case 5:                 \
+      return tile<5>(args); \
+    case 6:                 \
+      return tile<6>(args); \
+    case 7:                 \
+      return tile<7>(args); \
+    default:                \
+      return tile<8>(args); \
   }
 
 void gemm_f32_8x8__neon(const GemmArgs& args) { MACE_ROWS(TileF32) }
@@ -125,12 +139,16 @@ void gemm_s16_8x8__neon(const GemmArgs& args) { MACE_ROWS(TileCodes) }
 
 #else
 
-#define MACE_ROWS(tile)            \
-  switch (args.rows) {             \
-    case 1: return tile<1>(args);  \
-    case 2: return tile<2>(args);  \
-    case 3: return tile<3>(args);  \
-    default: return tile<4>(args); \
+#define MACE_ROWS(tile)     \
+  switch (args.rows) {      \
+    case 1:                 \
+      return tile<1>(args); \
+    case 2:                 \
+      return tile<2>(args); \
+    case 3:                 \
+      return tile<3>(args); \
+    default:                \
+      return tile<4>(args); \
   }
 
 void gemm_f32_4x8__neon(const GemmArgs& args) { MACE_ROWS(TileF32) }

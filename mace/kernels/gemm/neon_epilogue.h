@@ -13,7 +13,8 @@ namespace mace {
 namespace kernels {
 namespace neon {
 
-static MACE_ALWAYS_INLINE void StoreF32(float32x4_t v0, float32x4_t v1, int r, const GemmArgs& args) {
+static MACE_ALWAYS_INLINE void StoreF32(float32x4_t v0, float32x4_t v1, int r,
+                                        const GemmArgs& args) {
   const float* bias = static_cast<const float*>(args.bias);
   const float32x4_t lo = vdupq_n_f32(args.lo), hi = vdupq_n_f32(args.hi);
   float32x4_t y0 = vaddq_f32(v0, vld1q_f32(bias)), y1 = vaddq_f32(v1, vld1q_f32(bias + 4));
@@ -34,7 +35,8 @@ static MACE_ALWAYS_INLINE void StoreF32(float32x4_t v0, float32x4_t v1, int r, c
   }
 }
 
-static MACE_ALWAYS_INLINE int32x4_t Requantized(int32x4_t acc, const int32_t* bias, const float* scale, int32x4_t correction,
+static MACE_ALWAYS_INLINE int32x4_t Requantized(int32x4_t acc, const int32_t* bias,
+                                                const float* scale, int32x4_t correction,
                                                 const GemmArgs& args) {
   const int32x4_t sum = vsubq_s32(vaddq_s32(acc, vld1q_s32(bias)), correction);
   float32x4_t y = vmulq_f32(vcvtq_f32_s32(sum), vld1q_f32(scale));
@@ -43,7 +45,8 @@ static MACE_ALWAYS_INLINE int32x4_t Requantized(int32x4_t acc, const int32_t* bi
   int32x4_t q = vcvtnq_s32_f32(y);
 #else
   // To even by a sum without fraction bits.
-  int32x4_t q = vsubq_s32(vreinterpretq_s32_f32(vaddq_f32(y, vdupq_n_f32(12582912.0f))), vdupq_n_s32(0x4B400000));
+  int32x4_t q = vsubq_s32(vreinterpretq_s32_f32(vaddq_f32(y, vdupq_n_f32(12582912.0f))),
+                          vdupq_n_s32(0x4B400000));
 #endif
   q = vaddq_s32(q, vdupq_n_s32(args.zero));
   return vminq_s32(vmaxq_s32(q, vdupq_n_s32(args.q_lo)), vdupq_n_s32(args.q_hi));
@@ -52,7 +55,8 @@ static MACE_ALWAYS_INLINE int32x4_t Requantized(int32x4_t acc, const int32_t* bi
 static MACE_ALWAYS_INLINE void StoreCodes(int32x4_t v0, int32x4_t v1, int r, const GemmArgs& args) {
   const int32_t* bias = static_cast<const int32_t*>(args.bias);
   int32x4_t correction = vdupq_n_s32(0);
-  if (args.row_sums != nullptr) correction = vmulq_s32(vdupq_n_s32(args.row_sums[r]), vdupq_n_s32(args.b_zero));
+  if (args.row_sums != nullptr)
+    correction = vmulq_s32(vdupq_n_s32(args.row_sums[r]), vdupq_n_s32(args.b_zero));
   const int32x4_t q0 = Requantized(v0, bias, args.scale, correction, args);
   const int32x4_t q1 = Requantized(v1, bias + 4, args.scale + 4, correction, args);
   const int8x8_t bytes = vmovn_s16(vcombine_s16(vmovn_s32(q0), vmovn_s32(q1)));

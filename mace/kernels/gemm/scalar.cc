@@ -1,4 +1,5 @@
-// Matrix product kernels in plain C++, for processors without any of the extensions; also what the others are tested by.
+// Matrix product kernels in plain C++, for processors without any of the extensions; also what the
+// others are tested by.
 #include "mace/kernels/gemm/micro_kernels.h"
 
 namespace mace {
@@ -26,7 +27,8 @@ void TileF32(const GemmArgs& args) {
   const float* bias = static_cast<const float*>(args.bias);
   for (int r = 0; r < kTileRows; ++r) {
     float* c = static_cast<float*>(args.c) + r * args.ldc;
-    for (int j = 0; j < args.cols; ++j) c[j] = AtMost(AtLeast(acc[r][j] + bias[j], args.lo), args.hi);
+    for (int j = 0; j < args.cols; ++j)
+      c[j] = AtMost(AtLeast(acc[r][j] + bias[j], args.lo), args.hi);
   }
 }
 
@@ -45,7 +47,8 @@ void TileS16(const GemmArgs& args) {
   for (int r = 0; r < kTileRows; ++r) {
     uint8_t* c = static_cast<uint8_t*>(args.c) + r * args.ldc;
     for (int j = 0; j < args.cols; ++j) {
-      const int32_t v = RoundClamped(static_cast<float>(acc[r][j] + bias[j]) * args.scale[j]) + args.zero;
+      const int32_t v =
+          RoundClamped(static_cast<float>(acc[r][j] + bias[j]) * args.scale[j]) + args.zero;
       c[j] = static_cast<uint8_t>(ClampCode(v, args.q_lo, args.q_hi));
     }
   }
@@ -56,19 +59,27 @@ void TileS16(const GemmArgs& args) {
 void gemm_f32_4x16__scalar(const GemmArgs& args) {
   static_assert(kRows == 4, "one case a tile height");
   switch (args.rows) {
-    case 1: return TileF32<1>(args);
-    case 2: return TileF32<2>(args);
-    case 3: return TileF32<3>(args);
-    default: return TileF32<4>(args);
+    case 1:
+      return TileF32<1>(args);
+    case 2:
+      return TileF32<2>(args);
+    case 3:
+      return TileF32<3>(args);
+    default:
+      return TileF32<4>(args);
   }
 }
 
 void gemm_s16_4x16__scalar(const GemmArgs& args) {
   switch (args.rows) {
-    case 1: return TileS16<1>(args);
-    case 2: return TileS16<2>(args);
-    case 3: return TileS16<3>(args);
-    default: return TileS16<4>(args);
+    case 1:
+      return TileS16<1>(args);
+    case 2:
+      return TileS16<2>(args);
+    case 3:
+      return TileS16<3>(args);
+    default:
+      return TileS16<4>(args);
   }
 }
 

@@ -1,5 +1,5 @@
-// The kernels for the instruction set every processor of the architecture has: x86-64 without FMA, ARMv8-A with NEON,
-// ARMv7-A.
+// The kernels for the instruction set every processor of the architecture has: x86-64 without FMA,
+// ARMv8-A with NEON, ARMv7-A.
 #include "mace/kernels/kernels.h"
 #include "mace/kernels/target.h"
 

@@ -17,16 +17,22 @@ const KernelSet* Get();
 
 const KernelSet* GetKernelSet(Tier tier) {
   switch (tier) {
-    case Tier::kScalar: return tier_baseline::Get();
+    case Tier::kScalar:
+      return tier_baseline::Get();
 #if defined(__x86_64__)
-    case Tier::kAvx2: return tier_avx2::Get();
-    case Tier::kAvx512Vnni: return tier_avx512::Get();
+    case Tier::kAvx2:
+      return tier_avx2::Get();
+    case Tier::kAvx512Vnni:
+      return tier_avx512::Get();
 #endif
 #if defined(__aarch64__) || defined(__arm__)
-    case Tier::kNeon: return tier_baseline::Get();
-    case Tier::kDotprod: return tier_baseline::Get();
+    case Tier::kNeon:
+      return tier_baseline::Get();
+    case Tier::kDotprod:
+      return tier_baseline::Get();
 #endif
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

@@ -1,16 +1,18 @@
-// The body of one tier. The including file defines MACE_TIER_NAMESPACE, MACE_TIER_NAME and, where the instruction set has
-// it, MACE_TIER_HAS_FMA, and includes this between MACE_TARGET_BEGIN and MACE_TARGET_END.
+// The body of one tier. The including file defines MACE_TIER_NAMESPACE, MACE_TIER_NAME and, where
+// the instruction set has it, MACE_TIER_HAS_FMA, and includes this between MACE_TARGET_BEGIN and
+// MACE_TARGET_END.
 
 namespace mace {
 namespace kernels {
 namespace MACE_TIER_NAMESPACE {
 namespace {
 
+// In this order: the later ones use the first.
+// clang-format off
 #include "mace/kernels/math.h"
-
 #include "mace/kernels/elementwise-inl.h"
-
 #include "mace/kernels/window-inl.h"
+// clang-format on
 
 constexpr KernelSet kKernelSet = {
     MACE_TIER_NAME,

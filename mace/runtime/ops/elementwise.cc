@@ -33,7 +33,9 @@ class EltwiseOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(2, 2) || !c->RequireOutputs(1)) return;
     const Tensor &a = c->input(0), &b = c->input(1), &y = c->output();
-    if (!c->RequireComputeType(a) || !c->RequireComputeType(b) || !c->RequireType(b, a.type) || !c->RequireType(y, a.type)) return;
+    if (!c->RequireComputeType(a) || !c->RequireComputeType(b) || !c->RequireType(b, a.type) ||
+        !c->RequireType(y, a.type))
+      return;
     const int64_t type = c->RequiredInt("type", 0, 9);
     if (!c->ok()) return;
     if (type == 6 || type == 7) {
@@ -43,7 +45,8 @@ class EltwiseOperator : public Operator {
     args_.kind = static_cast<kernels::EltwiseKind>(type);
     const bool quantized = IsQuantized(a.type);
     if (quantized && type != 0 && type != 1 && type != 2 && type != 4 && type != 5) {
-      c->Fail(diagnostics::NoKernel("Eltwise of type " + std::to_string(type) + " on " + NameOf(a.type)));
+      c->Fail(diagnostics::NoKernel("Eltwise of type " + std::to_string(type) + " on " +
+                                    NameOf(a.type)));
       return;
     }
     if (!Broadcast(c, a, b, y)) return;
@@ -74,22 +77,25 @@ class EltwiseOperator : public Operator {
     const int64_t sa = axes_.back().stride_a, sb = axes_.back().stride_b;
     if (axes_.size() == 1) {
       context.pool().ForRange(inner, kGrain, [&](int64_t begin, int64_t end, int) {
-        run_(args_, a + begin * sa * size_, sa, b + begin * sb * size_, sb, y + begin * size_, end - begin);
+        run_(args_, a + begin * sa * size_, sa, b + begin * sb * size_, sb, y + begin * size_,
+             end - begin);
       });
       return;
     }
-    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / inner), [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) {
-        int64_t rest = row, offset_a = 0, offset_b = 0;
-        for (size_t i = axes_.size() - 1; i-- > 0;) {
-          const int64_t at = rest % axes_[i].size;
-          rest /= axes_[i].size;
-          offset_a += at * axes_[i].stride_a;
-          offset_b += at * axes_[i].stride_b;
-        }
-        run_(args_, a + offset_a * size_, sa, b + offset_b * size_, sb, y + row * inner * size_, inner);
-      }
-    });
+    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / inner),
+                            [&](int64_t begin, int64_t end, int) {
+                              for (int64_t row = begin; row < end; ++row) {
+                                int64_t rest = row, offset_a = 0, offset_b = 0;
+                                for (size_t i = axes_.size() - 1; i-- > 0;) {
+                                  const int64_t at = rest % axes_[i].size;
+                                  rest /= axes_[i].size;
+                                  offset_a += at * axes_[i].stride_a;
+                                  offset_b += at * axes_[i].stride_b;
+                                }
+                                run_(args_, a + offset_a * size_, sa, b + offset_b * size_, sb,
+                                     y + row * inner * size_, inner);
+                              }
+                            });
   }
 
  private:
@@ -97,7 +103,8 @@ class EltwiseOperator : public Operator {
     int64_t size, stride_a, stride_b;
   };
 
-  // Fills axes_ with the output's axes, neighbours merged where both operands run through them alike.
+  // Fills axes_ with the output's axes, neighbours merged where both operands run through them
+  // alike.
   bool Broadcast(PrepareContext* c, const Tensor& a, const Tensor& b, const Tensor& y) {
     const size_t ra = a.shape.size(), rb = b.shape.size(), rank = std::max(ra, rb);
     Shape expected(rank);
@@ -107,7 +114,8 @@ class EltwiseOperator : public Operator {
       const int64_t da = i + ra >= rank ? a.shape[i + ra - rank] : 1;
       const int64_t db = i + rb >= rank ? b.shape[i + rb - rank] : 1;
       if (da != db && da != 1 && db != 1) {
-        c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape), "one that broadcasts with " + ToString(a.shape)));
+        c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape),
+                                             "one that broadcasts with " + ToString(a.shape)));
         return false;
       }
       expected[i] = std::max(da, db);
@@ -117,7 +125,8 @@ class EltwiseOperator : public Operator {
       if (axis.size == 1) continue;
       if (!reversed.empty()) {
         Axis& inner = reversed.back();
-        if (axis.stride_a == inner.stride_a * inner.size && axis.stride_b == inner.stride_b * inner.size) {
+        if (axis.stride_a == inner.stride_a * inner.size &&
+            axis.stride_b == inner.stride_b * inner.size) {
           inner.size *= axis.size;
           continue;
         }
@@ -142,13 +151,16 @@ class ActivationOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 3) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireType(y, x.type) || !c->RequireShape(y, x.shape)) return;
-    static const char* const kNames[] = {"RELU", "RELUX", "PRELU", "TANH", "SIGMOID", "LEAKYRELU", "ELU", "HARDSIGMOID",
-                                         "HARDSWISH", "CLIP", "EXP", "SQRT", "RSQRT", "ABS", "NEG"};
+    if (!c->RequireComputeType(x) || !c->RequireType(y, x.type) || !c->RequireShape(y, x.shape))
+      return;
+    static const char* const kNames[] = {
+        "RELU",      "RELUX", "PRELU", "TANH", "SIGMOID", "LEAKYRELU", "ELU", "HARDSIGMOID",
+        "HARDSWISH", "CLIP",  "EXP",   "SQRT", "RSQRT",   "ABS",       "NEG"};
     const std::string name = c->RequiredString("activation");
     const auto* found = std::find(std::begin(kNames), std::end(kNames), name);
     if (found == std::end(kNames)) {
-      c->Fail(diagnostics::BadAttribute("activation", "is '" + name + "', which is not a function of Activation"));
+      c->Fail(diagnostics::BadAttribute(
+          "activation", "is '" + name + "', which is not a function of Activation"));
       return;
     }
     args_.kind = static_cast<kernels::ActivationKind>(found - std::begin(kNames));
@@ -160,7 +172,8 @@ class ActivationOperator : public Operator {
     elements_ = x.elements;
     if (IsQuantized(x.type)) {
       if (!c->has_input(2)) {
-        c->Fail(diagnostics::BadInputCount(c->input_count(), "3 (a quantized Activation has a table)"));
+        c->Fail(
+            diagnostics::BadInputCount(c->input_count(), "3 (a quantized Activation has a table)"));
         return;
       }
       const Tensor& table = c->input(2);
@@ -184,7 +197,8 @@ class ActivationOperator : public Operator {
       const int64_t channels = x.shape.empty() ? 1 : x.shape.back();
       if (!c->RequireConstant(slope) || !c->RequireType(slope, ElementType::kFloat32)) return;
       if (slope.elements != 1 && slope.elements != channels) {
-        c->Fail(diagnostics::BadOperandShape(slope.name, ToString(slope.shape), std::to_string(channels)));
+        c->Fail(diagnostics::BadOperandShape(slope.name, ToString(slope.shape),
+                                             std::to_string(channels)));
         return;
       }
       args_.slope = static_cast<const float*>(slope.data);
@@ -205,9 +219,10 @@ class ActivationOperator : public Operator {
     const float* x = context.input<float>(0);
     float* y = context.output<float>();
     const int64_t unit = args_.slope_count;
-    context.pool().ForRange(elements_ / unit, std::max<int64_t>(1, kGrain / 4 / unit), [&](int64_t begin, int64_t end, int) {
-      run_(args_, x + begin * unit, y + begin * unit, (end - begin) * unit);
-    });
+    context.pool().ForRange(elements_ / unit, std::max<int64_t>(1, kGrain / 4 / unit),
+                            [&](int64_t begin, int64_t end, int) {
+                              run_(args_, x + begin * unit, y + begin * unit, (end - begin) * unit);
+                            });
   }
 
  private:
@@ -232,7 +247,8 @@ class BatchNormOperator : public Operator {
     for (size_t i = 1; i < 3; ++i) {
       const Tensor& t = c->input(i);
       if (!c->RequireType(t, ElementType::kFloat32)) return;
-      if (t.elements != channels_) c->Fail(diagnostics::BadOperandShape(t.name, ToString(t.shape), std::to_string(channels_)));
+      if (t.elements != channels_)
+        c->Fail(diagnostics::BadOperandShape(t.name, ToString(t.shape), std::to_string(channels_)));
     }
     c->FusedLimits(&lo_, &hi_);
     rows_ = x.elements / channels_;
@@ -244,9 +260,11 @@ class BatchNormOperator : public Operator {
     const float* scale = context.input<float>(1);
     const float* offset = context.input<float>(2);
     float* y = context.output<float>();
-    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / channels_), [&](int64_t begin, int64_t end, int) {
-      run_(x + begin * channels_, scale, offset, channels_, lo_, hi_, y + begin * channels_, (end - begin) * channels_);
-    });
+    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / channels_),
+                            [&](int64_t begin, int64_t end, int) {
+                              run_(x + begin * channels_, scale, offset, channels_, lo_, hi_,
+                                   y + begin * channels_, (end - begin) * channels_);
+                            });
   }
 
  private:
@@ -260,7 +278,9 @@ class QuantizeOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireType(x, ElementType::kFloat32) || !c->RequireComputeType(y) || !c->RequireShape(y, x.shape)) return;
+    if (!c->RequireType(x, ElementType::kFloat32) || !c->RequireComputeType(y) ||
+        !c->RequireShape(y, x.shape))
+      return;
     if (!IsQuantized(y.type)) {
       c->Fail(diagnostics::BadOperandType(y.name, NameOf(y.type), "uint8 or int8"));
       return;
@@ -290,7 +310,9 @@ class DequantizeOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireType(y, ElementType::kFloat32) || !c->RequireShape(y, x.shape)) return;
+    if (!c->RequireComputeType(x) || !c->RequireType(y, ElementType::kFloat32) ||
+        !c->RequireShape(y, x.shape))
+      return;
     if (!IsQuantized(x.type)) {
       c->Fail(diagnostics::BadOperandType(x.name, NameOf(x.type), "uint8 or int8"));
       return;
@@ -320,7 +342,9 @@ class SoftmaxOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 2) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x) || !c->RequireType(y, x.type) || !c->RequireShape(y, x.shape)) return;
+    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x) ||
+        !c->RequireType(y, x.type) || !c->RequireShape(y, x.shape))
+      return;
     log_ = c->Int("log", 0, 0, 1) != 0;
     depth_ = x.shape.back();
     rows_ = x.elements / depth_;
@@ -351,20 +375,22 @@ class SoftmaxOperator : public Operator {
     }
     zero_ = QMin(y.type);
     if (y.zero_point != zero_ || y.scale != 1.0f / 256.0f) {
-      c->Fail(diagnostics::BadQuantization(y.name, "must have the scale 1/256 and the least code as zero point"));
+      c->Fail(diagnostics::BadQuantization(
+          y.name, "must have the scale 1/256 and the least code as zero point"));
       return;
     }
     codes_ = Pick(x.type, c->kernels().softmax);
   }
 
   void Run(const RunContext& context) const override {
-    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / 8 / depth_), [&](int64_t begin, int64_t end, int) {
-      if (codes_ != nullptr) {
-        codes_(context.input(0), context.output(), table_, depth_, zero_, begin, end);
-      } else {
-        run_(context.input<float>(0), context.output<float>(), depth_, log_, begin, end);
-      }
-    });
+    context.pool().ForRange(
+        rows_, std::max<int64_t>(1, kGrain / 8 / depth_), [&](int64_t begin, int64_t end, int) {
+          if (codes_ != nullptr) {
+            codes_(context.input(0), context.output(), table_, depth_, zero_, begin, end);
+          } else {
+            run_(context.input<float>(0), context.output<float>(), depth_, log_, begin, end);
+          }
+        });
   }
 
  private:
@@ -396,9 +422,11 @@ class LocalResponseNormOperator : public Operator {
     run_ = c->kernels().lrn_f32;
   }
   void Run(const RunContext& context) const override {
-    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / 16 / args_.channels), [&](int64_t begin, int64_t end, int) {
-      run_(args_, context.input<float>(0), context.output<float>(), begin, end);
-    });
+    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / 16 / args_.channels),
+                            [&](int64_t begin, int64_t end, int) {
+                              run_(args_, context.input<float>(0), context.output<float>(), begin,
+                                   end);
+                            });
   }
 
  private:
@@ -415,7 +443,9 @@ std::unique_ptr<Operator> MakeBatchNorm() { return std::make_unique<BatchNormOpe
 std::unique_ptr<Operator> MakeQuantize() { return std::make_unique<QuantizeOperator>(); }
 std::unique_ptr<Operator> MakeDequantize() { return std::make_unique<DequantizeOperator>(); }
 std::unique_ptr<Operator> MakeSoftmax() { return std::make_unique<SoftmaxOperator>(); }
-std::unique_ptr<Operator> MakeLocalResponseNorm() { return std::make_unique<LocalResponseNormOperator>(); }
+std::unique_ptr<Operator> MakeLocalResponseNorm() {
+  return std::make_unique<LocalResponseNormOperator>();
+}
 
 }  // namespace runtime
 }  // namespace mace

@@ -1,5 +1,5 @@
-// Operators that copy elements: Concat, Split, StridedSlice, Reshape, Transpose and Pad. They work on bytes of elements
-// of any type; only Concat may change codes.
+// Operators that copy elements: Concat, Split, StridedSlice, Reshape, Transpose and Pad. They work
+// on bytes of elements of any type; only Concat may change codes.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -31,7 +31,8 @@ int64_t Outer(const Shape& shape, size_t axis) {
 class StridedCopy {
  public:
   // `origin` and `strides` in elements.
-  void Init(const Shape& size, const std::vector<int64_t>& strides, int64_t origin, size_t element) {
+  void Init(const Shape& size, const std::vector<int64_t>& strides, int64_t origin,
+            size_t element) {
     element_ = element;
     origin_ = origin;
     axes_.clear();
@@ -54,11 +55,13 @@ class StridedCopy {
     const int64_t row_bytes = inner.size * static_cast<int64_t>(element_);
     if (rows_ == 1 && inner.stride == 1) {
       pool->ForRange(row_bytes, kGrainBytes, [&](int64_t begin, int64_t end, int) {
-        std::memcpy(out + begin, in + origin_ * static_cast<int64_t>(element_) + begin, static_cast<size_t>(end - begin));
+        std::memcpy(out + begin, in + origin_ * static_cast<int64_t>(element_) + begin,
+                    static_cast<size_t>(end - begin));
       });
       return;
     }
-    // Where the input is contiguous along another axis, go through both in tiles, so that lines are used whole.
+    // Where the input is contiguous along another axis, go through both in tiles, so that lines are
+    // used whole.
     size_t other = axes_.size();
     for (size_t i = 0; i + 1 < axes_.size(); ++i) {
       if (axes_[i].stride == 1) other = i;
@@ -67,12 +70,13 @@ class StridedCopy {
       RunTiled(in, out, pool);
       return;
     }
-    pool->ForRange(rows_, std::max<int64_t>(1, kGrainBytes / row_bytes), [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) {
-        CopyRow(in + RowOffset(row, axes_.size() - 1) * static_cast<int64_t>(element_), inner.size, inner.stride,
-                out + row * row_bytes);
-      }
-    });
+    pool->ForRange(
+        rows_, std::max<int64_t>(1, kGrainBytes / row_bytes), [&](int64_t begin, int64_t end, int) {
+          for (int64_t row = begin; row < end; ++row) {
+            CopyRow(in + RowOffset(row, axes_.size() - 1) * static_cast<int64_t>(element_),
+                    inner.size, inner.stride, out + row * row_bytes);
+          }
+        });
   }
 
  private:
@@ -106,20 +110,22 @@ class StridedCopy {
     const int64_t planes = rows_ / across.size;
     const int64_t strips = (across.size + kTile - 1) / kTile;
     const int64_t size = static_cast<int64_t>(element_);
-    pool->ForRange(planes * strips, std::max<int64_t>(1, kGrainBytes / (kTile * along.size * size)), [&](int64_t begin, int64_t end, int) {
-      for (int64_t task = begin; task < end; ++task) {
-        const int64_t plane = task / strips, i0 = task % strips * kTile;
-        const int64_t i1 = std::min(i0 + kTile, across.size);
-        const char* from = in + RowOffset(plane, axes_.size() - 2) * size;
-        char* to = out + plane * across.size * along.size * size;
-        for (int64_t j0 = 0; j0 < along.size; j0 += kTile) {
-          const int64_t j1 = std::min(j0 + kTile, along.size);
-          for (int64_t i = i0; i < i1; ++i) {
-            CopyRow(from + (i + j0 * along.stride) * size, j1 - j0, along.stride, to + (i * along.size + j0) * size);
-          }
-        }
-      }
-    });
+    pool->ForRange(planes * strips, std::max<int64_t>(1, kGrainBytes / (kTile * along.size * size)),
+                   [&](int64_t begin, int64_t end, int) {
+                     for (int64_t task = begin; task < end; ++task) {
+                       const int64_t plane = task / strips, i0 = task % strips * kTile;
+                       const int64_t i1 = std::min(i0 + kTile, across.size);
+                       const char* from = in + RowOffset(plane, axes_.size() - 2) * size;
+                       char* to = out + plane * across.size * along.size * size;
+                       for (int64_t j0 = 0; j0 < along.size; j0 += kTile) {
+                         const int64_t j1 = std::min(j0 + kTile, along.size);
+                         for (int64_t i = i0; i < i1; ++i) {
+                           CopyRow(from + (i + j0 * along.stride) * size, j1 - j0, along.stride,
+                                   to + (i * along.size + j0) * size);
+                         }
+                       }
+                     }
+                   });
   }
 
   size_t element_ = 4;
@@ -139,7 +145,8 @@ class ConcatOperator : public Operator {
     if (!c->RequireInputs(1, SIZE_MAX) || !c->RequireOutputs(1)) return;
     const Tensor& y = c->output();
     if (!c->RequireRank(y, 1, kMaxRank) || !c->RequireComputeType(y)) return;
-    const size_t axis = static_cast<size_t>(c->RequiredInt("axis", 0, static_cast<int64_t>(y.shape.size()) - 1));
+    const size_t axis =
+        static_cast<size_t>(c->RequiredInt("axis", 0, static_cast<int64_t>(y.shape.size()) - 1));
     if (!c->ok()) return;
     outer_ = Outer(y.shape, axis);
     row_ = y.elements / outer_;
@@ -161,11 +168,13 @@ class ConcatOperator : public Operator {
       part.row = x.elements / outer_;
       part.requantize = IsQuantized(x.type) && (x.scale != y.scale || x.zero_point != y.zero_point);
       part.zero = x.zero_point;
-      part.multiplier = quant::ToMultiplier(static_cast<double>(x.scale) / static_cast<double>(y.scale));
+      part.multiplier =
+          quant::ToMultiplier(static_cast<double>(x.scale) / static_cast<double>(y.scale));
       parts_.push_back(part);
     }
     if (total != y.shape[axis]) {
-      c->Fail(diagnostics::BadOperandShape(y.name, ToString(y.shape), "the sum of the inputs, " + std::to_string(total)));
+      c->Fail(diagnostics::BadOperandShape(y.name, ToString(y.shape),
+                                           "the sum of the inputs, " + std::to_string(total)));
       return;
     }
     run_ = y.type == ElementType::kInt8 ? c->kernels().requantize.s8 : c->kernels().requantize.u8;
@@ -174,23 +183,24 @@ class ConcatOperator : public Operator {
   void Run(const RunContext& context) const override {
     char* out = context.output<char>();
     const int64_t size = static_cast<int64_t>(size_);
-    context.pool().ForRange(outer_, std::max<int64_t>(1, kGrainBytes / (row_ * size)), [&](int64_t begin, int64_t end, int) {
-      int64_t column = 0;
-      for (size_t i = 0; i < parts_.size(); ++i) {
-        const Part& part = parts_[i];
-        const char* in = context.input<char>(i);
-        for (int64_t o = begin; o < end; ++o) {
-          const char* from = in + o * part.row * size;
-          char* to = out + (o * row_ + column) * size;
-          if (part.requantize) {
-            run_(from, part.multiplier, part.zero, zero_, to, part.row);
-          } else {
-            std::memcpy(to, from, static_cast<size_t>(part.row * size));
-          }
-        }
-        column += part.row;
-      }
-    });
+    context.pool().ForRange(outer_, std::max<int64_t>(1, kGrainBytes / (row_ * size)),
+                            [&](int64_t begin, int64_t end, int) {
+                              int64_t column = 0;
+                              for (size_t i = 0; i < parts_.size(); ++i) {
+                                const Part& part = parts_[i];
+                                const char* in = context.input<char>(i);
+                                for (int64_t o = begin; o < end; ++o) {
+                                  const char* from = in + o * part.row * size;
+                                  char* to = out + (o * row_ + column) * size;
+                                  if (part.requantize) {
+                                    run_(from, part.multiplier, part.zero, zero_, to, part.row);
+                                  } else {
+                                    std::memcpy(to, from, static_cast<size_t>(part.row * size));
+                                  }
+                                }
+                                column += part.row;
+                              }
+                            });
   }
 
  private:
@@ -213,7 +223,8 @@ class SplitOperator : public Operator {
     if (!c->RequireInputs(1, 1)) return;
     const Tensor& x = c->input(0);
     if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x)) return;
-    const size_t axis = static_cast<size_t>(c->RequiredInt("axis", 0, static_cast<int64_t>(x.shape.size()) - 1));
+    const size_t axis =
+        static_cast<size_t>(c->RequiredInt("axis", 0, static_cast<int64_t>(x.shape.size()) - 1));
     if (!c->ok()) return;
     outer_ = Outer(x.shape, axis);
     row_ = x.elements / outer_;
@@ -229,23 +240,27 @@ class SplitOperator : public Operator {
       rows_.push_back(y.elements / outer_);
     }
     if (total != x.shape[axis]) {
-      c->Fail(diagnostics::BadOperandShape(x.name, ToString(x.shape), "the sum of the outputs, " + std::to_string(total)));
+      c->Fail(diagnostics::BadOperandShape(x.name, ToString(x.shape),
+                                           "the sum of the outputs, " + std::to_string(total)));
     }
   }
 
   void Run(const RunContext& context) const override {
     const char* in = context.input<char>(0);
     const int64_t size = static_cast<int64_t>(size_);
-    context.pool().ForRange(outer_, std::max<int64_t>(1, kGrainBytes / (row_ * size)), [&](int64_t begin, int64_t end, int) {
-      int64_t column = 0;
-      for (size_t i = 0; i < rows_.size(); ++i) {
-        char* out = context.output<char>(i);
-        for (int64_t o = begin; o < end; ++o) {
-          std::memcpy(out + o * rows_[i] * size, in + (o * row_ + column) * size, static_cast<size_t>(rows_[i] * size));
-        }
-        column += rows_[i];
-      }
-    });
+    context.pool().ForRange(outer_, std::max<int64_t>(1, kGrainBytes / (row_ * size)),
+                            [&](int64_t begin, int64_t end, int) {
+                              int64_t column = 0;
+                              for (size_t i = 0; i < rows_.size(); ++i) {
+                                char* out = context.output<char>(i);
+                                for (int64_t o = begin; o < end; ++o) {
+                                  std::memcpy(out + o * rows_[i] * size,
+                                              in + (o * row_ + column) * size,
+                                              static_cast<size_t>(rows_[i] * size));
+                                }
+                                column += rows_[i];
+                              }
+                            });
   }
 
  private:
@@ -277,7 +292,8 @@ class StridedSliceOperator : public Operator {
       const int64_t span = stride[i] > 0 ? end[i] - begin[i] : begin[i] - end[i];
       const int64_t step = stride[i] > 0 ? stride[i] : -stride[i];
       if (begin[i] >= x.shape[i] || end[i] > x.shape[i] || span <= 0) {
-        c->Fail(diagnostics::BadAttribute("begin", "and 'end' leave the input or select nothing on axis " + std::to_string(i)));
+        c->Fail(diagnostics::BadAttribute(
+            "begin", "and 'end' leave the input or select nothing on axis " + std::to_string(i)));
         return;
       }
       expected[i] = (span + step - 1) / step;
@@ -313,7 +329,8 @@ class ReshapeOperator : public Operator {
     const Tensor &x = c->input(0), &y = c->output();
     if (!c->RequireComputeType(x) || !c->RequireSameCodes(x, y)) return;
     if (x.elements != y.elements) {
-      c->Fail(diagnostics::BadOperandShape(y.name, ToString(y.shape), "one of " + std::to_string(x.elements) + " elements"));
+      c->Fail(diagnostics::BadOperandShape(y.name, ToString(y.shape),
+                                           "one of " + std::to_string(x.elements) + " elements"));
       return;
     }
     copy_.Init({x.elements}, {1}, 0, SizeOf(x.type));
@@ -333,7 +350,8 @@ class TransposeOperator : public Operator {
     const Tensor &x = c->input(0), &y = c->output();
     if (!c->RequireComputeType(x) || !c->RequireSameCodes(x, y)) return;
     const size_t rank = x.shape.size();
-    const auto dims = c->RequiredInts("dims", rank, 0, rank == 0 ? 0 : static_cast<int64_t>(rank) - 1);
+    const auto dims =
+        c->RequiredInts("dims", rank, 0, rank == 0 ? 0 : static_cast<int64_t>(rank) - 1);
     if (!c->ok()) return;
     std::vector<bool> seen(rank, false);
     Shape expected(rank);
@@ -365,7 +383,8 @@ class PadOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x) || !c->RequireSameCodes(x, y)) return;
+    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x) || !c->RequireSameCodes(x, y))
+      return;
     const size_t rank = x.shape.size();
     const auto paddings = c->RequiredInts("paddings", 2 * rank, 0, int64_t{1} << 24);
     const int64_t type = c->Int("pad_type", 0, 0, 3);
@@ -376,7 +395,8 @@ class PadOperator : public Operator {
       expected[i] = x.shape[i] + paddings[2 * i] + paddings[2 * i + 1];
       const int64_t most = std::max(paddings[2 * i], paddings[2 * i + 1]);
       if ((type == 1 && most > x.shape[i] - 1) || (type == 2 && most > x.shape[i])) {
-        c->Fail(diagnostics::BadAttribute("paddings", "reflects more than axis " + std::to_string(i) + " has"));
+        c->Fail(diagnostics::BadAttribute("paddings",
+                                          "reflects more than axis " + std::to_string(i) + " has"));
         return;
       }
     }
@@ -392,13 +412,15 @@ class PadOperator : public Operator {
     // Trailing axes without padding are one run of elements.
     run_ = 1;
     size_t last = rank;
-    while (last > 0 && paddings[2 * last - 2] == 0 && paddings[2 * last - 1] == 0) run_ *= x.shape[--last];
+    while (last > 0 && paddings[2 * last - 2] == 0 && paddings[2 * last - 1] == 0)
+      run_ *= x.shape[--last];
     std::vector<int64_t> strides = DenseStrides(x.shape);
     rows_ = 1;
     for (size_t i = 0; i < last; ++i) {
       Axis axis;
       axis.size = expected[i];
-      for (int64_t o = 0; o < expected[i]; ++o) axis.offset.push_back(Source(o - paddings[2 * i], x.shape[i], type, strides[i]));
+      for (int64_t o = 0; o < expected[i]; ++o)
+        axis.offset.push_back(Source(o - paddings[2 * i], x.shape[i], type, strides[i]));
       rows_ *= expected[i];
       axes_.push_back(std::move(axis));
     }
@@ -408,28 +430,29 @@ class PadOperator : public Operator {
     const char* in = context.input<char>(0);
     char* out = context.output<char>();
     const int64_t size = static_cast<int64_t>(size_), bytes = run_ * size;
-    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrainBytes / bytes), [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) {
-        int64_t rest = row, offset = 0;
-        for (size_t i = axes_.size(); i-- > 0;) {
-          const int64_t at = axes_[i].offset[static_cast<size_t>(rest % axes_[i].size)];
-          rest /= axes_[i].size;
-          if (at < 0 || offset < 0) {
-            offset = -1;
-          } else {
-            offset += at;
+    context.pool().ForRange(
+        rows_, std::max<int64_t>(1, kGrainBytes / bytes), [&](int64_t begin, int64_t end, int) {
+          for (int64_t row = begin; row < end; ++row) {
+            int64_t rest = row, offset = 0;
+            for (size_t i = axes_.size(); i-- > 0;) {
+              const int64_t at = axes_[i].offset[static_cast<size_t>(rest % axes_[i].size)];
+              rest /= axes_[i].size;
+              if (at < 0 || offset < 0) {
+                offset = -1;
+              } else {
+                offset += at;
+              }
+            }
+            char* to = out + row * bytes;
+            if (offset >= 0) {
+              std::memcpy(to, in + offset * size, static_cast<size_t>(bytes));
+            } else if (size == 1) {
+              std::memset(to, fill_[0], static_cast<size_t>(bytes));
+            } else {
+              for (int64_t i = 0; i < run_; ++i) std::memcpy(to + 4 * i, fill_, 4);
+            }
           }
-        }
-        char* to = out + row * bytes;
-        if (offset >= 0) {
-          std::memcpy(to, in + offset * size, static_cast<size_t>(bytes));
-        } else if (size == 1) {
-          std::memset(to, fill_[0], static_cast<size_t>(bytes));
-        } else {
-          for (int64_t i = 0; i < run_; ++i) std::memcpy(to + 4 * i, fill_, 4);
-        }
-      }
-    });
+        });
   }
 
  private:
@@ -442,10 +465,17 @@ class PadOperator : public Operator {
   static int64_t Source(int64_t at, int64_t size, int64_t type, int64_t stride) {
     if (at < 0 || at >= size) {
       switch (type) {
-        case 0: return -1;
-        case 1: at = at < 0 ? -at : 2 * size - 2 - at; break;
-        case 2: at = at < 0 ? -at - 1 : 2 * size - 1 - at; break;
-        default: at = at < 0 ? 0 : size - 1; break;
+        case 0:
+          return -1;
+        case 1:
+          at = at < 0 ? -at : 2 * size - 2 - at;
+          break;
+        case 2:
+          at = at < 0 ? -at - 1 : 2 * size - 1 - at;
+          break;
+        default:
+          at = at < 0 ? 0 : size - 1;
+          break;
       }
     }
     return at * stride;

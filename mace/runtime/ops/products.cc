@@ -21,7 +21,8 @@ using kernels::Window;
 constexpr int64_t kMaxWindow = 65536;
 
 // Reads strides, dilations and pads, and checks the declared output size against them.
-Window ReadWindow(PrepareContext* c, const Tensor& x, const Tensor& y, int64_t kernel_h, int64_t kernel_w) {
+Window ReadWindow(PrepareContext* c, const Tensor& x, const Tensor& y, int64_t kernel_h,
+                  int64_t kernel_w) {
   Window w = {};
   const auto strides = c->Ints("strides", {1, 1}, 2, 1, kMaxWindow);
   const auto dilations = c->Ints("dilations", {1, 1}, 2, 1, kMaxWindow);
@@ -52,7 +53,8 @@ Window ReadWindow(PrepareContext* c, const Tensor& x, const Tensor& y, int64_t k
 }
 
 // Scales of the output channels of quantized weights, one each; and the checks of their types.
-std::vector<float> WeightScales(PrepareContext* c, const Tensor& weights, size_t channels, size_t per_scale) {
+std::vector<float> WeightScales(PrepareContext* c, const Tensor& weights, size_t channels,
+                                size_t per_scale) {
   std::vector<float> scales(channels, 1.0f);
   if (!IsQuantized(weights.type)) {
     c->Fail(diagnostics::BadOperandType(weights.name, NameOf(weights.type), "uint8 or int8"));
@@ -63,11 +65,13 @@ std::vector<float> WeightScales(PrepareContext* c, const Tensor& weights, size_t
     } else if (count * per_scale == channels) {
       for (size_t i = 0; i < channels; ++i) scales[i] = weights.channel_scale[i / per_scale];
     } else {
-      c->Fail(diagnostics::BadQuantization(weights.name, "has " + std::to_string(count) + " channel scales for " +
-                                                             std::to_string(channels) + " output channels"));
+      c->Fail(diagnostics::BadQuantization(weights.name,
+                                           "has " + std::to_string(count) + " channel scales for " +
+                                               std::to_string(channels) + " output channels"));
     }
     if (weights.zero_point != 0) {
-      c->Fail(diagnostics::BadQuantization(weights.name, "has channel scales and a zero point that is not 0"));
+      c->Fail(diagnostics::BadQuantization(weights.name,
+                                           "has channel scales and a zero point that is not 0"));
     }
   } else if (weights.has_scale) {
     scales.assign(channels, weights.scale);
@@ -89,11 +93,14 @@ struct Weighted {
 
   bool Read(PrepareContext* c, int64_t channels, size_t per_scale) {
     const Tensor &x = c->input(0), &w = c->input(1), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireConstant(w) || !c->RequireType(y, x.type)) return false;
+    if (!c->RequireComputeType(x) || !c->RequireConstant(w) || !c->RequireType(y, x.type))
+      return false;
     const bool quantized = IsQuantized(x.type);
     if (c->has_input(2)) {
       const Tensor& b = c->input(2);
-      if (!c->RequireConstant(b) || !c->RequireType(b, quantized ? ElementType::kInt32 : ElementType::kFloat32)) return false;
+      if (!c->RequireConstant(b) ||
+          !c->RequireType(b, quantized ? ElementType::kInt32 : ElementType::kFloat32))
+        return false;
       if (b.elements != channels) {
         c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape), std::to_string(channels)));
         return false;
@@ -138,7 +145,8 @@ class ConvBase : public Operator {
       q.q_lo = weighted.codes.lo;
       q.q_hi = weighted.codes.hi;
       q.scale = weighted.multiplier;
-      done = conv_.InitCodes(shape, c->tier(), w.data, static_cast<const int32_t*>(weighted.bias), q);
+      done =
+          conv_.InitCodes(shape, c->tier(), w.data, static_cast<const int32_t*>(weighted.bias), q);
     } else {
       done = conv_.InitFloat(shape, c->tier(), static_cast<const float*>(w.data),
                              static_cast<const float*>(weighted.bias), weighted.lo, weighted.hi);
@@ -219,7 +227,8 @@ class DepthwiseConv2dOperator : public Operator {
     args_.multiplier = multiplier;
     const size_t outs = static_cast<size_t>(out_channels);
     const bool quantized = IsQuantized(x.type);
-    if (!bias_.Allocate(outs * 4) || !padding_.Allocate(static_cast<size_t>(channels) * SizeOf(x.type)) ||
+    if (!bias_.Allocate(outs * 4) ||
+        !padding_.Allocate(static_cast<size_t>(channels) * SizeOf(x.type)) ||
         (quantized && !weights_.Allocate(static_cast<size_t>(w.elements) * 2))) {
       c->Fail(diagnostics::OutOfMemory("packed weights", w.bytes()));
       return;
@@ -234,7 +243,8 @@ class DepthwiseConv2dOperator : public Operator {
     if (quantized) {
       int16_t* packed = weights_.as<int16_t>();
       const kernels::KernelSet& set = c->kernels();
-      (w.type == ElementType::kInt8 ? set.center.s8 : set.center.u8)(w.data, w.zero_point, packed, w.elements);
+      (w.type == ElementType::kInt8 ? set.center.s8 : set.center.u8)(w.data, w.zero_point, packed,
+                                                                     w.elements);
       args_.weights = packed;
     }
     args_.bias = bias_.data();
@@ -247,7 +257,9 @@ class DepthwiseConv2dOperator : public Operator {
     args_.q_lo = weighted_.codes.lo;
     args_.q_hi = weighted_.codes.hi;
     const kernels::KernelSet& set = c->kernels();
-    run_ = !quantized ? set.depthwise_f32 : x.type == ElementType::kInt8 ? set.depthwise.s8 : set.depthwise.u8;
+    run_ = !quantized                     ? set.depthwise_f32
+           : x.type == ElementType::kInt8 ? set.depthwise.s8
+                                          : set.depthwise.u8;
     macs_ = y.elements * w.shape[0] * w.shape[1];
     c->RequestThreadScratch(static_cast<size_t>(w.shape[0] * w.shape[1]) * sizeof(void*));
   }
@@ -256,9 +268,10 @@ class DepthwiseConv2dOperator : public Operator {
     kernels::DepthwiseArgs args = args_;
     args.input = context.input(0);
     args.output = context.output();
-    context.pool().ForRange(args.window.batch * args.window.out_h, 1, [&](int64_t begin, int64_t end, int thread) {
-      run_(args, begin, end, static_cast<const void**>(context.thread_scratch(thread)));
-    });
+    context.pool().ForRange(
+        args.window.batch * args.window.out_h, 1, [&](int64_t begin, int64_t end, int thread) {
+          run_(args, begin, end, static_cast<const void**>(context.thread_scratch(thread)));
+        });
   }
   int64_t macs() const override { return macs_; }
 
@@ -285,7 +298,8 @@ class MatMulOperator : public Operator {
     k_ = a.shape[ra - (transpose_a_ ? 2 : 1)];
     n_ = b.shape[rb - (transpose_b_ ? 2 : 1)];
     if (b.shape[rb - (transpose_b_ ? 1 : 2)] != k_) {
-      c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape), "one with " + std::to_string(k_) + " rows"));
+      c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape),
+                                           "one with " + std::to_string(k_) + " rows"));
       return;
     }
     Shape expected(rank);
@@ -297,7 +311,8 @@ class MatMulOperator : public Operator {
       const int64_t da = i + ra >= rank ? a.shape[i + ra - rank] : 1;
       const int64_t db = i + rb >= rank ? b.shape[i + rb - rank] : 1;
       if (da != db && da != 1 && db != 1) {
-        c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape), "one that broadcasts with " + ToString(a.shape)));
+        c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape),
+                                             "one that broadcasts with " + ToString(a.shape)));
         return;
       }
       expected[i] = da > db ? da : db;
@@ -319,11 +334,13 @@ class MatMulOperator : public Operator {
     float* y = context.output<float>();
     int64_t packed_from = -1;
     kernels::PackedMatrix matrix;
-    float* turned = reinterpret_cast<float*>(static_cast<char*>(context.shared_scratch()) + packed_bytes_);
+    float* turned =
+        reinterpret_cast<float*>(static_cast<char*>(context.shared_scratch()) + packed_bytes_);
     for (int64_t i = 0; i < batch_; ++i) {
       const int64_t ia = Offset(i, a_one_), ib = Offset(i, b_one_);
       if (ib != packed_from) {
-        matrix.PackFloatInto(*kernel_, b + ib * k_ * n_, !transpose_b_, n_, k_, context.shared_scratch());
+        matrix.PackFloatInto(*kernel_, b + ib * k_ * n_, !transpose_b_, n_, k_,
+                             context.shared_scratch());
         packed_from = ib;
       }
       const float* rows = a + ia * m_ * k_;
@@ -355,7 +372,8 @@ class MatMulOperator : public Operator {
   std::string kernel() const override { return kernel_->name; }
 
  private:
-  // Number of the operand's matrix for result matrix i; `one` tells the axes along which the operand is repeated.
+  // Number of the operand's matrix for result matrix i; `one` tells the axes along which the
+  // operand is repeated.
   int64_t Offset(int64_t i, const std::vector<bool>& one) const {
     int64_t offset = 0, stride = 1;
     for (size_t axis = size_.size(); axis-- > 0;) {
@@ -379,8 +397,12 @@ class MatMulOperator : public Operator {
 }  // namespace
 
 std::unique_ptr<Operator> MakeConv2D() { return std::make_unique<Conv2DOperator>(); }
-std::unique_ptr<Operator> MakeDepthwiseConv2d() { return std::make_unique<DepthwiseConv2dOperator>(); }
-std::unique_ptr<Operator> MakeFullyConnected() { return std::make_unique<FullyConnectedOperator>(); }
+std::unique_ptr<Operator> MakeDepthwiseConv2d() {
+  return std::make_unique<DepthwiseConv2dOperator>();
+}
+std::unique_ptr<Operator> MakeFullyConnected() {
+  return std::make_unique<FullyConnectedOperator>();
+}
 std::unique_ptr<Operator> MakeMatMul() { return std::make_unique<MatMulOperator>(); }
 
 }  // namespace runtime

@@ -14,8 +14,10 @@ namespace {
 
 constexpr int64_t kMaxWindow = 65536;
 
-// Outputs along one axis. When rounding up, the last window must start inside the image or the padding before it.
-int64_t PooledSize(int64_t in, int64_t before, int64_t after, int64_t extent, int64_t stride, bool ceil) {
+// Outputs along one axis. When rounding up, the last window must start inside the image or the
+// padding before it.
+int64_t PooledSize(int64_t in, int64_t before, int64_t after, int64_t extent, int64_t stride,
+                   bool ceil) {
   const int64_t room = in + before + after - extent;
   if (room < 0) return ceil && room > -stride ? 1 : 0;
   int64_t size = (ceil ? room + stride - 1 : room) / stride + 1;
@@ -28,7 +30,9 @@ class PoolingOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireRank(x, 4, 4) || !c->RequireRank(y, 4, 4) || !c->RequireComputeType(x) || !c->RequireType(y, x.type)) return;
+    if (!c->RequireRank(x, 4, 4) || !c->RequireRank(y, 4, 4) || !c->RequireComputeType(x) ||
+        !c->RequireType(y, x.type))
+      return;
     const int64_t type = c->RequiredInt("pooling_type", 1, 2);
     const auto kernel = c->RequiredInts("kernels", 2, 1, kMaxWindow);
     const auto strides = c->Ints("strides", {1, 1}, 2, 1, kMaxWindow);
@@ -38,10 +42,13 @@ class PoolingOperator : public Operator {
     args_.count_include_pad = c->Int("count_include_pad", 0, 0, 1) != 0;
     if (!c->ok()) return;
     kernels::Window& w = args_.window;
-    w = {x.shape[0], x.shape[1], x.shape[2], y.shape[1], y.shape[2], kernel[0], kernel[1], strides[0], strides[1],
-         dilations[0], dilations[1], pads[0], pads[1], pads[2], pads[3]};
-    const int64_t out_h = PooledSize(w.in_h, pads[0], pads[2], dilations[0] * (kernel[0] - 1) + 1, strides[0], ceil);
-    const int64_t out_w = PooledSize(w.in_w, pads[1], pads[3], dilations[1] * (kernel[1] - 1) + 1, strides[1], ceil);
+    w = {x.shape[0],   x.shape[1], x.shape[2], y.shape[1], y.shape[2],
+         kernel[0],    kernel[1],  strides[0], strides[1], dilations[0],
+         dilations[1], pads[0],    pads[1],    pads[2],    pads[3]};
+    const int64_t out_h =
+        PooledSize(w.in_h, pads[0], pads[2], dilations[0] * (kernel[0] - 1) + 1, strides[0], ceil);
+    const int64_t out_w =
+        PooledSize(w.in_w, pads[1], pads[3], dilations[1] * (kernel[1] - 1) + 1, strides[1], ceil);
     if (!c->RequireShape(y, {w.batch, out_h, out_w, x.shape[3]})) return;
     args_.channels = x.shape[3];
     args_.input_scale = x.scale;
@@ -101,11 +108,13 @@ class ReduceOperator : public Operator {
       c->Fail(diagnostics::NoKernel("Reduce of type 3 on " + std::string(NameOf(x.type))));
       return;
     }
-    const bool extreme = args_.kind == kernels::ReduceKind::kMin || args_.kind == kernels::ReduceKind::kMax;
+    const bool extreme =
+        args_.kind == kernels::ReduceKind::kMin || args_.kind == kernels::ReduceKind::kMax;
     if (extreme && !c->RequireSameCodes(x, y)) return;
     Merge(x.shape, reduced);
     const int64_t count = x.elements / y.elements;
-    args_.multiplier = quant::MeanMultiplier(x.scale, args_.kind == kernels::ReduceKind::kSum ? 1 : count, y.scale);
+    args_.multiplier = quant::MeanMultiplier(
+        x.scale, args_.kind == kernels::ReduceKind::kSum ? 1 : count, y.scale);
     args_.input_zero = x.zero_point;
     args_.output_zero = y.zero_point;
     args_.q_min = QMin(y.type);
@@ -113,7 +122,9 @@ class ReduceOperator : public Operator {
     outer_ = y.elements / args_.inner;
     work_ = args_.inner * count;
     const kernels::KernelSet& set = c->kernels();
-    run_ = !quantized ? set.reduce_f32 : x.type == ElementType::kInt8 ? set.reduce.s8 : set.reduce.u8;
+    run_ = !quantized                     ? set.reduce_f32
+           : x.type == ElementType::kInt8 ? set.reduce.s8
+                                          : set.reduce.u8;
   }
 
   void Run(const RunContext& context) const override {
