@@ -6,6 +6,7 @@
 import * as assert from "node:assert/strict";
 import { test } from "node:test";
 import { UserError } from "../diagnostics/diagnostic";
+import { optimize } from "../passes/pipeline";
 import { AttrValue, DataType, TensorProto } from "../schema/tensorflow";
 import { TensorProto as OnnxTensor } from "../schema/onnx";
 import { GraphDefBuilder, intsAttribute, stringAttribute, typeAttribute } from "../synth/graph-def-builder";
@@ -286,6 +287,16 @@ const TENSORFLOW: readonly Case[] = [
     }),
   },
   {
+    name: "10,000 outputs, each under two names",
+    bytes: graphDef((b) => {
+      b.placeholder("x", [1, 4]);
+      for (let i = 0; i < 10_000; i++) {
+        b.node("Relu", `n${i}`, ["x"]);
+        b.node("Identity", `out${i}`, [`n${i}`]);
+      }
+    }),
+  },
+  {
     name: "a product of integers",
     bytes: graphDef((b) => {
       b.constant("a", [2, 2], Int32Array.of(1, 2, 3, 4));
@@ -499,7 +510,7 @@ function checkCase({ name, bytes, codes }: Case, importer: typeof importTensorfl
   const start = Date.now();
   let found: string | undefined;
   try {
-    importer(input, { ...OPTIONS });
+    optimize(importer(input, { ...OPTIONS }));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     found = error.diagnostics[0]?.code;

@@ -2,8 +2,7 @@
 
 import * as assert from "node:assert/strict";
 import { test } from "node:test";
-import { interpret } from "../ir/interpret";
-import { optimize, pseudoRandomFeeds } from "../passes/pipeline";
+import { optimize } from "../passes/pipeline";
 import { inceptionV3 } from "../synth/inception-v3";
 import { importTensorflow } from "./tensorflow/import";
 
@@ -30,8 +29,4 @@ test("Inception v3 is imported fast and in little memory", (t) => {
   assert.equal(count("Pooling"), 13);
   assert.equal(count("Concat"), 15);
   assert.equal(count("Eltwise") + count("BatchNorm") + count("Activation") + count("Transpose"), 0);
-
-  const [result] = interpret(graph, pseudoRandomFeeds(graph)).values();
-  const sum = result?.reduce((total: number, value: number) => total + value, 0) ?? 0;
-  assert.ok(Math.abs(sum - 1) < 1e-3, `the probabilities add up to ${sum}`);
 });
