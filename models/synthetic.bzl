@@ -31,7 +31,7 @@ synthetic_model = rule(
 )
 
 def _synthetic_images_impl(ctx):
-    files = [ctx.actions.declare_file("%s/%d.png" % (ctx.label.name, i)) for i in range(ctx.attr.count)]
+    files = ctx.outputs.images
     args = ctx.actions.args()
     args.add("images")
     args.add(ctx.attr.size)
@@ -43,16 +43,32 @@ def _synthetic_images_impl(ctx):
         outputs = files,
         arguments = [args],
         mnemonic = "MaceSynthesizeImages",
-        progress_message = "Generating %d images of %s" % (ctx.attr.count, ctx.label),
+        progress_message = "Generating %d images of %s" % (len(files), ctx.label),
     )
     return [DefaultInfo(files = depset(files))]
 
-synthetic_images = rule(
+_synthetic_images = rule(
     implementation = _synthetic_images_impl,
-    doc = "Square PNG images <name>/0.png, <name>/1.png …",
+    doc = "Square PNG images.",
     attrs = {
-        "count": attr.int(doc = "Number of images.", mandatory = True),
+        "images": attr.output_list(doc = "The files.", mandatory = True),
         "size": attr.int(doc = "Pixels per side.", mandatory = True),
         "tool": _TOOL,
     },
 )
+
+def synthetic_images(name, count, size, **kwargs):
+    """Square PNG images <name>/0.png, <name>/1.png …
+
+    Args:
+      name: name of the target
+      count: number of images
+      size: pixels per side
+      **kwargs: further attributes of the rule
+    """
+    _synthetic_images(
+        name = name,
+        images = ["%s/%d.png" % (name, i) for i in range(count)],
+        size = size,
+        **kwargs
+    )

@@ -77,6 +77,13 @@ bool PrepareContext::RequireConstant(const Tensor& tensor) {
   return ok();
 }
 
+namespace {
+
+// An argument without any value: a writer that leaves zeros out wrote one.
+bool IsEmpty(const Attribute& a) { return !a.has_f && !a.has_i && !a.has_s && a.floats.empty() && a.ints.empty(); }
+
+}  // namespace
+
 const Attribute* PrepareContext::Find(const std::string& name) const {
   for (const Attribute& a : node_.attributes) {
     if (a.name == name) return &a;
@@ -87,8 +94,7 @@ const Attribute* PrepareContext::Find(const std::string& name) const {
 int64_t PrepareContext::Int(const std::string& name, int64_t fallback, int64_t least, int64_t greatest) {
   const Attribute* a = Find(name);
   if (a == nullptr) return fallback;
-  // Writers leave out zeros, so an attribute without any value is 0; one with another kind of value is a fault.
-  if (!a->has_i && (a->has_f || a->has_s)) {
+  if (!a->has_i && !IsEmpty(*a)) {
     Fail(diagnostics::BadAttribute(name, "is not an integer"));
     return fallback;
   }
@@ -108,7 +114,7 @@ int64_t PrepareContext::RequiredInt(const std::string& name, int64_t least, int6
 float PrepareContext::Float(const std::string& name, float fallback) {
   const Attribute* a = Find(name);
   if (a == nullptr) return fallback;
-  if (!a->has_f && (a->has_i || a->has_s)) {
+  if (!a->has_f && !IsEmpty(*a)) {
     Fail(diagnostics::BadAttribute(name, "is not a float"));
     return fallback;
   }
@@ -123,7 +129,7 @@ float PrepareContext::RequiredFloat(const std::string& name) {
 std::string PrepareContext::String(const std::string& name, const std::string& fallback) {
   const Attribute* a = Find(name);
   if (a == nullptr) return fallback;
-  if (!a->has_s && (a->has_f || a->has_i)) {
+  if (!a->has_s && !IsEmpty(*a)) {
     Fail(diagnostics::BadAttribute(name, "is not a string"));
     return fallback;
   }

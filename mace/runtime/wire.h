@@ -156,6 +156,8 @@ class WireWriter {
     Varint(value.size());
     bytes_ += value;
   }
+  // The fields of another message after those of this one.
+  void Append(const WireWriter& other) { bytes_ += other.bytes_; }
   void Message(uint32_t field, const WireWriter& message) { Bytes(field, message.bytes_); }
   void Floats(uint32_t field, const std::vector<float>& values) {
     Bytes(field, std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
