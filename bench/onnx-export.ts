@@ -215,7 +215,9 @@ class Exporter {
       case "Pooling": {
         const input = this.read(x);
         const attributes = { kernel_shape: a.kernels ?? [], strides: a.strides ?? [], pads: a.pads ?? [] };
-        this.write(y, (value) => this.add(a.pooling_type === 2 ? "MaxPool" : "AveragePool", [input], value, attributes));
+        this.write(y, (value) =>
+          this.add(a.pooling_type === 2 ? "MaxPool" : "AveragePool", [input], value, attributes),
+        );
         return;
       }
       case "Concat": {

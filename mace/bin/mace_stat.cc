@@ -167,9 +167,11 @@ class StatisticsObserver : public runtime::Observer {
     return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
   }
 
-  // Each channel is one thread's, which goes through the rows in order: the sums do not depend on the threads.
+  // Each channel is one thread's, which goes through the rows in order: the sums do not depend on
+  // the threads.
   void ScanChannels(const float* x, int64_t count, TensorRecord* record) {
-    const int64_t channels = static_cast<int64_t>(record->channel_min.size()), rows = count / channels;
+    const int64_t channels = static_cast<int64_t>(record->channel_min.size()),
+                  rows = count / channels;
     float *least = record->channel_min.data(), *greatest = record->channel_max.data();
     double* sums = sums_.data();
     const int64_t grain = std::max<int64_t>(16, 8 * kChunk / std::max<int64_t>(rows, 1));

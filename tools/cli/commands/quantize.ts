@@ -34,7 +34,9 @@ function prepare(
     ranges = scaleRanges(file, channels, scaled, equalization);
     channels = scaled;
   }
-  const means: ChannelMeans = new Map(options.flag("no_bias_correction") ? [] : [...channels].map(([name, c]) => [name, c.mean]));
+  const means: ChannelMeans = new Map(
+    options.flag("no_bias_correction") ? [] : [...channels].map(([name, c]) => [name, c.mean]),
+  );
   return { ranges, means };
 }
 
