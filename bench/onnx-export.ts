@@ -130,9 +130,12 @@ class Exporter {
   /** Ends a node: quantizes its real result where the output holds codes. */
   private write(name: string, produce: (output: string) => void): void {
     const tensor = this.tensor(name);
-    if (!tensor.quant) return produce(name);
-    produce(`${name}:value`);
-    this.add("QuantizeLinear", [`${name}:value`, ...this.parameters(tensor)], name);
+    if (tensor.quant) {
+      produce(`${name}:value`);
+      this.add("QuantizeLinear", [`${name}:value`, ...this.parameters(tensor)], name);
+    } else {
+      produce(name);
+    }
   }
 
   private filter(tensor: Tensor): string {

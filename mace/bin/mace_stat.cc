@@ -107,9 +107,13 @@ class StatisticsObserver : public runtime::Observer {
       }
       runtime::WireWriter tensor;
       tensor.Bytes(1, record.name);
-      tensor.Int(2, static_cast<int64_t>(record.count));
-      tensor.Int(3, static_cast<int64_t>(record.nan_count));
-      tensor.Int(4, static_cast<int64_t>(record.inf_count));
+      // Zeros are left out, as other writers do: files are the same whoever wrote them.
+      const auto count = [&tensor](uint32_t field, uint64_t value) {
+        if (value > 0) tensor.Int(field, static_cast<int64_t>(value));
+      };
+      count(2, record.count);
+      count(3, record.nan_count);
+      count(4, record.inf_count);
       tensor.Packed(5, buckets);
       tensor.Packed(6, counts);
       tensor.Floats(7, record.channel_min);

@@ -16,6 +16,10 @@ const put = (name: string, contents: Uint8Array | string): string => {
   fs.writeFileSync(at(name), contents);
   return at(name);
 };
+const folderNamed = (name: string): string => {
+  fs.mkdirSync(at(name), { recursive: true });
+  return at(name);
+};
 after(() => fs.rmSync(folder, { recursive: true }));
 
 const RUNNERS = { run: path.resolve("mace/bin/mace_run"), stat: path.resolve("mace/bin/mace_stat") };
@@ -232,7 +236,7 @@ const CASES: readonly Case[] = [
   {
     what: "model: a folder",
     code: "MQ502",
-    args: () => convertArgs(at("good.yml"), (fs.mkdirSync(at("dir/m.pb"), { recursive: true }), at("dir/m.pb"))),
+    args: () => convertArgs(at("good.yml"), folderNamed("dir/m.pb")),
   },
   {
     what: "model: not among the sources",
@@ -279,10 +283,10 @@ const CASES: readonly Case[] = [
   {
     what: "samples: none in the folder",
     code: "MQ513",
-    args: () => (
-      fs.mkdirSync(at("none"), { recursive: true }),
-      ["stat", "--model", at("float.pb"), "--runner", RUNNERS.stat, "--input_dir", at("none"), "--output", at("out")]
-    ),
+    args: () => [
+      ...["stat", "--model", at("float.pb"), "--runner", RUNNERS.stat],
+      ...["--input_dir", folderNamed("none"), "--output", at("out")],
+    ],
   },
   {
     what: "samples: no folder",
