@@ -2,6 +2,7 @@
 // (mace/proto/statistics.proto). Nothing it writes depends on the number of threads, the kernel
 // tier or the order of the samples.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -22,6 +23,8 @@ constexpr int kBuckets = 1 << 13;
 // (zeros, mostly) do not wait for one counter.
 constexpr int kLanes = 4;
 constexpr int64_t kChunk = 2048;
+// Means are counted in units of 2^-24.
+constexpr double kMeanUnits = 16777216.0;
 
 const std::vector<Flag> kFlags = {
     {"model_file", "FILE", "float model (.pb)"},
@@ -73,6 +76,7 @@ class StatisticsObserver : public runtime::Observer {
     record.inf_count += static_cast<uint64_t>(all.inf_count);
     samples_.back().min[slot] = all.min;
     samples_.back().max[slot] = all.max;
+    ScanChannels(x, count, &record);
   }
 
   Status SortSamples() {
@@ -103,11 +107,20 @@ class StatisticsObserver : public runtime::Observer {
       }
       runtime::WireWriter tensor;
       tensor.Bytes(1, record.name);
-      tensor.Int(2, static_cast<int64_t>(record.count));
-      tensor.Int(3, static_cast<int64_t>(record.nan_count));
-      tensor.Int(4, static_cast<int64_t>(record.inf_count));
+      // Zeros are left out, as other writers do: files are the same whoever wrote them.
+      const auto count = [&tensor](uint32_t field, uint64_t value) {
+        if (value > 0) tensor.Int(field, static_cast<int64_t>(value));
+      };
+      count(2, record.count);
+      count(3, record.nan_count);
+      count(4, record.inf_count);
       tensor.Packed(5, buckets);
       tensor.Packed(6, counts);
+      tensor.Floats(7, record.channel_min);
+      tensor.Floats(8, record.channel_max);
+      std::vector<uint64_t> means;
+      for (int64_t mean : record.channel_mean) means.push_back(ZigZag(mean));
+      tensor.Packed(9, means);
       message.Message(3, tensor);
     }
     for (const Sample& sample : samples_) {
@@ -129,6 +142,8 @@ class StatisticsObserver : public runtime::Observer {
     // By thread, lane and bucket.
     std::vector<uint32_t> histogram;
     std::vector<uint64_t> total;
+    std::vector<float> channel_min, channel_max;
+    std::vector<int64_t> channel_mean;
   };
   struct Sample {
     std::string name;
@@ -144,6 +159,43 @@ class StatisticsObserver : public runtime::Observer {
     record.name = session_->model().tensors[tensor].name;
     record.histogram.assign(threads_ * kLanes * kBuckets, 0);
     record.total.assign(kBuckets, 0);
+    const std::vector<int64_t>& shape = session_->model().tensors[tensor].shape;
+    const size_t channels = shape.size() < 2 ? 1 : static_cast<size_t>(shape.back());
+    record.channel_min.assign(channels, kNothing.min);
+    record.channel_max.assign(channels, kNothing.max);
+    record.channel_mean.assign(channels, 0);
+    sums_.resize(std::max(sums_.size(), channels));
+  }
+
+  static uint64_t ZigZag(int64_t value) {
+    return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
+  }
+
+  // Each channel is one thread's, which goes through the rows in order: the sums do not depend on
+  // the threads.
+  void ScanChannels(const float* x, int64_t count, TensorRecord* record) {
+    const int64_t channels = static_cast<int64_t>(record->channel_min.size()),
+                  rows = count / channels;
+    float *least = record->channel_min.data(), *greatest = record->channel_max.data();
+    double* sums = sums_.data();
+    const int64_t grain = std::max<int64_t>(16, 8 * kChunk / std::max<int64_t>(rows, 1));
+    session_->pool().ForRange(channels, grain, [&](int64_t begin, int64_t end, int) {
+      std::fill(sums + begin, sums + end, 0.0);
+      for (int64_t r = 0; r < rows; ++r) {
+        const float* row = x + r * channels;
+        for (int64_t c = begin; c < end; ++c) {
+          const float v = row[c];
+          const bool finite = std::fabs(v) <= kNothing.min;
+          least[c] = finite && v < least[c] ? v : least[c];
+          greatest[c] = finite && v > greatest[c] ? v : greatest[c];
+          sums[c] += finite ? static_cast<double>(v) : 0.0;
+        }
+      }
+      for (int64_t c = begin; c < end; ++c) {
+        const double mean = std::clamp(sums[c] / static_cast<double>(rows), -65536.0, 65536.0);
+        record->channel_mean[static_cast<size_t>(c)] += std::llrint(mean * kMeanUnits);
+      }
+    });
   }
 
   static void Join(const kernels::FloatExtremes& part, kernels::FloatExtremes* all) {
@@ -183,6 +235,8 @@ class StatisticsObserver : public runtime::Observer {
   std::vector<int> index_;
   std::vector<TensorRecord> tensors_;
   std::vector<kernels::FloatExtremes> parts_;
+  // Of the tensor in work, by channel.
+  std::vector<double> sums_;
   std::vector<Sample> samples_;
 };
 

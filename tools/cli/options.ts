@@ -131,6 +131,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...MODEL,
       { name: "ranges", value: "FILE", doc: "overall_range file; not needed when the model carries every range (QAT)" },
       {
+        name: "statistics",
+        value: "FILE",
+        doc: "statistics of the model; they let equalization and bias correction work",
+      },
+      {
+        name: "no_equalization",
+        doc: "with a scale for all weights: leave the weights of neighbouring layers as they are",
+      },
+      { name: "no_bias_correction", doc: "do not make up for the mean error of rounded weights" },
+      {
         name: "scheme",
         value: "NAME",
         default: DEFAULT_SCHEME,

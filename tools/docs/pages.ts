@@ -3,6 +3,8 @@
 import { COMMANDS, type OptionSpec } from "../cli/options";
 import { KEYS, type KeySpec } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
+import { ONNX_OPERATORS } from "../importers/onnx/op-table";
+import { TENSORFLOW_OPERATORS } from "../importers/tensorflow/op-table";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
 import { SCHEMES } from "../quantize/scheme";
 
@@ -35,8 +37,15 @@ function configPage(): string {
         .filter(([, spec]) => spec.scope === scope)
         .map(([key, spec]) => [
           `\`${key}\``,
-          spec.values ? `${KINDS[spec.kind]}: ${spec.values.map((v) => (v === "" ? '`""`' : `\`${v}\``)).join(", ")}` : KINDS[spec.kind],
-          spec.doc + (spec.effect === "kept" ? " *Accepted; no effect here.*" : spec.effect === "dead" ? " *Has no effect.*" : ""),
+          spec.values
+            ? `${KINDS[spec.kind]}: ${spec.values.map((v) => (v === "" ? '`""`' : `\`${v}\``)).join(", ")}`
+            : KINDS[spec.kind],
+          spec.doc +
+            (spec.effect === "kept"
+              ? " *Accepted; no effect here.*"
+              : spec.effect === "dead"
+                ? " *Has no effect.*"
+                : ""),
         ]),
     );
   const presets = table(
@@ -72,7 +81,9 @@ ${presets}`;
 function cliPage(): string {
   const option = (spec: OptionSpec): readonly string[] => [
     `\`--${spec.name}${spec.value ? ` ${spec.value}` : ""}\``,
-    [spec.doc, spec.choices ? `One of ${spec.choices.join(", ")}.` : "", spec.repeat ? "May be repeated." : ""].filter((s) => s !== "").join(" "),
+    [spec.doc, spec.choices ? `One of ${spec.choices.join(", ")}.` : "", spec.repeat ? "May be repeated." : ""]
+      .filter((s) => s !== "")
+      .join(" "),
     spec.required ? "required" : (spec.default ?? ""),
   ];
   const sections = COMMANDS.map(
@@ -107,11 +118,17 @@ function operatorsPage(): string {
     ]),
   );
   const section = ([type, spec]: [string, OperatorSpec]): string => {
-    const inputs = spec.inputs.map((i) => `${i.name} (${i.role}${i.optional ? ", optional" : ""}${i.variadic ? ", repeated" : ""})`);
+    const inputs = spec.inputs.map(
+      (i) => `${i.name} (${i.role}${i.optional ? ", optional" : ""}${i.variadic ? ", repeated" : ""})`,
+    );
     const attributes = Object.entries(spec.attributes).map(([name, a]) => `- ${attributeText(name, a)}`);
     return [`## ${type}`, "", spec.summary, "", `Inputs: ${inputs.join(", ")}.`, "", ...attributes, ""].join("\n");
   };
-  const schemes = table(["scheme", "meaning"], Object.values(SCHEMES).map((s) => [`\`${s.name}\``, s.doc]));
+  const schemes = table(
+    ["scheme", "meaning"],
+    Object.values(SCHEMES).map((s) => [`\`${s.name}\``, s.doc]),
+  );
+  const list = (names: Readonly<Record<string, unknown>>): string => `${Object.keys(names).sort().join(", ")}.`;
   return `# Operators
 
 ${GENERATED}
@@ -121,6 +138,15 @@ The canonical operators. Layout is NHWC. Where an element type has no kernel, th
 ${support}
 Eltwise has integer kernels for sum, difference, product, minimum and maximum; Reduce for mean, minimum, maximum and sum; Activation for all but PRELU;
 Softmax for all but its logarithm.
+
+## What is imported
+
+TensorFlow: ${list(TENSORFLOW_OPERATORS)}
+
+ONNX (opsets 6 to 25): ${list(ONNX_OPERATORS)}
+
+Some of these are for shape arithmetic and work on constants only. Filters, biases and the parameters of normalizations must be constant; images
+have two spatial dimensions.
 
 ## Schemes
 

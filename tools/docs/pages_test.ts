@@ -13,6 +13,7 @@ for (const [name, text] of pages()) {
 test("every option is documented", () => {
   const cli = pages().get("cli.md") ?? "";
   for (const command of COMMANDS) {
-    for (const option of command.options) assert.ok(cli.includes(`\`--${option.name}`), `${command.name} --${option.name}`);
+    for (const option of command.options)
+      assert.ok(cli.includes(`\`--${option.name}`), `${command.name} --${option.name}`);
   }
 });

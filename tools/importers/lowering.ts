@@ -73,6 +73,8 @@ export function isConstant(value: Value | undefined): value is ConstantValue {
 export class Lowering {
   readonly builder: GraphBuilder;
   private readonly forms = new Map<string, string>();
+  /** Tensors that are outputs of the graph. */
+  private readonly ends = new Set<string>();
   private readonly reserved: ReadonlySet<string>;
   /** Elements that may still be made from constants. */
   private budget: number;
@@ -239,33 +241,27 @@ export class Lowering {
    * second name (an Identity), the canonical tensor takes the name of the output.
    */
   output(name: string, value: Value, format: BufferFormat): void {
-    let tensor = value.layout === "nhwc" ? value.name : this.plain(value);
-    if (tensor !== name) {
-      const { graph } = this.builder;
-      const producer = graph.nodes.find((node) => node.outputs.includes(tensor));
-      const taken = graph.outputs.some((port) => port.tensor === tensor) || this.builder.hasTensor(name);
-      if (producer && !taken) this.rename(tensor, name);
-      else {
-        const free = this.builder.hasTensor(name) ? this.fresh(name) : name;
-        const { shape } = this.builder.tensor(tensor);
-        this.builder.node({ name: free, type: "Reshape", inputs: [tensor], outputs: [free], shapes: [shape] });
-        tensor = free;
-        this.builder.output(free, format);
-        return;
-      }
+    const tensor = value.layout === "nhwc" ? value.name : this.plain(value);
+    if (tensor === name) {
+      this.ends.add(name);
+      this.builder.output(name, format);
+      return;
     }
-    this.builder.output(name, format);
+    if (this.builder.isProduced(tensor) && !this.ends.has(tensor) && !this.builder.hasTensor(name)) {
+      this.rename(tensor, name);
+      this.ends.add(name);
+      this.builder.output(name, format);
+      return;
+    }
+    const free = this.builder.hasTensor(name) ? this.fresh(name) : name;
+    const { shape } = this.builder.tensor(tensor);
+    this.builder.node({ name: free, type: "Reshape", inputs: [tensor], outputs: [free], shapes: [shape] });
+    this.ends.add(free);
+    this.builder.output(free, format);
   }
 
   private rename(from: string, to: string): void {
-    const { graph } = this.builder;
-    const tensor = this.builder.tensor(from);
-    graph.tensors.delete(from);
-    graph.tensors.set(to, { ...tensor, name: to });
-    for (const node of graph.nodes) {
-      node.inputs = node.inputs.map((name) => (name === from ? to : name));
-      node.outputs = node.outputs.map((name) => (name === from ? to : name));
-    }
+    this.builder.rename(from, to);
     for (const [key, name] of this.forms) if (name === from) this.forms.set(key, to);
   }
 }

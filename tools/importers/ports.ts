@@ -5,7 +5,7 @@ import { UserError } from "../diagnostics/diagnostic";
 import type { BufferFormat } from "../ir/graph";
 import { elementCount, type Shape, shapeText } from "../ir/shape";
 import { permuteShape } from "../ir/transpose";
-import { type Layout, type Lowering, TO_NCHW, type Value } from "./lowering";
+import { type Layout, type Lowering, TO_NCHW, TO_NHWC, type Value } from "./lowering";
 import type { ImageOrder } from "./operations";
 import type { ImportInput } from "./options";
 
@@ -32,8 +32,8 @@ export function declareInput(
   if (option?.shape) {
     const given = option.shape.map((size) => (size === -1 ? 1 : size));
     // A shape is in the order of the buffer; one in the model's own order is understood too, when only that fits.
-    const foreign = order === "NCHW" && option.format === "NHWC" && given.length === 4;
-    const reordered = foreign ? permuteShape(given, TO_NCHW) : given;
+    const foreign = given.length === 4 && option.format !== "NONE" && (option.format ?? order) !== order;
+    const reordered = foreign ? permuteShape(given, order === "NCHW" ? TO_NCHW : TO_NHWC) : given;
     const batchless = declared?.map((size, axis) => (axis === 0 ? -1 : size));
     if (batchless && !fits(reordered, batchless) && !fits(given, batchless)) {
       throw new UserError(inputShapeMismatch(file, name, option.shape, declared ?? []));

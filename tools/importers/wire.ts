@@ -167,15 +167,21 @@ export function saturate(value: number): number {
   return Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, value));
 }
 
+/** Value of the last place of a binary16 number, by its exponent field. */
+const HALF_STEPS = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+
 /** binary16, as 16-bit patterns, widened to binary32. */
 export function halvesOf(patterns: Uint16Array): Float32Array {
-  return Float32Array.from(patterns, (bits) => {
+  const values = new Float32Array(patterns.length);
+  for (let i = 0; i < values.length; i++) {
+    const bits = patterns[i] as number;
     const exponent = (bits >> 10) & 0x1f;
     const mantissa = bits & 0x3ff;
     const sign = bits >= 0x8000 ? -1 : 1;
-    if (exponent === 31) return mantissa === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
-  });
+    if (exponent === 31) values[i] = mantissa === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+    else values[i] = sign * (exponent === 0 ? mantissa : mantissa + 1024) * (HALF_STEPS[exponent] as number);
+  }
+  return values;
 }
 
 /** bfloat16, as 16-bit patterns, widened to binary32. */

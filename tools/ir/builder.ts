@@ -34,6 +34,8 @@ export function dataTypeOf(data: ConstantData): DataType {
 export class GraphBuilder {
   readonly graph: Graph;
   private readonly nodeNames = new Set<string>();
+  private readonly producers = new Map<string, GraphNode>();
+  private readonly readers = new Map<string, GraphNode[]>();
 
   constructor(name: string) {
     this.graph = { name, inputs: [], outputs: [], tensors: new Map(), nodes: [] };
@@ -79,6 +81,12 @@ export class GraphBuilder {
     });
     this.nodeNames.add(node.name);
     this.graph.nodes.push(node);
+    for (const output of node.outputs) this.producers.set(output, node);
+    for (const input of new Set(node.inputs)) {
+      const readers = this.readers.get(input);
+      if (readers) readers.push(node);
+      else this.readers.set(input, [node]);
+    }
     return node.outputs[0] ?? "";
   }
 
@@ -91,6 +99,29 @@ export class GraphBuilder {
     const tensor = this.graph.tensors.get(name);
     invariant(tensor !== undefined, `tensor '${name}' is not defined`);
     return tensor;
+  }
+
+  /** True when a node makes the tensor. */
+  isProduced(name: string): boolean {
+    return this.producers.has(name);
+  }
+
+  /** Gives a computed tensor another name, which must be free. */
+  rename(from: string, to: string): void {
+    const tensor = this.tensor(from);
+    this.graph.tensors.delete(from);
+    this.addTensor({ ...tensor, name: to });
+    const replace = (name: string): string => (name === from ? to : name);
+    const producer = this.producers.get(from);
+    if (producer) {
+      producer.outputs = producer.outputs.map(replace);
+      this.producers.delete(from);
+      this.producers.set(to, producer);
+    }
+    const readers = this.readers.get(from) ?? [];
+    for (const node of readers) node.inputs = node.inputs.map(replace);
+    this.readers.delete(from);
+    this.readers.set(to, readers);
   }
 
   hasTensor(name: string): boolean {

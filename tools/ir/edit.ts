@@ -20,8 +20,11 @@ export class GraphEditor {
   private readonly producers = new Map<string, GraphNode>();
   private readonly users = new Map<string, Set<GraphNode>>();
   private readonly nodeNames = new Set<string>();
+  private readonly outputs: ReadonlySet<string>;
 
+  /** The ports of the graph must not change while the editor is in use. */
   constructor(readonly graph: Graph) {
+    this.outputs = new Set(graph.outputs.map((port) => port.tensor));
     for (const node of graph.nodes) this.link(node);
   }
 
@@ -58,7 +61,7 @@ export class GraphEditor {
   }
 
   isOutput(tensor: string): boolean {
-    return this.graph.outputs.some((port) => port.tensor === tensor);
+    return this.outputs.has(tensor);
   }
 
   /** The node that alone reads the tensor, if nobody else does and it is no output of the graph. */

@@ -17,6 +17,7 @@ import { activationTable, softmaxOutput, softmaxTable } from "../quant/tables";
 import { activationFunction } from "./functions";
 import type { FloatNodes } from "./placement";
 import type { Scheme } from "./scheme";
+import { weightsOf } from "./weights-view";
 
 export interface QuantizedGraph {
   readonly graph: Graph;
@@ -27,9 +28,17 @@ export interface QuantizedGraph {
  * Tensors keep their names. Where a tensor exists in both forms, the one that its producer writes keeps the name and
  * the other gets the suffix `/quantized` or `/float`; outputs of the graph are float and keep theirs.
  */
-export function quantizeGraph(source: Graph, scheme: Scheme, float: FloatNodes): QuantizedGraph {
-  return new Quantizer(source, scheme, float).run();
+export function quantizeGraph(
+  source: Graph,
+  scheme: Scheme,
+  float: FloatNodes,
+  means: ChannelMeans = new Map(),
+): QuantizedGraph {
+  return new Quantizer(source, scheme, float, means).run();
 }
+
+/** Tensor to the mean of each of its channels over the samples; what bias correction needs. */
+export type ChannelMeans = ReadonlyMap<string, Float64Array>;
 
 const tensorwise = ({ scale, zeroPoint }: Affine): AffineParameters => ({ scales: [scale], zeroPoint, axis: null });
 
@@ -45,6 +54,7 @@ class Quantizer {
     private readonly source: Graph,
     private readonly scheme: Scheme,
     private readonly float: FloatNodes,
+    private readonly means: ChannelMeans,
   ) {
     this.graph = { name: source.name, inputs: source.inputs, outputs: source.outputs, tensors: new Map(), nodes: [] };
     this.outputs = new Set(source.outputs.map((port) => port.tensor));
@@ -182,7 +192,10 @@ class Quantizer {
       const bias = node.inputs[biasAt];
       const weights = this.weights(node, node.inputs[weightsAt], this.leastScales(bias, first.scale));
       inputs[weightsAt] = weights.name;
-      if (bias) inputs[biasAt] = this.bias(node, bias, first.scale, weights.quant?.scales ?? [1]);
+      if (bias) {
+        const shift = this.outputShift(node, weights);
+        inputs[biasAt] = this.bias(node, bias, shift, first.scale, weights.quant?.scales ?? [1]);
+      }
       this.checkAccumulator(node, weights, bias ? this.graph.tensors.get(inputs[biasAt] ?? "") : undefined);
     }
     const outputs = node.outputs.map((name) => {
@@ -254,10 +267,36 @@ class Quantizer {
     return made;
   }
 
-  private bias(node: GraphNode, name: string, inputScale: number, weightScales: readonly number[]): string {
+  /**
+   * By how much the rounding of the weights moves each output on average: sum of (rounded - real weight) * mean of the
+   * input channel. Analytic bias correction subtracts it. Empty when the means are not known.
+   */
+  private outputShift(node: GraphNode, rounded: Tensor): Float64Array {
+    const view = weightsOf(this.source, node);
+    const means = this.means.get(node.inputs[0] ?? "");
+    const { quant, data: codes } = rounded;
+    if (!view || !quant || !codes || means?.length !== view.inputs) return new Float64Array();
+    const shift = new Float64Array(view.outputs);
+    for (let i = 0; i < codes.length; i++) {
+      const output = view.outputOf(i);
+      const scale = quant.scales[quant.axis === null ? 0 : output] ?? 1;
+      const error = scale * ((codes[i] ?? 0) - quant.zeroPoint) - (view.data[i] ?? 0);
+      shift[output] = (shift[output] ?? 0) + error * (means[view.inputOf(i)] ?? 0);
+    }
+    return shift;
+  }
+
+  private bias(
+    node: GraphNode,
+    name: string,
+    shift: Float64Array,
+    inputScale: number,
+    weightScales: readonly number[],
+  ): string {
     const tensor = this.sourceTensor(name);
     invariant(tensor.data instanceof Float32Array, `the bias of '${node.name}' is not constant float`);
-    const { codes, clamped } = quantizeBias(tensor.data, inputScale, weightScales);
+    const corrected = tensor.data.map((b, c) => b - (shift[c] ?? 0));
+    const { codes, clamped } = quantizeBias(corrected, inputScale, weightScales);
     if (clamped.length > 0) this.warnings.push(biasClamped(node.name, clamped.length));
     return this.define({
       name: this.graph.tensors.has(name) ? this.freeName(`${name}/${node.name}`) : name,

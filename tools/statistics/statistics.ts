@@ -18,6 +18,11 @@ export function readStatistics(file: string): Statistics {
   if (statistics.version !== VERSION)
     throw new UserError(malformedStatistics(file, `its version is ${statistics.version}, not ${VERSION}`));
   const tensors = statistics.tensor.length;
+  for (const { name, channelMin, channelMax, channelMean } of statistics.tensor) {
+    if (channelMin.length !== channelMax.length || channelMin.length !== channelMean.length) {
+      throw new UserError(malformedStatistics(file, `the channels of the tensor '${name}' are incomplete`));
+    }
+  }
   for (const sample of statistics.sample) {
     if (sample.min.length !== tensors || sample.max.length !== tensors) {
       throw new UserError(malformedStatistics(file, `the sample '${sample.name}' does not have ${tensors} tensors`));
@@ -66,11 +71,20 @@ function mergeTensor(parts: readonly TensorStatistics[]): TensorStatistics {
       buckets.set(bucket, (buckets.get(bucket) ?? 0) + (part.bucketCount[i] ?? 0));
     });
   }
+  const channels = parts[0]?.channelMean.length ?? 0;
+  const perChannel = (pick: (part: TensorStatistics, c: number) => number, join: (a: number, b: number) => number) =>
+    Array.from({ length: channels }, (_, c) => parts.map((part) => pick(part, c)).reduce(join));
   const bucket = [...buckets.keys()].sort((a, b) => a - b);
   return TensorStatistics.fromPartial({
     name: parts[0]?.name,
     ...sum,
     bucket,
     bucketCount: bucket.map((b) => buckets.get(b) ?? 0),
+    channelMin: perChannel((part, c) => part.channelMin[c] ?? 0, Math.min),
+    channelMax: perChannel((part, c) => part.channelMax[c] ?? 0, Math.max),
+    channelMean: perChannel(
+      (part, c) => part.channelMean[c] ?? 0,
+      (a, b) => a + b,
+    ),
   });
 }

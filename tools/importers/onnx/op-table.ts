@@ -2,7 +2,7 @@
 
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
-import { expand, fill, gather, mapConstant, range, tile, zipConstants } from "../constant-operations";
+import { expand, fill, gather, mapConstant, range, roundHalfEven, tile, zipConstants } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
 import { isConstant, type Target, type Value } from "../lowering";
 import {
@@ -261,7 +261,6 @@ const prelu: OnnxLowering = (node) => {
   const own = slope.shape.filter((size, axis) => axis > 0 || size !== 1 || slope.shape.length < x.shape.length);
   const perChannel = sameShape(own, spread) || (node.opset < 7 && sameShape(slope.shape, [channels]));
   if (isConstant(slope) && x.shape.length === 4 && perChannel) {
-    lower.nhwc(x);
     const name = lower.constantForm(slope, "slope", () => ({ shape: [channels], data: slope.data }));
     const image: Value = { ...x, name: lower.nhwc(x), layout: "nhwc" };
     return activation(lower, target, image, { activation: "PRELU" }, name);
@@ -429,13 +428,6 @@ const dropout: OnnxLowering = (node) => {
   return mask ? [x, fill(node.lower, { ...node.target, tensor: mask }, x.shape, 1, "bool")] : x;
 };
 
-/** Half to even. */
-function round(value: number): number {
-  const down = Math.floor(value);
-  const rest = value - down;
-  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
-}
-
 export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   // Products.
   Conv: conv,
@@ -556,7 +548,7 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   Range: (node) => range(node.lower, node.target, node.all()),
   Floor: onConstant(Math.floor),
   Ceil: onConstant(Math.ceil),
-  Round: onConstant(round),
+  Round: onConstant(roundHalfEven),
   Not: onConstant((value) => (value === 0 ? 1 : 0)),
   Mod: (node) => {
     const values = [node.input(0), node.input(1)];

@@ -2,7 +2,7 @@
 
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { elementCount, shapeText } from "../../ir/shape";
-import { expand, fill, gather, mapConstant, range, tile, zipConstants } from "../constant-operations";
+import { expand, fill, gather, mapConstant, range, roundHalfEven, tile, zipConstants } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
 import type { Target, Value } from "../lowering";
 import {
@@ -348,19 +348,10 @@ const gatherWith =
   (node) =>
     gather(node.lower, node.target, node.input(0), node.input(1), axis(node));
 
-const placeholderWithDefault: TensorflowLowering = (node) => node.input(0);
-
-/** Half to even. */
-function round(value: number): number {
-  const down = Math.floor(value);
-  const rest = value - down;
-  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
-}
-
 export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> = {
   // Sources and what stands for its input.
   Const: (node) => decodeTensor(node.lower, node.name, node.tensor("value")),
-  PlaceholderWithDefault: placeholderWithDefault,
+  PlaceholderWithDefault: identity,
   Identity: identity,
   IdentityN: (node) => [...node.inputs],
   Snapshot: identity,
@@ -453,7 +444,7 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   },
   Floor: onConstant(Math.floor),
   Ceil: onConstant(Math.ceil),
-  Round: onConstant(round),
+  Round: onConstant(roundHalfEven),
   LogicalNot: onConstant((value) => (value === 0 ? 1 : 0)),
   ZerosLike: onConstant(() => 0),
   OnesLike: onConstant(() => 1),

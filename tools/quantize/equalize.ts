@@ -1,0 +1,199 @@
+/**
+ * Cross-layer equalization (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction"): the weights
+ * that write a channel are divided by a factor and those that read it are multiplied by it, which changes nothing in real
+ * numbers and brings the channels' ranges together, so that one scale for all serves each of them better.
+ *
+ * Beyond the paper, measured ranges limit the factors: no activation leaves the range that its tensor had, and a ReLU6 that
+ * clips on the samples stays where it is. So activations never pay for the weights.
+ */
+
+import type { Graph, GraphNode } from "../ir/graph";
+import { REDUCE } from "../ir/operators";
+import type { Channels, ChannelStatistics } from "../statistics/channels";
+import type { Ranges } from "../statistics/overall-range";
+import { weightsOf, type WeightsView } from "./weights-view";
+
+/** Sweeps over the network; each only moves what the last one left. */
+const SWEEPS = 40;
+/** A live channel keeps at least this share of its tensor's range. */
+const LEAST_SHARE = 1 / 16;
+/** Factors of channels that no sample ever used. */
+const FREE = [2 ** -40, 2 ** 40] as const;
+
+/** A tensor whose channels can be scaled: who writes it, through which tensors it passes, and who reads it. */
+interface Link {
+  readonly writer: GraphNode;
+  readonly weights: WeightsView;
+  /** The written tensor and those that nodes without weights make of it. */
+  readonly tensors: readonly string[];
+  readonly readers: readonly WeightsView[];
+  /** Least and greatest factor per channel, and the factor so far. */
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+  readonly factor: Float64Array;
+}
+
+export interface Equalization {
+  /** Tensor to the factor that each of its channels was divided by. */
+  readonly factors: ReadonlyMap<string, Float64Array>;
+}
+
+/** Rescales weights and biases of `graph` in place; constants are replaced, not written to. */
+export function equalize(graph: Graph, channels: Channels): Equalization {
+  const links = findLinks(graph, channels);
+  for (let sweep = 0; sweep < SWEEPS; sweep++) for (const link of links) balance(link);
+  const factors = new Map<string, Float64Array>();
+  for (const { writer, factor, tensors } of links) {
+    const bias = graph.tensors.get(writer.inputs[2] ?? "");
+    if (bias?.data instanceof Float32Array) bias.data = bias.data.map((b, c) => b / (factor[c] ?? 1));
+    for (const name of tensors) factors.set(name, factor);
+  }
+  return { factors };
+}
+
+/** Channel statistics of the equalized tensors. */
+export function scaleChannels(channels: Channels, { factors }: Equalization): Channels {
+  return new Map(
+    [...channels].map(([name, { min, max, mean }]) => {
+      const factor = factors.get(name);
+      const scale = (values: Float64Array): Float64Array =>
+        factor ? values.map((v, c) => v / (factor[c] ?? 1)) : values;
+      return [name, { min: scale(min), max: scale(max), mean: scale(mean) }];
+    }),
+  );
+}
+
+/**
+ * The ranges that go with the equalized tensors. A range that was narrowed against the extremes (by percentiles, say) is
+ * narrowed in the same proportion.
+ */
+export function scaleRanges(ranges: Ranges, before: Channels, after: Channels, { factors }: Equalization): Ranges {
+  const least = (c: ChannelStatistics | undefined): number => c?.min.reduce((a, b) => Math.min(a, b)) ?? 0;
+  const greatest = (c: ChannelStatistics | undefined): number => c?.max.reduce((a, b) => Math.max(a, b)) ?? 0;
+  return new Map(
+    [...ranges].map(([name, [min, max]]) => {
+      if (!factors.has(name)) return [name, [min, max]];
+      const [was, is] = [before.get(name), after.get(name)];
+      const share = (end: number, extreme: number): number => (extreme === 0 ? 1 : end / extreme);
+      return [name, [least(is) * share(min, least(was)), greatest(is) * share(max, greatest(was))]];
+    }),
+  );
+}
+
+function findLinks(graph: Graph, channels: Channels): Link[] {
+  const readers = new Map<string, GraphNode[]>();
+  for (const node of graph.nodes) {
+    for (const input of new Set(node.inputs)) readers.set(input, [...(readers.get(input) ?? []), node]);
+  }
+  const outputs = new Set(graph.outputs.map((port) => port.tensor));
+  const ownedBy = (view: WeightsView): boolean => readers.get(view.tensor.name)?.length === 1;
+  const copied = new Set<string>();
+  /** Own the array, so that scaling in place touches no one else's. */
+  const own = (view: WeightsView, node: GraphNode): WeightsView | undefined => {
+    if (!copied.has(view.tensor.name)) {
+      copied.add(view.tensor.name);
+      view.tensor.data = view.data.slice();
+    }
+    return weightsOf(graph, node);
+  };
+  const links: Link[] = [];
+  for (const writer of graph.nodes) {
+    const weights = weightsOf(graph, writer);
+    const bias = writer.inputs[2];
+    if (!weights || !ownedBy(weights) || (bias && readers.get(bias)?.length !== 1)) continue;
+    const tensors: string[] = [];
+    const users: GraphNode[] = [];
+    if (!collect(writer.outputs[0] ?? "", weights.outputs)) continue;
+    const views = users.map((user) => weightsOf(graph, user));
+    if (
+      users.length === 0 ||
+      !views.every((v): v is WeightsView => v !== undefined && v.inputs === weights.outputs && ownedBy(v))
+    ) {
+      continue;
+    }
+    const facts = tensors.map((name) => channels.get(name));
+    if (!facts.every((f): f is ChannelStatistics => f?.min.length === weights.outputs)) continue;
+    const mine = own(weights, writer);
+    const theirs = users.map((user, i) => own(views[i] as WeightsView, user));
+    if (!mine || !theirs.every((v): v is WeightsView => v !== undefined)) continue;
+    links.push({ writer, weights: mine, tensors, readers: theirs, ...limits(writer, facts[0] as ChannelStatistics) });
+
+    /** Follows a tensor to all its readers with weights; false if something else reads it. */
+    function collect(name: string, count: number): boolean {
+      if (outputs.has(name)) return false;
+      tensors.push(name);
+      for (const reader of readers.get(name) ?? []) {
+        if (weightsOf(graph, reader) && reader.inputs[0] === name) users.push(reader);
+        else if (!passesChannels(graph, reader, count) || !collect(reader.outputs[0] ?? "", count)) return false;
+      }
+      return true;
+    }
+  }
+  return links;
+}
+
+/** Nodes without weights that commute with positive factors per channel. */
+function passesChannels(graph: Graph, node: GraphNode, channels: number): boolean {
+  const shape = graph.tensors.get(node.outputs[0] ?? "")?.shape ?? [];
+  if (shape[shape.length - 1] !== channels) return false;
+  switch (node.type) {
+    case "Pooling":
+      return true;
+    case "Reduce":
+      return node.attributes.reduce_type === REDUCE.MEAN && String(node.attributes.axis) === "1,2";
+    case "Reshape":
+      return shape.length === 2 && shape[0] === 1;
+    default:
+      return false;
+  }
+}
+
+function limits(writer: GraphNode, { min, max }: ChannelStatistics): Pick<Link, "low" | "high" | "factor"> {
+  const clip =
+    writer.attributes.activation === "RELUX" ? Number(writer.attributes.max_limit) : Number.POSITIVE_INFINITY;
+  const extent = min.map((m, c) => Math.max(Math.abs(m), Math.abs(max[c] ?? 0)));
+  const greatest = extent.reduce((a, b) => Math.max(a, b), 0);
+  const low = new Float64Array(extent.length);
+  const high = new Float64Array(extent.length);
+  extent.forEach((e, c) => {
+    if (e >= clip * (1 - 1e-6)) {
+      low[c] = 1;
+      high[c] = 1;
+    } else if (e > 0) {
+      low[c] = e / greatest;
+      high[c] = Math.max(e / (greatest * LEAST_SHARE), 1);
+    } else {
+      [low[c], high[c]] = FREE;
+    }
+  });
+  return { low, high, factor: new Float64Array(extent.length).fill(1) };
+}
+
+/** One step for one tensor: factors that make the writers' and the readers' greatest weights of each channel equal. */
+function balance({ weights, readers, low, high, factor }: Link): void {
+  const written = new Float64Array(weights.outputs);
+  const read = new Float64Array(weights.outputs);
+  weights.data.forEach((w, i) => {
+    const c = weights.outputOf(i);
+    written[c] = Math.max(written[c] ?? 0, Math.abs(w));
+  });
+  for (const reader of readers) {
+    reader.data.forEach((w, i) => {
+      const c = reader.inputOf(i);
+      read[c] = Math.max(read[c] ?? 0, Math.abs(w));
+    });
+  }
+  const step = written.map((r1, c) => {
+    const r2 = read[c] ?? 0;
+    const before = factor[c] ?? 1;
+    const wanted = r1 > 0 && r2 > 0 ? before * Math.sqrt(r1 / r2) : before;
+    factor[c] = Math.min(Math.max(wanted, low[c] ?? 1), high[c] ?? 1);
+    return (factor[c] ?? 1) / before;
+  });
+  for (let i = 0; i < weights.data.length; i++)
+    weights.data[i] = (weights.data[i] ?? 0) / (step[weights.outputOf(i)] ?? 1);
+  for (const reader of readers) {
+    for (let i = 0; i < reader.data.length; i++)
+      reader.data[i] = (reader.data[i] ?? 0) * (step[reader.inputOf(i)] ?? 1);
+  }
+}
