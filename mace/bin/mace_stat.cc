@@ -116,6 +116,10 @@ class StatisticsObserver : public runtime::Observer {
       count(4, record.inf_count);
       tensor.Packed(5, buckets);
       tensor.Packed(6, counts);
+      // -0 and +0 compare equal, so which one was kept depends on the order of the samples: always
+      // +0.
+      for (float& v : record.channel_min) v += 0.0f;
+      for (float& v : record.channel_max) v += 0.0f;
       tensor.Floats(7, record.channel_min);
       tensor.Floats(8, record.channel_max);
       std::vector<uint64_t> means;
