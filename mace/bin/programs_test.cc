@@ -209,9 +209,15 @@ TEST(MaceStat, CountsEverything) {
       std::vector<int64_t> buckets, counts;
       while (tensor.Next()) {
         if (tensor.field() == 1) tensors.push_back(tensor.Bytes());
-        if (tensor.field() == 2) EXPECT_EQ(tensor.Int(), 8);
-        if (tensor.field() == 3 && tensors.size() == 1) EXPECT_EQ(tensor.Int(), 1);
-        if (tensor.field() == 4 && tensors.size() == 1) EXPECT_EQ(tensor.Int(), 1);
+        if (tensor.field() == 2) {
+          EXPECT_EQ(tensor.Int(), 8);
+        }
+        if (tensor.field() == 3 && tensors.size() == 1) {
+          EXPECT_EQ(tensor.Int(), 1);
+        }
+        if (tensor.field() == 4 && tensors.size() == 1) {
+          EXPECT_EQ(tensor.Int(), 1);
+        }
         if (tensor.field() == 5) tensor.Ints(&buckets);
         if (tensor.field() == 6) tensor.Ints(&counts);
       }

@@ -545,7 +545,9 @@ TEST(Operators, ActivationsOfAFloatModel) {
 TEST(Operators, TheTableIsSortedAndMakesEverything) {
   for (size_t i = 0; i < OperatorTable().size(); ++i) {
     const OperatorEntry& entry = OperatorTable()[i];
-    if (i > 0) EXPECT_LT(std::string(OperatorTable()[i - 1].type), entry.type);
+    if (i > 0) {
+      EXPECT_LT(std::string(OperatorTable()[i - 1].type), entry.type);
+    }
     EXPECT_NE(entry.make(), nullptr);
     EXPECT_EQ(FindOperator(entry.type), &entry);
   }
