@@ -16,7 +16,11 @@ import { exportOnnx } from "./onnx-export";
 
 const MODELS = [
   { name: "Inception-v3 float32", prefix: "models/inception_v3", peak: ["float32_avx512_fma", "float32_avx2_fma"] },
-  { name: "Inception-v3 int8_per_channel", prefix: "models/inception_v3_quant", peak: ["int8_avx512_vnni", "int16_avx2_madd"] },
+  {
+    name: "Inception-v3 int8_per_channel",
+    prefix: "models/inception_v3_quant",
+    peak: ["int8_avx512_vnni", "int16_avx2_madd"],
+  },
 ] as const;
 const TURNS = 7;
 const ROUNDS = 10;
@@ -32,13 +36,17 @@ function peerFolder(): string {
   const folder = path.join(process.env.BUILD_WORKSPACE_DIRECTORY ?? ".", "bench");
   if (!fs.existsSync(path.join(folder, "node_modules/onnxruntime-node"))) {
     process.stderr.write("installing the peer with npm ci\n");
-    const result = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder, stdio: "inherit" });
+    const result = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+      cwd: folder,
+      stdio: "inherit",
+    });
     if (result.status !== 0) throw new Error("npm ci failed");
   }
   return folder;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 function macs(graph: Graph): number {
   const shapes = (names: readonly string[]) => names.map((name) => graph.tensors.get(name)?.shape ?? []);
@@ -50,10 +58,13 @@ function main(): void {
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "mace-bench-"));
   try {
     const peaks = new Map(
-      capture("bench/peak", []).trim().split("\n").map((line) => {
-        const [name = "", rate] = line.split(" ");
-        return [name, Number(rate)] as const;
-      }),
+      capture("bench/peak", [])
+        .trim()
+        .split("\n")
+        .map((line) => {
+          const [name = "", rate] = line.split(" ");
+          return [name, Number(rate)] as const;
+        }),
     );
     console.log([...peaks].map(([name, rate]) => `peak ${name}: ${rate} GMAC/s, one thread`).join("\n"));
     for (const { name, prefix, peak } of MODELS) {
@@ -79,7 +90,10 @@ function main(): void {
         const ratio = median(ours.map((time, i) => time / (theirs[i] ?? Number.NaN)));
         const rate = macs(graph) / median(ours) / 1e6;
         const limit = peak.map((p) => peaks.get(p)).find((p) => p !== undefined);
-        const share = limit === undefined ? "" : `, ${((100 * rate) / limit / threads).toFixed(0)} % of ${threads} peak loop${threads > 1 ? "s" : ""}`;
+        const share =
+          limit === undefined
+            ? ""
+            : `, ${((100 * rate) / limit / threads).toFixed(0)} % of ${threads} peak loop${threads > 1 ? "s" : ""}`;
         console.log(
           `${name}, ${threads} thread${threads > 1 ? "s" : ""}: ${median(ours).toFixed(1)} ms, onnxruntime ${median(theirs).toFixed(1)} ms, ` +
             `ratio ${ratio.toFixed(2)}; ${rate.toFixed(1)} GMAC/s${share}`,

@@ -130,9 +130,12 @@ class Exporter {
   /** Ends a node: quantizes its real result where the output holds codes. */
   private write(name: string, produce: (output: string) => void): void {
     const tensor = this.tensor(name);
-    if (!tensor.quant) return produce(name);
-    produce(`${name}:value`);
-    this.add("QuantizeLinear", [`${name}:value`, ...this.parameters(tensor)], name);
+    if (tensor.quant) {
+      produce(`${name}:value`);
+      this.add("QuantizeLinear", [`${name}:value`, ...this.parameters(tensor)], name);
+    } else {
+      produce(name);
+    }
   }
 
   private filter(tensor: Tensor): string {
@@ -215,7 +218,9 @@ class Exporter {
       case "Pooling": {
         const input = this.read(x);
         const attributes = { kernel_shape: a.kernels ?? [], strides: a.strides ?? [], pads: a.pads ?? [] };
-        this.write(y, (value) => this.add(a.pooling_type === 2 ? "MaxPool" : "AveragePool", [input], value, attributes));
+        this.write(y, (value) =>
+          this.add(a.pooling_type === 2 ? "MaxPool" : "AveragePool", [input], value, attributes),
+        );
         return;
       }
       case "Concat": {

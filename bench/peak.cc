@@ -1,5 +1,6 @@
-// Peak loops of this machine, one thread: how many multiply-adds per second the best instruction can do on registers alone.
-// Prints lines `<instruction> <GMAC/s>`, median of nine runs, for what the processor has.
+// Peak loops of this machine, one thread: how many multiply-adds per second the best instruction
+// can do on registers alone. Prints lines `<instruction> <GMAC/s>`, median of nine runs, for what
+// the processor has.
 
 #include <immintrin.h>
 

@@ -103,6 +103,11 @@ def _ranges_file(ctx):
         fail(NOT_ONE_RANGE_FILE.format(label = ctx.label, ranges = target.label, count = len(ctx.files.ranges)))
     return ctx.files.ranges[0]
 
+def _statistics_file(ctx):
+    """The File with what was measured, or None; a range file alone has none."""
+    target = ctx.attr.ranges
+    return target[MaceRangesInfo].statistics if target and MaceRangesInfo in target else None
+
 def _for_abi(ctx, abi, quantized, runner):
     """Files of one ABI under names that say so."""
     files = struct(
@@ -153,6 +158,7 @@ def _mace_quantized_model_impl(ctx):
         tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
         model = model,
         ranges = ranges,
+        statistics = _statistics_file(ctx),
         scheme = ctx.attr.scheme,
         prefix = ctx.label.name,
     )

@@ -107,9 +107,13 @@ class StatisticsObserver : public runtime::Observer {
       }
       runtime::WireWriter tensor;
       tensor.Bytes(1, record.name);
-      tensor.Int(2, static_cast<int64_t>(record.count));
-      tensor.Int(3, static_cast<int64_t>(record.nan_count));
-      tensor.Int(4, static_cast<int64_t>(record.inf_count));
+      // Zeros are left out, as other writers do: files are the same whoever wrote them.
+      const auto count = [&tensor](uint32_t field, uint64_t value) {
+        if (value > 0) tensor.Int(field, static_cast<int64_t>(value));
+      };
+      count(2, record.count);
+      count(3, record.nan_count);
+      count(4, record.inf_count);
       tensor.Packed(5, buckets);
       tensor.Packed(6, counts);
       tensor.Floats(7, record.channel_min);
@@ -167,9 +171,11 @@ class StatisticsObserver : public runtime::Observer {
     return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
   }
 
-  // Each channel is one thread's, which goes through the rows in order: the sums do not depend on the threads.
+  // Each channel is one thread's, which goes through the rows in order: the sums do not depend on
+  // the threads.
   void ScanChannels(const float* x, int64_t count, TensorRecord* record) {
-    const int64_t channels = static_cast<int64_t>(record->channel_min.size()), rows = count / channels;
+    const int64_t channels = static_cast<int64_t>(record->channel_min.size()),
+                  rows = count / channels;
     float *least = record->channel_min.data(), *greatest = record->channel_max.data();
     double* sums = sums_.data();
     const int64_t grain = std::max<int64_t>(16, 8 * kChunk / std::max<int64_t>(rows, 1));

@@ -5,6 +5,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <arm_neon.h>
+#include <sys/auxv.h>
 #endif
 
 namespace mace {
@@ -108,10 +111,48 @@ __attribute__((target("sha,sse4.1"))) void BlocksSha(uint32_t state[8], const ui
   _mm_storeu_si128(reinterpret_cast<__m128i*>(state + 4), _mm_alignr_epi8(high, low, 8));
 }
 
+#elif defined(__aarch64__) && defined(__linux__)
+
+bool HasShaInstructions() {
+  constexpr unsigned long kSha2 = 1UL << 6;  // HWCAP_SHA2
+  return (getauxval(AT_HWCAP) & kSha2) != 0;
+}
+
+#if defined(__clang__)
+__attribute__((target("sha2")))
+#else
+__attribute__((target("+crypto")))
+#endif
+void BlocksSha(uint32_t state[8], const uint8_t* data, size_t blocks) {
+  uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
+  for (; blocks > 0; --blocks, data += 64) {
+    const uint32x4_t abcd_before = abcd, efgh_before = efgh;
+    uint32x4_t w[4];
+    for (int i = 0; i < 4; ++i) {
+      w[i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(data + 16 * i)));
+    }
+    for (int i = 0; i < 16; ++i) {
+      // Four rounds, and the schedule's words for the rounds sixteen later.
+      const uint32x4_t sum = vaddq_u32(w[i & 3], vld1q_u32(kRound + 4 * i));
+      if (i < 12) {
+        const uint32x4_t partial = vsha256su0q_u32(w[i & 3], w[(i + 1) & 3]);
+        w[i & 3] = vsha256su1q_u32(partial, w[(i + 2) & 3], w[(i + 3) & 3]);
+      }
+      const uint32x4_t abcd_now = abcd;
+      abcd = vsha256hq_u32(abcd, efgh, sum);
+      efgh = vsha256h2q_u32(efgh, abcd_now, sum);
+    }
+    abcd = vaddq_u32(abcd, abcd_before);
+    efgh = vaddq_u32(efgh, efgh_before);
+  }
+  vst1q_u32(state, abcd);
+  vst1q_u32(state + 4, efgh);
+}
+
 #endif
 
 void Blocks(uint32_t state[8], const uint8_t* data, size_t blocks) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) || (defined(__aarch64__) && defined(__linux__))
   static const bool fast = HasShaInstructions();
   if (fast) {
     BlocksSha(state, data, blocks);

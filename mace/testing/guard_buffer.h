@@ -26,7 +26,10 @@ class GuardBuffer {
     mprotect(static_cast<char*>(base_) + body, page, PROT_NONE);
     data_ = reinterpret_cast<T*>(static_cast<char*>(base_) + body - bytes);
   }
-  explicit GuardBuffer(const std::vector<T>& values) : GuardBuffer(values.size()) {
+  // `slack` elements that may be read follow the values.
+  explicit GuardBuffer(const std::vector<T>& values, size_t slack = 0)
+      : GuardBuffer(values.size() + slack) {
+    count_ = values.size();
     if (!values.empty()) std::memcpy(data_, values.data(), values.size() * sizeof(T));
   }
   ~GuardBuffer() { munmap(base_, mapped_); }

@@ -38,13 +38,14 @@ export class Pipeline {
     fs.writeFileSync(list, files.join("\n"));
     await mace(
       ...["stat", "--model", `${this.prefix("float")}.pb`, "--runner", STAT, "--samples_list", list],
-      ...["--ranges", this.prefix("ranges")],
+      ...["--output", this.prefix("stat"), "--ranges", this.prefix("ranges")],
     );
   }
 
   async quantize(scheme: string): Promise<void> {
     await mace(
       ...["quantize", "--model", `${this.prefix("float")}.pb`, "--ranges", this.prefix("ranges")],
+      ...["--statistics", this.prefix("stat")],
       ...["--scheme", scheme, "--output_prefix", this.prefix(scheme)],
     );
   }

@@ -16,6 +16,10 @@ const put = (name: string, contents: Uint8Array | string): string => {
   fs.writeFileSync(at(name), contents);
   return at(name);
 };
+const folderNamed = (name: string): string => {
+  fs.mkdirSync(at(name), { recursive: true });
+  return at(name);
+};
 after(() => fs.rmSync(folder, { recursive: true }));
 
 const RUNNERS = { run: path.resolve("mace/bin/mace_run"), stat: path.resolve("mace/bin/mace_stat") };
@@ -58,15 +62,34 @@ async function mace(args: readonly string[]): Promise<{ code: number; said: stri
   }
 }
 
-const convertArgs = (yaml: string, model: string): string[] => ["convert", "--config", yaml, "--src", model, "--output_prefix", at("out")];
+const convertArgs = (yaml: string, model: string): string[] => [
+  "convert",
+  "--config",
+  yaml,
+  "--src",
+  model,
+  "--output_prefix",
+  at("out"),
+];
 
 before(async () => {
   put("m.pb", goodGraph());
   put("good.yml", config());
   put("0.dat", new Uint8Array(Float32Array.of(1, 2).buffer));
-  assert.equal((await mace(["convert", "--config", at("good.yml"), "--src", at("m.pb"), "--output_prefix", at("float")])).code, 0);
+  assert.equal(
+    (await mace(["convert", "--config", at("good.yml"), "--src", at("m.pb"), "--output_prefix", at("float")])).code,
+    0,
+  );
   put("good.ranges", "x@@-1,1\ny@@0,5\n");
-  const quantize = ["quantize", "--model", at("float.pb"), "--ranges", at("good.ranges"), "--output_prefix", at("quant")];
+  const quantize = [
+    "quantize",
+    "--model",
+    at("float.pb"),
+    "--ranges",
+    at("good.ranges"),
+    "--output_prefix",
+    at("quant"),
+  ];
   const quantized = await mace(quantize);
   assert.equal(quantized.code, 0, quantized.said);
 });
@@ -112,7 +135,15 @@ const badRanges = (what: string, code: string, text: string, words?: string): Ca
   what: `ranges: ${what}`,
   code,
   words,
-  args: () => ["quantize", "--model", at("float.pb"), "--ranges", put("bad.ranges", text), "--output_prefix", at("out")],
+  args: () => [
+    "quantize",
+    "--model",
+    at("float.pb"),
+    "--ranges",
+    put("bad.ranges", text),
+    "--output_prefix",
+    at("out"),
+  ],
 });
 
 const random = new Random("bad input");
@@ -137,7 +168,28 @@ const withWeights = (dims: readonly number[], content: Uint8Array): Uint8Array =
   return builder.encode();
 };
 
-const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0x7f, 0xff, 0xff, 0xff);
+const PNG = Uint8Array.of(
+  0x89,
+  0x50,
+  0x4e,
+  0x47,
+  13,
+  10,
+  26,
+  10,
+  0,
+  0,
+  0,
+  13,
+  0x49,
+  0x48,
+  0x44,
+  0x52,
+  0x7f,
+  0xff,
+  0xff,
+  0xff,
+);
 
 const CASES: readonly Case[] = [
   badModel("empty", "MQ2", () => new Uint8Array()),
@@ -181,8 +233,17 @@ const CASES: readonly Case[] = [
   badModel("ONNX under the platform tensorflow", "MQ2", () => Uint8Array.of(8, 7, 0x12, 2, 0x70, 0x70, 0x3a, 0)),
 
   { what: "model: absent", code: "MQ", args: () => convertArgs(at("good.yml"), at("absent/m.pb")), words: "m.pb" },
-  { what: "model: a folder", code: "MQ502", args: () => convertArgs(at("good.yml"), (fs.mkdirSync(at("dir/m.pb"), { recursive: true }), at("dir/m.pb"))) },
-  { what: "model: not among the sources", code: "MQ112", args: () => convertArgs(at("good.yml"), at("0.dat")), words: "m.pb" },
+  {
+    what: "model: a folder",
+    code: "MQ502",
+    args: () => convertArgs(at("good.yml"), folderNamed("dir/m.pb")),
+  },
+  {
+    what: "model: not among the sources",
+    code: "MQ112",
+    args: () => convertArgs(at("good.yml"), at("0.dat")),
+    words: "m.pb",
+  },
   { what: "configuration: absent", code: "MQ501", args: () => convertArgs(at("absent.yml"), at("m.pb")) },
   badConfig("empty", "MQ103", ""),
   badConfig("not YAML", "MQ101", "models: [\n"),
@@ -198,28 +259,174 @@ const CASES: readonly Case[] = [
   badSample("empty", "MQ512", "empty.dat", ""),
   badSample("an image for an input that is no image", "MQ512", "x.png", PNG),
   badSample("not an .npy file", "MQ511", "x.npy", "nonsense nonsense"),
-  badSample("an .npy file cut off", "MQ511", "y.npy", Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 0xff, 0x7f, 0, 0)),
-  { what: "sample: absent", code: "MQ501", args: () => ["stat", "--model", at("float.pb"), "--runner", RUNNERS.stat, "--samples_list", put("list", at("absent.dat")), "--output", at("out")] },
-  { what: "samples: none in the folder", code: "MQ513", args: () => (fs.mkdirSync(at("none"), { recursive: true }), ["stat", "--model", at("float.pb"), "--runner", RUNNERS.stat, "--input_dir", at("none"), "--output", at("out")]) },
-  { what: "samples: no folder", code: "MQ501", args: () => ["stat", "--model", at("float.pb"), "--runner", RUNNERS.stat, "--input_dir", at("nowhere"), "--output", at("out")] },
-  { what: "statistics of a quantized model", code: "MQ405", args: () => ["stat", "--model", at("quant.pb"), "--runner", RUNNERS.stat, "--samples_list", put("list", at("0.dat")), "--output", at("out")] },
-  { what: "runner: absent", code: "MQ520", args: () => ["stat", "--model", at("float.pb"), "--runner", at("no_runner"), "--samples_list", put("list", at("0.dat")), "--output", at("out")] },
-  { what: "statistics: noise", code: "MQ301", args: () => ["ranges", "--statistics", put("bad.stat", noise(500)), "--output", at("out")] },
-  { what: "statistics: empty", code: "MQ30", args: () => ["ranges", "--statistics", put("bad.stat", ""), "--output", at("out")] },
-  { what: "percentile out of bounds", code: "MQ307", args: () => ["ranges", "--statistics", at("x.stat"), "--output", at("out"), "--percentile", "60"] },
+  badSample(
+    "an .npy file cut off",
+    "MQ511",
+    "y.npy",
+    Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 0xff, 0x7f, 0, 0),
+  ),
+  {
+    what: "sample: absent",
+    code: "MQ501",
+    args: () => [
+      "stat",
+      "--model",
+      at("float.pb"),
+      "--runner",
+      RUNNERS.stat,
+      "--samples_list",
+      put("list", at("absent.dat")),
+      "--output",
+      at("out"),
+    ],
+  },
+  {
+    what: "samples: none in the folder",
+    code: "MQ513",
+    args: () => [
+      ...["stat", "--model", at("float.pb"), "--runner", RUNNERS.stat],
+      ...["--input_dir", folderNamed("none"), "--output", at("out")],
+    ],
+  },
+  {
+    what: "samples: no folder",
+    code: "MQ501",
+    args: () => [
+      "stat",
+      "--model",
+      at("float.pb"),
+      "--runner",
+      RUNNERS.stat,
+      "--input_dir",
+      at("nowhere"),
+      "--output",
+      at("out"),
+    ],
+  },
+  {
+    what: "statistics of a quantized model",
+    code: "MQ405",
+    args: () => [
+      "stat",
+      "--model",
+      at("quant.pb"),
+      "--runner",
+      RUNNERS.stat,
+      "--samples_list",
+      put("list", at("0.dat")),
+      "--output",
+      at("out"),
+    ],
+  },
+  {
+    what: "runner: absent",
+    code: "MQ520",
+    args: () => [
+      "stat",
+      "--model",
+      at("float.pb"),
+      "--runner",
+      at("no_runner"),
+      "--samples_list",
+      put("list", at("0.dat")),
+      "--output",
+      at("out"),
+    ],
+  },
+  {
+    what: "statistics: noise",
+    code: "MQ301",
+    args: () => ["ranges", "--statistics", put("bad.stat", noise(500)), "--output", at("out")],
+  },
+  {
+    what: "statistics: empty",
+    code: "MQ30",
+    args: () => ["ranges", "--statistics", put("bad.stat", ""), "--output", at("out")],
+  },
+  {
+    what: "percentile out of bounds",
+    code: "MQ307",
+    args: () => ["ranges", "--statistics", at("x.stat"), "--output", at("out"), "--percentile", "60"],
+  },
 
   badRanges("none for a tensor", "MQ401", "x@@-1,1\n", "'y', written by FullyConnected"),
   badRanges("reversed", "MQ306", "x@@1,-1\n"),
   badRanges("words", "MQ306", "x@@a,b\n"),
   badRanges("noise", "MQ306", String.fromCharCode(...noise(200).map((b) => 33 + (b % 90)))),
-  { what: "ranges: absent", code: "MQ501", args: () => ["quantize", "--model", at("float.pb"), "--ranges", at("absent"), "--output_prefix", at("out")] },
-  { what: "quantizing twice", code: "MQ405", args: () => ["quantize", "--model", at("quant.pb"), "--ranges", at("good.ranges"), "--output_prefix", at("out")] },
-  { what: "data file of another model", code: "MQ201", args: () => ["quantize", "--model", at("float.pb"), "--model_data", at("quant.data"), "--ranges", at("good.ranges"), "--output_prefix", at("out")] },
-  { what: "data file absent", code: "MQ501", args: () => ["quantize", "--model", put("lone.pb", fs.readFileSync(at("float.pb"))), "--ranges", at("good.ranges"), "--output_prefix", at("out")] },
-  { what: "too few inputs", code: "MQ506", args: () => ["run", "--model", at("float.pb"), "--runner", RUNNERS.run, "--input", at("0.dat"), "--input", at("0.dat")] },
-  { what: "labels absent", code: "MQ520", args: () => ["run", "--model", at("float.pb"), "--runner", RUNNERS.run, "--input", at("0.dat"), "--labels", at("absent")] },
+  {
+    what: "ranges: absent",
+    code: "MQ501",
+    args: () => ["quantize", "--model", at("float.pb"), "--ranges", at("absent"), "--output_prefix", at("out")],
+  },
+  {
+    what: "quantizing twice",
+    code: "MQ405",
+    args: () => ["quantize", "--model", at("quant.pb"), "--ranges", at("good.ranges"), "--output_prefix", at("out")],
+  },
+  {
+    what: "data file of another model",
+    code: "MQ201",
+    args: () => [
+      "quantize",
+      "--model",
+      at("float.pb"),
+      "--model_data",
+      at("quant.data"),
+      "--ranges",
+      at("good.ranges"),
+      "--output_prefix",
+      at("out"),
+    ],
+  },
+  {
+    what: "data file absent",
+    code: "MQ501",
+    args: () => [
+      "quantize",
+      "--model",
+      put("lone.pb", fs.readFileSync(at("float.pb"))),
+      "--ranges",
+      at("good.ranges"),
+      "--output_prefix",
+      at("out"),
+    ],
+  },
+  {
+    what: "too few inputs",
+    code: "MQ506",
+    args: () => [
+      "run",
+      "--model",
+      at("float.pb"),
+      "--runner",
+      RUNNERS.run,
+      "--input",
+      at("0.dat"),
+      "--input",
+      at("0.dat"),
+    ],
+  },
+  {
+    what: "labels absent",
+    code: "MQ520",
+    args: () => [
+      "run",
+      "--model",
+      at("float.pb"),
+      "--runner",
+      RUNNERS.run,
+      "--input",
+      at("0.dat"),
+      "--labels",
+      at("absent"),
+    ],
+  },
   { what: "inspecting noise", code: "MQ201", args: () => ["inspect", put("noise.bin", noise(64))] },
-  { what: "an output folder that does not exist", code: "MQ503", args: () => ["convert", "--config", at("good.yml"), "--src", at("m.pb"), "--output_prefix", at("no/such/folder")] },
+  {
+    what: "an output folder that does not exist",
+    code: "MQ503",
+    args: () => ["convert", "--config", at("good.yml"), "--src", at("m.pb"), "--output_prefix", at("no/such/folder")],
+  },
 ];
 
 assert.ok(CASES.length >= 50);
@@ -240,7 +447,11 @@ for (const [what, args, words] of [
   ["an unknown option", ["ranges", "--statistic", "x"], "--statistics"],
   ["a required option missing", ["ranges", "--statistics", "x"], "--output"],
   ["a value missing", ["ranges", "--statistics"], "--statistics"],
-  ["a scheme that does not exist", ["quantize", "--model", "x", "--output_prefix", "y", "--scheme", "int4"], "int8_per_channel"],
+  [
+    "a scheme that does not exist",
+    ["quantize", "--model", "x", "--output_prefix", "y", "--scheme", "int4"],
+    "int8_per_channel",
+  ],
 ] as const) {
   test(`usage: ${what}`, async () => {
     const result = await mace(args);

@@ -40,10 +40,8 @@ function checkLayers(half: string, layers: Layers, used: readonly [string, strin
   });
 }
 
-const IMPORTS = uses(
-  filesBelow("tools", /\.ts$/),
-  /^(?:import|export)[^;]*? from "(\.[^"]*)"/gm,
-  (file, to) => path.join(path.dirname(file), to),
+const IMPORTS = uses(filesBelow("tools", /\.ts$/), /^(?:import|export)[^;]*? from "(\.[^"]*)"/gm, (file, to) =>
+  path.join(path.dirname(file), to),
 );
 const INCLUDES = uses(filesBelow("mace", /\.(cc|h|inc)$/), /^ *# *include "([^"]*)"/gm, (_, to) => to);
 

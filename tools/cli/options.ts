@@ -135,7 +135,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "FILE",
         doc: "statistics of the model; they let equalization and bias correction work",
       },
-      { name: "no_equalization", doc: "leave the weights of neighbouring layers as they are" },
+      {
+        name: "no_equalization",
+        doc: "with a scale for all weights: leave the weights of neighbouring layers as they are",
+      },
       { name: "no_bias_correction", doc: "do not make up for the mean error of rounded weights" },
       {
         name: "scheme",

@@ -58,7 +58,9 @@ function windows(from: number, to: number): Window[] {
     const center = (i + 0.5) * ratio;
     const start = Math.max(Math.floor(center - support + 0.5), 0);
     const end = Math.min(Math.floor(center + support + 0.5), from);
-    const raw = Array.from({ length: end - start }, (_, k) => Math.max(1 - Math.abs(start + k + 0.5 - center) / support, 0));
+    const raw = Array.from({ length: end - start }, (_, k) =>
+      Math.max(1 - Math.abs(start + k + 0.5 - center) / support, 0),
+    );
     const sum = raw.reduce((total, w) => total + w, 0);
     return { start, weights: raw.map((w) => w / sum) };
   });

@@ -56,7 +56,8 @@ export function scaleChannels(channels: Channels, { factors }: Equalization): Ch
   return new Map(
     [...channels].map(([name, { min, max, mean }]) => {
       const factor = factors.get(name);
-      const scale = (values: Float64Array): Float64Array => (factor ? values.map((v, c) => v / (factor[c] ?? 1)) : values);
+      const scale = (values: Float64Array): Float64Array =>
+        factor ? values.map((v, c) => v / (factor[c] ?? 1)) : values;
       return [name, { min: scale(min), max: scale(max), mean: scale(mean) }];
     }),
   );
@@ -104,7 +105,10 @@ function findLinks(graph: Graph, channels: Channels): Link[] {
     const users: GraphNode[] = [];
     if (!collect(writer.outputs[0] ?? "", weights.outputs)) continue;
     const views = users.map((user) => weightsOf(graph, user));
-    if (users.length === 0 || !views.every((v): v is WeightsView => v !== undefined && v.inputs === weights.outputs && ownedBy(v))) {
+    if (
+      users.length === 0 ||
+      !views.every((v): v is WeightsView => v !== undefined && v.inputs === weights.outputs && ownedBy(v))
+    ) {
       continue;
     }
     const facts = tensors.map((name) => channels.get(name));
@@ -145,7 +149,8 @@ function passesChannels(graph: Graph, node: GraphNode, channels: number): boolea
 }
 
 function limits(writer: GraphNode, { min, max }: ChannelStatistics): Pick<Link, "low" | "high" | "factor"> {
-  const clip = writer.attributes.activation === "RELUX" ? Number(writer.attributes.max_limit) : Number.POSITIVE_INFINITY;
+  const clip =
+    writer.attributes.activation === "RELUX" ? Number(writer.attributes.max_limit) : Number.POSITIVE_INFINITY;
   const extent = min.map((m, c) => Math.max(Math.abs(m), Math.abs(max[c] ?? 0)));
   const greatest = extent.reduce((a, b) => Math.max(a, b), 0);
   const low = new Float64Array(extent.length);
@@ -185,8 +190,10 @@ function balance({ weights, readers, low, high, factor }: Link): void {
     factor[c] = Math.min(Math.max(wanted, low[c] ?? 1), high[c] ?? 1);
     return (factor[c] ?? 1) / before;
   });
-  for (let i = 0; i < weights.data.length; i++) weights.data[i] = (weights.data[i] ?? 0) / (step[weights.outputOf(i)] ?? 1);
+  for (let i = 0; i < weights.data.length; i++)
+    weights.data[i] = (weights.data[i] ?? 0) / (step[weights.outputOf(i)] ?? 1);
   for (const reader of readers) {
-    for (let i = 0; i < reader.data.length; i++) reader.data[i] = (reader.data[i] ?? 0) * (step[reader.inputOf(i)] ?? 1);
+    for (let i = 0; i < reader.data.length; i++)
+      reader.data[i] = (reader.data[i] ?? 0) * (step[reader.inputOf(i)] ?? 1);
   }
 }

@@ -213,3 +213,25 @@ test("sums that may not fit 32 bits are refused", () => {
     (e) => e instanceof UserError && e.message.includes("MQ402"),
   );
 });
+
+test("bias correction takes back what rounded weights add on average", () => {
+  const graph = convolution();
+  const float = placeFloatNodes(graph, scheme("uint8"));
+  assignRanges(graph, float, {
+    file: new Map([
+      ["x", [-1, 1]],
+      ["y", [0, 2]],
+    ]),
+    fileName: "range file",
+  });
+  const mean = 0.5;
+  const plain = quantizeGraph(graph, scheme("uint8"), float).graph;
+  const corrected = quantizeGraph(graph, scheme("uint8"), float, new Map([["x", Float64Array.of(mean)]])).graph;
+  const w = plain.tensors.get("w");
+  const s = (w?.quant?.scales[0] ?? 0) * activationParameters(-1, 1, "uint8").scale;
+  [1, 0.01].forEach((real, c) => {
+    const rounded = (w?.quant?.scales[0] ?? 0) * ((w?.data?.[c] ?? 0) - (w?.quant?.zeroPoint ?? 0));
+    const bias = (g: Graph): number => g.tensors.get("b")?.data?.[c] ?? 0;
+    assert.ok(Math.abs(bias(corrected) - bias(plain) + ((rounded - real) * mean) / s) <= 1);
+  });
+});

@@ -18,6 +18,11 @@ export function readStatistics(file: string): Statistics {
   if (statistics.version !== VERSION)
     throw new UserError(malformedStatistics(file, `its version is ${statistics.version}, not ${VERSION}`));
   const tensors = statistics.tensor.length;
+  for (const { name, channelMin, channelMax, channelMean } of statistics.tensor) {
+    if (channelMin.length !== channelMax.length || channelMin.length !== channelMean.length) {
+      throw new UserError(malformedStatistics(file, `the channels of the tensor '${name}' are incomplete`));
+    }
+  }
   for (const sample of statistics.sample) {
     if (sample.min.length !== tensors || sample.max.length !== tensors) {
       throw new UserError(malformedStatistics(file, `the sample '${sample.name}' does not have ${tensors} tensors`));

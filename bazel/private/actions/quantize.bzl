@@ -1,6 +1,6 @@
 """The action that quantizes a model."""
 
-def quantize_model(ctx, tool, model, ranges, scheme, prefix):
+def quantize_model(ctx, tool, model, ranges, statistics, scheme, prefix):
     """Declares an action MaceQuantize.
 
     Args:
@@ -8,6 +8,7 @@ def quantize_model(ctx, tool, model, ranges, scheme, prefix):
       tool: FilesToRunProvider of the program `mace`
       model: MaceModelInfo of the float model
       ranges: File with ranges, or None when the model carries them
+      statistics: File with the statistics that the ranges come from, or None
       scheme: name of the quantization scheme
       prefix: name of the outputs in the package, without ending
 
@@ -25,12 +26,14 @@ def quantize_model(ctx, tool, model, ranges, scheme, prefix):
     args.add("--model_data", model.data)
     if ranges:
         args.add("--ranges", ranges)
+    if statistics:
+        args.add("--statistics", statistics)
     args.add("--scheme", scheme)
     args.add("--output_prefix", outputs.model.path[:-len(".pb")])
     ctx.actions.run(
         executable = tool,
         arguments = [args],
-        inputs = depset([model.data, model.model] + ([ranges] if ranges else [])),
+        inputs = depset([model.data, model.model] + [file for file in [ranges, statistics] if file]),
         outputs = [outputs.data, outputs.model, outputs.text],
         mnemonic = "MaceQuantize",
         progress_message = "Quantizing %s to %s" % (ctx.label, scheme),

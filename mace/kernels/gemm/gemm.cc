@@ -24,18 +24,19 @@ int32_t WrapMul(int32_t a, int32_t b) {
   return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
 }
 
-// Calls store(offset within the storage in elements, n, k) for every cell, padded ones with n or k
-// out of range.
-template <typename Store>
-void ForEachCell(const GemmKernel& kernel, int64_t n, int64_t k_groups, const Store& store) {
-  size_t offset = 0;
-  for (int64_t first = 0; first < n; first += kernel.columns) {
-    for (int64_t group = 0; group < k_groups; ++group) {
-      for (int j = 0; j < kernel.columns; ++j) {
-        for (int i = 0; i < kernel.k_group; ++i)
-          store(offset++, first + j, group * kernel.k_group + i);
-      }
+// Writes the panels: store(cell, row, k) for every cell whose row and k there are; the rest is 0
+// already. Row by row, so that the source is read in order.
+template <typename T, typename Store>
+void ForEachCell(const GemmKernel& kernel, int64_t n, int64_t k, int64_t k_groups, T* to,
+                 const Store& store) {
+  const int64_t group = kernel.k_group, step = kernel.columns * group;
+  for (int64_t row = 0; row < n; ++row) {
+    T* cell = to + row / kernel.columns * k_groups * step + row % kernel.columns * group;
+    int64_t i = 0;
+    for (; i + group <= k; i += group, cell += step) {
+      for (int64_t j = 0; j < group; ++j) store(cell + j, row, i + j);
     }
+    for (int64_t j = 0; i + j < k; ++j) store(cell + j, row, i + j);
   }
 }
 
@@ -136,11 +137,12 @@ bool PackedMatrix::PackCodes(const GemmKernel& kernel, const void* b, int64_t n,
     out_bias[j] = real && bias != nullptr ? bias[j] : 0;
     out_scale[j] = real ? codes.scale[j] : 1.0f;
   }
+  std::memset(b_.data(), 0, b_.size());
   if (kernel.operands == Operands::kS16) {
-    int16_t* to = b_.as<int16_t>();
-    ForEachCell(kernel, n, k_groups_, [&](size_t offset, int64_t row, int64_t i) {
-      to[offset] = row < n && i < k ? static_cast<int16_t>(value(row, i) - codes.zero_point) : 0;
-    });
+    ForEachCell(kernel, n, k, k_groups_, b_.as<int16_t>(),
+                [&](int16_t* cell, int64_t row, int64_t i) {
+                  *cell = static_cast<int16_t>(value(row, i) - codes.zero_point);
+                });
     return true;
   }
   // Dot product kernels: both sides shifted to the signedness they take, then
@@ -153,9 +155,8 @@ bool PackedMatrix::PackCodes(const GemmKernel& kernel, const void* b, int64_t n,
                                                : left_signed              ? 128
                                                                           : -128);
   needs_row_sums_ = b_zero_ != 0;
-  int8_t* to = b_.as<int8_t>();
-  ForEachCell(kernel, n, k_groups_, [&](size_t offset, int64_t row, int64_t i) {
-    to[offset] = row < n && i < k ? static_cast<int8_t>(value(row, i) - b_shift) : 0;
+  ForEachCell(kernel, n, k, k_groups_, b_.as<int8_t>(), [&](int8_t* cell, int64_t row, int64_t i) {
+    *cell = static_cast<int8_t>(value(row, i) - b_shift);
   });
   for (int64_t row = 0; row < n; ++row) {
     int32_t sum = 0;

@@ -28,6 +28,8 @@ const KernelSet* GetKernelSet(Tier tier) {
 #if defined(__aarch64__) || defined(__arm__)
     case Tier::kNeon:
       return tier_baseline::Get();
+#endif
+#if defined(__aarch64__)
     case Tier::kDotprod:
       return tier_baseline::Get();
 #endif

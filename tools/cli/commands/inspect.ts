@@ -52,7 +52,10 @@ function summary(graph: Graph): string {
     `${graph.nodes.length} operators, ${(parameters / 1e6).toFixed(2)} M constants (${(bytes / 1e6).toFixed(2)} MB), ${(total / 1e6).toFixed(1)} M multiply-adds`,
     ...[...counts]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([type, { nodes, macs }]) => `  ${type.padEnd(20)} ${String(nodes).padStart(5)}  ${(macs / 1e6).toFixed(1).padStart(10)} M`),
+      .map(
+        ([type, { nodes, macs }]) =>
+          `  ${type.padEnd(20)} ${String(nodes).padStart(5)}  ${(macs / 1e6).toFixed(1).padStart(10)} M`,
+      ),
     "",
   ].join("\n");
 }

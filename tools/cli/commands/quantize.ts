@@ -20,6 +20,7 @@ function prepare(
   { graph, digest }: StoredModel,
   file: Ranges,
   statisticsFile: string,
+  equalized: boolean,
   options: Options,
 ): { ranges: Ranges; means: ChannelMeans } {
   const statistics = readStatistics(statisticsFile);
@@ -28,13 +29,15 @@ function prepare(
   }
   let channels = channelsOf(statistics);
   let ranges = file;
-  if (!options.flag("no_equalization")) {
+  if (equalized) {
     const equalization = equalize(graph, channels);
     const scaled = scaleChannels(channels, equalization);
     ranges = scaleRanges(file, channels, scaled, equalization);
     channels = scaled;
   }
-  const means: ChannelMeans = new Map(options.flag("no_bias_correction") ? [] : [...channels].map(([name, c]) => [name, c.mean]));
+  const means: ChannelMeans = new Map(
+    options.flag("no_bias_correction") ? [] : [...channels].map(([name, c]) => [name, c.mean]),
+  );
   return { ranges, means };
 }
 
@@ -50,7 +53,7 @@ export function quantize(options: Options): void {
 
   const statisticsFile = options.path("statistics");
   const prepared = statisticsFile
-    ? prepare(model, file, statisticsFile, options)
+    ? prepare(model, file, statisticsFile, !scheme.perChannelWeights && !options.flag("no_equalization"), options)
     : { ranges: file, means: new Map<string, Float64Array>() };
   const float = placeFloatNodes(model.graph, scheme);
   // The reason of a range names the file without its folder: outputs carry no path.

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ConstantData, Graph } from "../ir/graph";
+import { interpret } from "../ir/interpret";
+import type { Channels } from "../statistics/channels";
+import { Random } from "../synth/random";
+import { equalize, scaleChannels, scaleRanges } from "./equalize";
+import { sketchGraph } from "./fixture";
+
+const CHANNELS = 4;
+
+/** Pointwise, depthwise, pointwise; the second channel's weights are a thousand times greater than the third's. */
+function chain(activation: string): Graph {
+  const random = new Random("equalize");
+  const values = (count: number, gain: (i: number) => number): number[] =>
+    Array.from({ length: count }, (_, i) => random.normal() * gain(i));
+  const uneven = (c: number): number => [1, 30, 0.03, 1][c] ?? 1;
+  const attributes = { activation, max_limit: 6 };
+  return sketchGraph(
+    { x: [1, 4, 4, 2] },
+    {
+      w1: { shape: [CHANNELS, 1, 1, 2], data: values(CHANNELS * 2, (i) => uneven(i >> 1)) },
+      b1: { shape: [CHANNELS], data: values(CHANNELS, () => 0.1) },
+      w2: { shape: [3, 3, CHANNELS, 1], data: values(9 * CHANNELS, (i) => 1 / uneven(i % CHANNELS)) },
+      b2: { shape: [CHANNELS], data: values(CHANNELS, () => 0.1) },
+      w3: { shape: [3, 1, 1, CHANNELS], data: values(3 * CHANNELS, () => 1) },
+      b3: { shape: [3], data: values(3, () => 0.1) },
+    },
+    [
+      { type: "Conv2D", inputs: ["x", "w1", "b1"], outputs: { a: [1, 4, 4, CHANNELS] }, attributes },
+      { type: "DepthwiseConv2d", inputs: ["a", "w2", "b2"], outputs: { d: [1, 2, 2, CHANNELS] }, attributes },
+      { type: "Conv2D", inputs: ["d", "w3", "b3"], outputs: { y: [1, 2, 2, 3] } },
+    ],
+    ["y"],
+  );
+}
+
+/** Channel statistics of a graph's tensors on one input. */
+function observe(graph: Graph, feeds: ReadonlyMap<string, ConstantData>): Channels {
+  const all = graph.nodes.flatMap((node) => node.outputs);
+  const probe = { ...graph, outputs: all.map((tensor) => ({ tensor, format: "NHWC" as const })) };
+  const values = interpret(probe, feeds);
+  return new Map(
+    all.map((name) => {
+      const data = values.get(name) ?? new Float32Array();
+      const count = graph.tensors.get(name)?.shape.at(-1) ?? 1;
+      const of = (c: number): number[] => [...data].filter((_, i) => i % count === c);
+      const channels = Array.from({ length: count }, (_, c) => of(c));
+      return [
+        name,
+        {
+          min: Float64Array.from(channels, (v) => Math.min(...v)),
+          max: Float64Array.from(channels, (v) => Math.max(...v)),
+          mean: Float64Array.from(channels, (v) => v.reduce((s, x) => s + x, 0) / v.length),
+        },
+      ];
+    }),
+  );
+}
+
+const feeds = (scale: number): Map<string, ConstantData> => {
+  const random = new Random("feeds");
+  return new Map([["x", Float32Array.from({ length: 32 }, () => random.normal() * scale)]]);
+};
+
+const spread = (graph: Graph, name: string, channelOf: (i: number) => number): number => {
+  const most = new Map<number, number>();
+  graph.tensors.get(name)?.data?.forEach((w, i) => {
+    most.set(channelOf(i), Math.max(most.get(channelOf(i)) ?? 0, Math.abs(w)));
+  });
+  return Math.max(...most.values()) / Math.min(...most.values());
+};
+
+for (const [activation, scale] of [
+  ["NOOP", 1],
+  ["RELU", 1],
+  ["RELUX", 0.02],
+  ["RELUX", 3],
+] as const) {
+  test(`${activation}, inputs times ${scale}: same results, no wider activations`, () => {
+    const graph = chain(activation);
+    const input = feeds(scale);
+    const before = observe(graph, input);
+    const expected = interpret(graph, input).get("y") ?? new Float32Array();
+    const originals = ["w1", "w2", "w3"].map((name) => graph.tensors.get(name)?.data);
+    const copies = originals.map((data) => data?.slice());
+    const equalization = equalize(graph, before);
+    assert.deepEqual(originals, copies, "constants are replaced, not written to");
+    const actual = interpret(graph, input).get("y") ?? new Float32Array();
+    const most = Math.max(...expected.map(Math.abs));
+    for (const [i, v] of actual.entries()) {
+      assert.ok(Math.abs(v - (expected[i] ?? 0)) <= 1e-5 * most, `${v}, not ${expected[i]}`);
+    }
+    const after = observe(graph, input);
+    const predicted = scaleChannels(before, equalization);
+    for (const name of ["a", "d"]) {
+      const greatest = (channels: Channels): number => Math.max(...(channels.get(name)?.max ?? []));
+      assert.ok(greatest(after) <= greatest(before) * (1 + 1e-5), `${name} grew`);
+      after.get(name)?.max.forEach((m, c) => {
+        const p = predicted.get(name)?.max[c] ?? 0;
+        assert.ok(Math.abs(m - p) <= 1e-4 * Math.max(1e-3, Math.abs(p)), `${name}, channel ${c}: ${m}, predicted ${p}`);
+      });
+    }
+  });
+}
+
+test("the channels' weights come together", () => {
+  const graph = chain("RELU");
+  const channels = observe(graph, feeds(1));
+  const before = spread(graph, "w1", (i) => i >> 1);
+  equalize(graph, channels);
+  assert.ok(before > 300, String(before));
+  assert.ok(spread(graph, "w1", (i) => i >> 1) < before / 8);
+});
+
+test("tensors that others read, or that are outputs, are left alone", () => {
+  const graph = chain("RELU");
+  graph.outputs.push({ tensor: "a", format: "NHWC" });
+  const { factors } = equalize(graph, observe(graph, feeds(1)));
+  assert.deepEqual([...factors.keys()], ["d"]);
+});
+
+test("ranges follow, in the proportion in which they were narrowed", () => {
+  const graph = chain("NOOP");
+  const before = observe(graph, feeds(1));
+  const equalization = equalize(graph, before);
+  const after = scaleChannels(before, equalization);
+  const least = (c: Channels): number => Math.min(...(c.get("a")?.min ?? []));
+  const ranges = scaleRanges(
+    new Map([
+      ["a", [least(before) / 2, 1]],
+      ["y", [-1, 1]],
+    ]),
+    before,
+    after,
+    equalization,
+  );
+  assert.ok(Math.abs((ranges.get("a")?.[0] ?? 0) - least(after) / 2) < 1e-9);
+  assert.deepEqual(ranges.get("y"), [-1, 1]);
+});
