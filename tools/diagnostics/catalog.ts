@@ -179,7 +179,7 @@ export const unknownModelFormat = (file: string): Diagnostic =>
     "MQ212",
     { file },
     "the format of the model file is not known",
-    "it is neither a TensorFlow GraphDef nor an ONNX model",
+    "it is neither a TensorFlow GraphDef nor an ONNX model nor a Caffe network",
     "set `platform` in the configuration",
     "convert the model to a frozen GraphDef or to ONNX",
   );
@@ -227,7 +227,7 @@ export const missingWeights = (file: string, node: string): Diagnostic =>
     { file, node },
     "the layer has trained weights, and no weights file is given",
     undefined,
-    "name the .caffemodel with `weight_file_path` in the configuration",
+    "name the .caffemodel with `weight_file_path` in the configuration, or with `--model_data` of mace inspect",
   );
 
 export const unsuitableWeights = (file: string, node: string, cause: string): Diagnostic =>
