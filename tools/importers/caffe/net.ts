@@ -82,6 +82,12 @@ function runsAtInference(layer: Parameters): boolean {
   return (include.length === 0 || include.some(ruleHolds)) && !exclude.some(ruleHolds);
 }
 
+/** Names of blobs; the empty one would stand for an absent tensor later on. */
+function blobNames(holder: Parameters, field: string): string[] {
+  const names = holder.texts(field);
+  return names.includes("") ? badValue(`an entry of '${field}' is empty`) : names;
+}
+
 export function readNet(net: Parameters, file: string): Net {
   const current = net.messages("layer");
   const older = net.messages("layers");
@@ -96,7 +102,7 @@ export function readNet(net: Parameters, file: string): Net {
     const name = definition.text("name") ?? `layer${index}`;
     const written = definition.text("type") ?? badValue(`the layer '${name}' has no type`);
     const type = older.length > 0 && Object.hasOwn(V1_TYPES, written) ? (V1_TYPES[written] ?? written) : written;
-    return [{ name, type, bottoms: definition.texts("bottom"), tops: definition.texts("top"), definition }];
+    return [{ name, type, bottoms: blobNames(definition, "bottom"), tops: blobNames(definition, "top"), definition }];
   });
   return { layers, inputs: declaredInputs(net) };
 }
@@ -108,7 +114,7 @@ export function shapesOf(holder: Parameters, field: string): Shape[] {
 
 /** `input` with `input_shape`, or with 4 numbers of `input_dim` each. */
 function declaredInputs(net: Parameters): Net["inputs"] {
-  const names = net.texts("input");
+  const names = blobNames(net, "input");
   const shapes = shapesOf(net, "input_shape");
   const sizes = net.integers("input_dim");
   if (shapes.length > 0 && sizes.length > 0) badValue("the network has both 'input_shape' and 'input_dim'");
