@@ -116,6 +116,10 @@ class StatisticsObserver : public runtime::Observer {
       count(4, record.inf_count);
       tensor.Packed(5, buckets);
       tensor.Packed(6, counts);
+      // -0 and +0 compare equal, so which one was kept depends on the order of the samples: always
+      // +0.
+      for (float& v : record.channel_min) v += 0.0f;
+      for (float& v : record.channel_max) v += 0.0f;
       tensor.Floats(7, record.channel_min);
       tensor.Floats(8, record.channel_max);
       std::vector<uint64_t> means;
@@ -178,19 +182,11 @@ class StatisticsObserver : public runtime::Observer {
                   rows = count / channels;
     float *least = record->channel_min.data(), *greatest = record->channel_max.data();
     double* sums = sums_.data();
+    const kernels::KernelSet& set = *kernels::GetKernelSet(session_->tier());
     const int64_t grain = std::max<int64_t>(16, 8 * kChunk / std::max<int64_t>(rows, 1));
     session_->pool().ForRange(channels, grain, [&](int64_t begin, int64_t end, int) {
-      std::fill(sums + begin, sums + end, 0.0);
-      for (int64_t r = 0; r < rows; ++r) {
-        const float* row = x + r * channels;
-        for (int64_t c = begin; c < end; ++c) {
-          const float v = row[c];
-          const bool finite = std::fabs(v) <= kNothing.min;
-          least[c] = finite && v < least[c] ? v : least[c];
-          greatest[c] = finite && v > greatest[c] ? v : greatest[c];
-          sums[c] += finite ? static_cast<double>(v) : 0.0;
-        }
-      }
+      set.channels(x + begin, rows, channels, end - begin, least + begin, greatest + begin,
+                   sums + begin);
       for (int64_t c = begin; c < end; ++c) {
         const double mean = std::clamp(sums[c] / static_cast<double>(rows), -65536.0, 65536.0);
         record->channel_mean[static_cast<size_t>(c)] += std::llrint(mean * kMeanUnits);

@@ -405,3 +405,44 @@ static void Buckets(const float* x, int64_t n, uint16_t* buckets) {
     buckets[i] = static_cast<uint16_t>(bits >> 19);
   }
 }
+
+template <int kLanes>
+MACE_INLINE void ChannelBlock(const float* x, int64_t rows, int64_t stride, float* least,
+                              float* greatest, double* sums) {
+  constexpr float kMax = 3.402823466e+38f;
+  float min[kLanes], max[kLanes];
+  double sum[kLanes];
+  for (int i = 0; i < kLanes; ++i) {
+    min[i] = least[i];
+    max[i] = greatest[i];
+    sum[i] = 0.0;
+  }
+  for (int64_t r = 0; r < rows; ++r, x += stride) {
+    for (int i = 0; i < kLanes; ++i) {
+      const float v = x[i];
+      const bool finite = __builtin_fabsf(v) <= kMax;
+      min[i] = finite && v < min[i] ? v : min[i];
+      max[i] = finite && v > max[i] ? v : max[i];
+      sum[i] += static_cast<double>(finite ? v : 0.0f);
+    }
+  }
+  for (int i = 0; i < kLanes; ++i) {
+    least[i] = min[i];
+    greatest[i] = max[i];
+    sums[i] = sum[i];
+  }
+}
+
+static void Channels(const float* x, int64_t rows, int64_t stride, int64_t channels, float* least,
+                     float* greatest, double* sums) {
+  int64_t c = 0;
+  for (; c + 32 <= channels; c += 32) {
+    ChannelBlock<32>(x + c, rows, stride, least + c, greatest + c, sums + c);
+  }
+  for (; c + 16 <= channels; c += 16) {
+    ChannelBlock<16>(x + c, rows, stride, least + c, greatest + c, sums + c);
+  }
+  for (; c < channels; ++c) {
+    ChannelBlock<1>(x + c, rows, stride, least + c, greatest + c, sums + c);
+  }
+}

@@ -171,6 +171,11 @@ using ExtremesFn = void (*)(const float* x, int64_t n, FloatExtremes* result);
 // buckets[i] = the upper 13 bits of x[i], -0 as +0.
 using BucketsFn = void (*)(const float* x, int64_t n, uint16_t* buckets);
 
+// Per channel (column) of rows of `stride` elements: extremes of the finite values joined to least
+// and greatest, and their sum in row order.
+using ChannelsFn = void (*)(const float* x, int64_t rows, int64_t stride, int64_t channels,
+                            float* least, float* greatest, double* sums);
+
 // By element type of the codes.
 template <typename Fn>
 struct ByType {
@@ -201,6 +206,7 @@ struct KernelSet {
   ByType<RowSumFn> row_sums;
   ExtremesFn extremes;
   BucketsFn buckets;
+  ChannelsFn channels;
 };
 
 // Null when the tier is not of this architecture.

@@ -17,8 +17,10 @@ import { weightsOf, type WeightsView } from "./weights-view";
 const SWEEPS = 40;
 /** A live channel keeps at least this share of its tensor's range. */
 const LEAST_SHARE = 1 / 16;
-/** Factors of channels that no sample ever used. */
-const FREE = [2 ** -40, 2 ** 40] as const;
+/** No channel grows by more than this: its bias grows with it, and must not outgrow the scale that all channels share. */
+const LEAST_FACTOR = 1 / 64;
+/** Channels that no sample ever used may shrink at will; growing them would only cost the others. */
+const UNUSED = [1, 2 ** 40] as const;
 
 /** A tensor whose channels can be scaled: who writes it, through which tensors it passes, and who reads it. */
 interface Link {
@@ -160,10 +162,10 @@ function limits(writer: GraphNode, { min, max }: ChannelStatistics): Pick<Link, 
       low[c] = 1;
       high[c] = 1;
     } else if (e > 0) {
-      low[c] = e / greatest;
+      low[c] = Math.max(e / greatest, LEAST_FACTOR);
       high[c] = Math.max(e / (greatest * LEAST_SHARE), 1);
     } else {
-      [low[c], high[c]] = FREE;
+      [low[c], high[c]] = UNUSED;
     }
   });
   return { low, high, factor: new Float64Array(extent.length).fill(1) };

@@ -17,6 +17,7 @@ import { activationTable, softmaxOutput, softmaxTable } from "../quant/tables";
 import { activationFunction } from "./functions";
 import type { FloatNodes } from "./placement";
 import type { Scheme } from "./scheme";
+import { sharedWeightRange } from "./weight-range";
 import { weightsOf } from "./weights-view";
 
 export interface QuantizedGraph {
@@ -258,7 +259,12 @@ class Quantizer {
       const quant = { scales: [...scales], zeroPoint: 0, axis: depthwise ? 2 : 0 };
       made = { name: free, shape: tensor.shape, dtype: "int8", data: codes, quant };
     } else {
-      const [min, max] = tensor.range ? [tensor.range.min, tensor.range.max] : extremes(tensor.data);
+      const view = weightsOf(this.source, node);
+      const [min, max] = tensor.range
+        ? [tensor.range.min, tensor.range.max]
+        : view && this.means.size > 0
+          ? sharedWeightRange(view, "uint8")
+          : extremes(tensor.data);
       const affine = activationParameters(min, max, "uint8", Math.max(0, ...leastScales));
       const data = quantizeArray(tensor.data, affine, "uint8");
       made = { name: free, shape: tensor.shape, dtype: "uint8", data, quant: tensorwise(affine) };

@@ -40,6 +40,7 @@ constexpr KernelSet kKernelSet = {
     {RowSums<uint8_t>, RowSums<int8_t>},
     Extremes,
     Buckets,
+    Channels,
 };
 
 }  // namespace

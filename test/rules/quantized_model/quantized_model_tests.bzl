@@ -16,6 +16,8 @@ def _outputs_test_impl(ctx):
         "model.data",
         "--ranges",
         "stat.overall_range",
+        "--statistics",
+        "stat.stat",
         "--scheme",
         "uint8",
         "--output_prefix",

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as path from "node:path";
+import { test } from "node:test";
+import { OPERATORS } from "../../tools/ir/operators";
+
+interface Row {
+  readonly type: string;
+  readonly float32: boolean;
+  readonly uint8: boolean;
+  readonly int8: boolean;
+}
+
+test("the runtime has exactly the kernels that the operator table promises", () => {
+  const result = spawnSync(path.resolve("mace/bin/mace_run"), ["--list_kernels"], { encoding: "utf8" });
+  assert.equal(result.status, 0, result.stderr);
+  const rows = result.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Row);
+  const runtime = new Map(rows.map(({ type, float32, uint8, int8 }) => [type, { float32, uint8, int8 }]));
+  const table = new Map(Object.entries(OPERATORS).map(([type, spec]) => [type, { ...spec.kernels }]));
+  assert.deepEqual(new Map([...runtime].sort()), new Map([...table].sort()));
+});
