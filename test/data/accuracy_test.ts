@@ -14,6 +14,8 @@ const SCHEMES = ["int8_per_channel", "uint8"] as const;
 interface Model {
   readonly name: string;
   readonly file: string;
+  /** Further files that the keys name. */
+  readonly others?: readonly string[];
   readonly keys: string;
   /** Class of the outputs that label 0 has: 1 where a background class comes first. */
   readonly offset: number;
@@ -37,7 +39,21 @@ const MODELS: readonly Model[] = [
   { name: "mobilenet_v1_0_25_128", file: "models/tf/mobilenet_v1_0.25_128_frozen.pb", keys: keys("tensorflow", "input", "1,128,128,3", "NHWC", PREDICTIONS, "{preset: tf-inception, resize: bilinear-antialias}"), offset: 1, published: 41.67 },
   { name: "mobilenet_v1_0_5_160", file: "models/tf/mobilenet_v1_0.5_160_float.pb", keys: keys("tensorflow", "input", "1,160,160,3", "NHWC", "output", "{preset: tf-quantized, resize: bilinear-antialias}"), offset: 1, published: 68.33 },
   { name: "squeezenet1_1", file: "models/onnx/squeezenet1.1_fp16.onnx", keys: keys("onnx", "data_0", "1,3,224,224", "NCHW", "softmaxout_1", "{preset: caffe-bgr, resize: bilinear-antialias}"), offset: 0, published: 57.67 },
+  {
+    name: "squeezenet1_0",
+    file: "models/caffe/squeezenet_v1.0_deploy.prototxt",
+    others: ["models/caffe/squeezenet_v1.0_dc.caffemodel"],
+    keys: `    weight_file_path: squeezenet_v1.0_dc.caffemodel\n${keys("caffe", "data", "1,3,227,227", "NCHW", "pool_final", "{preset: caffe-bgr, resize: bilinear-antialias}")}`,
+    offset: 0,
+    published: 55.33,
+  },
 ];
+
+/** The files, or undefined when the data lacks one. */
+function filesOf(names: readonly string[]): string[] | undefined {
+  const files = names.map(dataFile);
+  return files.every((file) => file !== undefined) ? files : undefined;
+}
 
 const rows: string[] = [];
 after(() => {
@@ -59,10 +75,11 @@ async function evaluate(pipeline: Pipeline, labels: readonly number[], published
 }
 
 for (const model of MODELS) {
-  const source = dataFile(model.file);
-  test(model.name, { skip: source ? false : `the test data has no ${model.file}` }, async () => {
+  const files = filesOf([model.file, ...(model.others ?? [])]);
+  test(model.name, { skip: files ? false : `the test data has no ${model.file}` }, async () => {
     const pipeline = new Pipeline(folder, model.name);
-    await pipeline.convert(source ?? "", model.keys);
+    const [source = "", ...others] = files ?? [];
+    await pipeline.convert(source, model.keys, others);
     await pipeline.calibrate(imagenetLike("calib").map((sample) => sample.file));
     const val = imagenetLike("val");
     await pipeline.prepare(val.map((sample) => sample.file));
@@ -73,15 +90,18 @@ for (const model of MODELS) {
   });
 }
 
-for (const [name, file, model, shape, input, output, scale, published] of [
-  ["mnist_cntk", "models/onnx/mnist-8.onnx", "onnx", "1,1,28,28", "Input3", "Plus214_Output_0", 1, 98.91],
-  ["mnist_mlp", "models/tf/mnist_fc_layers_frozen.pb", "tensorflow", "1,784", "X", "output", 1 / 255, 95.48],
+for (const [name, file, model, shape, input, output, scale, published, weights] of [
+  ["mnist_cntk", "models/onnx/mnist-8.onnx", "onnx", "1,1,28,28", "Input3", "Plus214_Output_0", 1, 98.91, undefined],
+  ["mnist_mlp", "models/tf/mnist_fc_layers_frozen.pb", "tensorflow", "1,784", "X", "output", 1 / 255, 95.48, undefined],
+  ["mnist_lenet", "models/caffe/lenet.prototxt", "caffe", "1,1,28,28", "data", "prob", 1 / 256, 99.14, "lenet_iter_10000.caffemodel"],
 ] as const) {
-  const source = dataFile(file);
-  test(name, { skip: source ? false : `the test data has no ${file}` }, async () => {
+  const sources = filesOf([file, ...(weights === undefined ? [] : [`models/caffe/${weights}`])]);
+  test(name, { skip: sources ? false : `the test data has no ${file}` }, async () => {
     const pipeline = new Pipeline(folder, name);
-    const format = model === "onnx" ? "NCHW" : "NONE";
-    await pipeline.convert(source ?? "", keys(model, input, shape, format, output, "raw"));
+    const format = model === "tensorflow" ? "NONE" : "NCHW";
+    const [source = "", ...others] = sources ?? [];
+    const own = weights === undefined ? "" : `    weight_file_path: ${weights}\n`;
+    await pipeline.convert(source, own + keys(model, input, shape, format, output, "raw"), others);
     const digits = mnistDigits(10000);
     const files = digits.images.map((pixels, i) => {
       const sample = path.join(folder, `${name}_${i}.dat`);

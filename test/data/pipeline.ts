@@ -26,11 +26,11 @@ export class Pipeline {
     return path.join(this.folder, `${this.name}.${kind}`);
   }
 
-  /** Imports with a configuration given as the text of the model's keys. */
-  async convert(source: string, keys: string): Promise<void> {
+  /** Imports with a configuration given as the text of the model's keys. `others` are further files that the keys name. */
+  async convert(source: string, keys: string, others: readonly string[] = []): Promise<void> {
     const config = `${this.prefix("yml")}`;
     fs.writeFileSync(config, `models:\n  ${this.name}:\n    model_file_path: ${path.basename(source)}\n${keys}`);
-    await mace("convert", "--config", config, "--src", source, "--output_prefix", this.prefix("float"));
+    await mace("convert", "--config", config, ...[source, ...others].flatMap((file) => ["--src", file]), "--output_prefix", this.prefix("float"));
   }
 
   async calibrate(files: readonly string[]): Promise<void> {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, before, test } from "node:test";
 import { main } from "../../tools/cli/main";
 import { DataType, TensorProto } from "../../tools/schema/tensorflow";
+import { caffemodel } from "../../tools/importers/testing/caffe-builder";
 import { encodeRecord } from "../../tools/statistics/sample-stream";
 import { GraphDefBuilder, typeAttribute } from "../../tools/synth/graph-def-builder";
 import { Random } from "../../tools/synth/random";
@@ -113,6 +115,27 @@ const badModel = (what: string, code: string, bytes: () => Uint8Array, words?: s
   },
 });
 
+/** A multiplication by the layer `c`, whose weights are in files of their own. */
+const CAFFE_NET = `input: "x" input_shape { dim: 1 dim: 2 }
+layer { name: "c" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 2 bias_term: false } }
+`;
+
+function caffeArgs(keys: string, files: readonly string[]): string[] {
+  put("c.prototxt", CAFFE_NET);
+  put("c.caffemodel", caffemodel({ c: [{ shape: [2, 2], values: [1, 2, 3, 4] }] }));
+  put("n.caffemodel", new Uint8Array(64).fill(0xff));
+  const model = config("", "y", "caffe").replace("m.pb", "c.prototxt");
+  const yaml = put("caffe.yml", keys === "" ? model : model.replace("    subgraphs", `    ${keys}\n    subgraphs`));
+  return [...convertArgs(yaml, at("c.prototxt")), ...files.flatMap((file) => ["--src", at(file)])];
+}
+
+const badCaffe = (what: string, code: string, keys: string, files: readonly string[], words: string): Case => ({
+  what: `Caffe: ${what}`,
+  code,
+  words,
+  args: () => caffeArgs(keys, files),
+});
+
 const badConfig = (what: string, code: string, text: string, words?: string): Case => ({
   what: `configuration: ${what}`,
   code,
@@ -212,6 +235,16 @@ const CASES: readonly Case[] = [
     builder.node("Relu", "y", ["a"], { T: FLOAT });
     return builder.encode();
   }),
+  badCaffe("no weights file", "MQ217", "", [], "weight_file_path"),
+  badCaffe("weights that are not among the files", "MQ112", "weight_file_path: c.caffemodel", [], "c.caffemodel"),
+  badCaffe("weights that are not a model", "MQ201", "weight_file_path: n.caffemodel", ["n.caffemodel"], "n.caffemodel"),
+  badCaffe(
+    "weights with another checksum",
+    "MQ111",
+    `weight_file_path: c.caffemodel\n    weight_sha256_checksum: ${"0".repeat(64)}`,
+    ["c.caffemodel"],
+    "c.caffemodel",
+  ),
   badModel("an input that does not exist", "MQ2", () => {
     const builder = new GraphDefBuilder();
     builder.placeholder("x", [1, 2]);
@@ -488,3 +521,13 @@ for (const [program, output] of [
     });
   }
 }
+
+test("the weights of a Caffe network are found among the files, and their checksum is right", async () => {
+  const sum = createHash("sha256");
+  caffeArgs("", []);
+  const digest = sum.update(fs.readFileSync(at("c.caffemodel"))).digest("hex");
+  const keys = `weight_file_path: some/folder/c.caffemodel\n    weight_sha256_checksum: ${digest}`;
+  const { code, said } = await mace(caffeArgs(keys, ["c.caffemodel"]));
+  assert.equal(code, 0, said);
+  assert.match(fs.readFileSync(at("out.txt"), "utf8"), /FullyConnected/);
+});

@@ -86,7 +86,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: "model_data",
         value: "FILE",
-        doc: "constants of a canonical model; default: the file with the ending .data",
+        doc: "constants of a canonical model (default: the file with the ending .data), or weights of a Caffe network",
       },
       { name: "graph", doc: "print the whole graph as text" },
     ],

@@ -179,7 +179,7 @@ export const unknownModelFormat = (file: string): Diagnostic =>
     "MQ212",
     { file },
     "the format of the model file is not known",
-    "it is neither a TensorFlow GraphDef nor an ONNX model",
+    "it is neither a TensorFlow GraphDef nor an ONNX model nor a Caffe network",
     "set `platform` in the configuration",
     "convert the model to a frozen GraphDef or to ONNX",
   );
@@ -220,6 +220,36 @@ export const noOutputs = (file: string): Diagnostic =>
     undefined,
     "name them with `output_tensors` in the configuration",
   );
+
+export const missingWeights = (file: string, node: string): Diagnostic =>
+  make(
+    "MQ217",
+    { file, node },
+    "the layer has trained weights, and no weights file is given",
+    undefined,
+    "name the .caffemodel with `weight_file_path` in the configuration, or with `--model_data` of mace inspect",
+  );
+
+export const unsuitableWeights = (file: string, node: string, cause: string): Diagnostic =>
+  make(
+    "MQ218",
+    { file, node },
+    "the weights do not fit the network",
+    cause,
+    "check that the weights file belongs to the network file",
+  );
+
+export const textFormat = (place: DiagnosticPlace, cause: string): Diagnostic =>
+  make(
+    "MQ219",
+    place,
+    "the network file is not in protobuf's text format",
+    cause,
+    "`model_file_path` is the .prototxt, `weight_file_path` the .caffemodel",
+  );
+
+export const oldNetworkFormat = (file: string, what: string, tool: string): Diagnostic =>
+  make("MQ220", { file }, "the network file has an old form that is not read", what, `convert it with Caffe's ${tool}`);
 
 // --- MQ1xx: configuration ---
 

@@ -50,7 +50,7 @@ export function detectFormat(bytes: Uint8Array, fileName: string): ModelFormat |
   if (startsWith(bytes, [0x89, 0x48, 0x44, 0x46])) return "hdf5";
   if (startsWith(bytes, ascii("PK\x03\x04"))) return "zip";
   const extension = fileName.toLowerCase().split(".").pop() ?? "";
-  if (extension === "caffemodel") return "caffe";
+  if (extension === "caffemodel" || extension === "prototxt") return "caffe";
   if (extension === "onnx") return "onnx";
   if (looksLikeGraphDef(bytes)) return "tensorflow";
   // MultiNetDef begins with version_code, field 1, which is 1 and may be left out, and its name, field 2.

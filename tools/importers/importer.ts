@@ -3,6 +3,7 @@
 import { wrongModelFormat } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import type { Graph } from "../ir/graph";
+import { importCaffe } from "./caffe/import";
 import { detectFormat, FORMAT_NAMES, type ModelFormat } from "./detect-format";
 import { importOnnx } from "./onnx/import";
 import type { ImportOptions } from "./options";
@@ -14,7 +15,8 @@ export type Importer = (bytes: Uint8Array, options: ImportOptions) => Graph;
 function checked(format: ModelFormat, importer: Importer): Importer {
   return (bytes, options) => {
     const found = detectFormat(bytes, options.file);
-    if (found !== undefined && found !== format) {
+    const plain = format === "caffe" && found === "text";
+    if (found !== undefined && found !== format && !plain) {
       throw new UserError(wrongModelFormat(options.file, FORMAT_NAMES[format], FORMAT_NAMES[found]));
     }
     return importer(bytes, options);
@@ -22,6 +24,7 @@ function checked(format: ModelFormat, importer: Importer): Importer {
 }
 
 export const IMPORTERS: Readonly<Record<string, Importer>> = {
+  caffe: checked("caffe", importCaffe),
   onnx: checked("onnx", importOnnx),
   tensorflow: checked("tensorflow", importTensorflow),
 };

@@ -25,4 +25,8 @@ export interface ImportOptions {
   readonly outputs?: readonly string[];
   /** Reads a file of external data (ONNX), named relative to the model. */
   readonly externalData?: (location: string) => Uint8Array;
+  /** The trained weights, where they are in a file of their own (Caffe). */
+  readonly weights?: Uint8Array;
+  /** Shown in diagnostics about `weights`. */
+  readonly weightsFile?: string;
 }

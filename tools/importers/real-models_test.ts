@@ -15,6 +15,8 @@ import { readBytes, readNpy, testData } from "./testing/test-data";
 
 interface Model {
   readonly file: string;
+  /** File of the trained weights, where they are apart (Caffe). */
+  readonly weights?: string;
   readonly options?: Partial<ImportOptions>;
   /** Number of nodes by type after the passes, "Type" or "Type:ACTIVATION". */
   readonly nodes: Readonly<Record<string, number>>;
@@ -42,6 +44,12 @@ const SQUEEZENET = { "Conv2D:RELU": 26, Pooling: 3, Concat: 8, Reduce: 1, Softma
 
 const slim = (pixel: number): number => (pixel - 127.5) / 127.5;
 const centred = (pixel: number): number => (pixel - 128) / 128;
+
+const RFB_CAFFE: Model = {
+  file: "models/caffe/RFB-320.prototxt",
+  weights: "models/caffe/RFB-320.caffemodel",
+  nodes: { ...RFB, Concat: 3 },
+};
 
 const MODELS: readonly Model[] = [
   {
@@ -130,13 +138,44 @@ const MODELS: readonly Model[] = [
     },
   },
   { file: "models/onnx/version-RFB-320_simplified.onnx", nodes: { ...RFB, Concat: 3 } },
+  {
+    file: "models/caffe/squeezenet_v1.0_deploy.prototxt",
+    weights: "models/caffe/squeezenet_v1.0_dc.caffemodel",
+    nodes: { "Conv2D:RELU": 26, Pooling: 3, Concat: 8, Reduce: 1 },
+    reference: {
+      inputs: "inputs_rgb_u8_227.npy",
+      results: { pool_final: "caffe_squeezenet1.0_dc.npy" },
+      normalize: (pixel, channel) => pixel - ([104, 117, 123][channel] ?? 0),
+      bgr: true,
+    },
+  },
+  {
+    file: "models/caffe/lenet.prototxt",
+    weights: "models/caffe/lenet_iter_10000.caffemodel",
+    options: { inputs: [{ name: "data", shape: [1, 1, 28, 28] }], outputs: ["prob"] },
+    nodes: { Conv2D: 2, Pooling: 2, Reshape: 1, "FullyConnected:RELU": 1, FullyConnected: 1, Softmax: 1 },
+  },
+  {
+    file: "models/caffe/cifar10_quick.prototxt",
+    weights: "models/caffe/cifar10_quick_iter_5000.caffemodel",
+    nodes: { Conv2D: 1, Pooling: 3, Activation: 1, "Conv2D:RELU": 2, Reshape: 1, FullyConnected: 2, Softmax: 1 },
+  },
+  RFB_CAFFE,
 ];
 
+const PLATFORMS: Readonly<Record<string, string>> = { onnx: "onnx", pb: "tensorflow", prototxt: "caffe" };
+
 function importModel(model: Model, path: string): Graph {
-  const platform = model.file.endsWith(".onnx") ? "onnx" : "tensorflow";
-  const importer = IMPORTERS[platform];
+  const importer = IMPORTERS[PLATFORMS[model.file.split(".").pop() ?? ""] ?? ""];
   assert.ok(importer);
-  return importer(readBytes(path), { file: model.file, name: "model", ...model.options });
+  const weights = model.weights === undefined ? undefined : testData(model.weights);
+  return importer(readBytes(path), {
+    file: model.file,
+    name: "model",
+    ...(weights !== undefined && { weights: readBytes(weights) }),
+    ...(model.weights !== undefined && { weightsFile: model.weights }),
+    ...model.options,
+  });
 }
 
 function countNodes(graph: Graph): Record<string, number> {
@@ -188,7 +227,7 @@ function compareWithReference(graph: Graph, { reference }: Model, t: TestContext
 for (const model of MODELS) {
   test(model.file, (t) => {
     const path = testData(model.file);
-    if (!path) {
+    if (!path || (model.weights !== undefined && !testData(model.weights))) {
       t.skip("not in the test data");
       return;
     }
@@ -236,4 +275,26 @@ test("weights that are quantized already are refused", (t) => {
     () => importModel({ file, nodes: {} }, path),
     (error) => error instanceof UserError && error.diagnostics[0]?.code === "MQ211",
   );
+});
+
+test("a network from Caffe and from ONNX gives the same results", (t) => {
+  const twin: Model = { file: "models/onnx/version-RFB-320_without_postprocessing.onnx", nodes: {} };
+  const paths = [testData(RFB_CAFFE.file), testData(RFB_CAFFE.weights ?? ""), testData(twin.file)];
+  const pixels = testData("reference/faces_rgb_u8_320x240.npy");
+  const [caffe, , onnx] = paths;
+  if (!caffe || !paths[1] || !onnx || !pixels) {
+    t.skip("not in the test data");
+    return;
+  }
+  const feed = Float32Array.from(readNpy(pixels).data.subarray(0, 240 * 320 * 3), (pixel) => (pixel - 127) / 128);
+  const [a, b] = [importModel(RFB_CAFFE, caffe), importModel(twin, onnx)].map((graph) => {
+    optimize(graph);
+    return interpret(graph, new Map([["input", feed]]));
+  });
+  for (const name of ["scores", "boxes"]) {
+    const [x, y] = [a?.get(name) ?? [], b?.get(name) ?? []];
+    const difference = greatestDifference(x, y);
+    t.diagnostic(`${name} differs by ${difference.toExponential(1)}`);
+    assert.ok(x.length > 0 && difference <= 1e-5, `${name} differs by ${difference}`);
+  }
 });

@@ -24,6 +24,12 @@ export function convert(options: Options): void {
   const sources = options.paths("src");
   const bytes = locate(model.modelFile, "model_file_path", sources, configFile, model.modelSha256);
 
+  const { weightFile } = model;
+  const weights =
+    weightFile === undefined
+      ? undefined
+      : locate(weightFile, "weight_file_path", sources, configFile, model.weightSha256);
+
   const importer = IMPORTERS[model.platform];
   if (!importer) throw new UserError(unsupportedPlatform(configFile, model.platform, Object.keys(IMPORTERS)));
   const graph = importer(bytes, {
@@ -38,6 +44,7 @@ export function convert(options: Options): void {
     })),
     outputs: model.outputs.map((output) => output.tensor),
     externalData: (location) => locate(location, "external data", sources, configFile, undefined),
+    ...(weightFile !== undefined && weights && { weights, weightsFile: path.basename(weightFile) }),
   });
   optimize(graph, { checkPasses: options.flag("check_passes") });
   describePorts(graph, model);

@@ -22,7 +22,11 @@ function load(file: string, dataFile: string | undefined): Graph {
   if (format === "mace") return readModel(file, dataFile ?? `${file.replace(/\.pb$/, "")}.data`).graph;
   const importer = format === undefined ? undefined : IMPORTERS[format];
   if (!importer) throw new UserError(malformedModel({ file }, "it is of no format that this program reads"));
-  return importer(bytes, { file, name: path.basename(file).replace(/\.[^.]*$/, "") });
+  return importer(bytes, {
+    file,
+    name: path.basename(file).replace(/\.[^.]*$/, ""),
+    ...(dataFile !== undefined && { weights: readFile(dataFile, "weights file"), weightsFile: dataFile }),
+  });
 }
 
 function summary(graph: Graph): string {
