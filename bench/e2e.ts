@@ -39,6 +39,8 @@ function peerFolder(): string {
     const result = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
       cwd: folder,
       stdio: "inherit",
+      // Those of this program are for its runfiles.
+      env: { ...process.env, NODE_OPTIONS: "" },
     });
     if (result.status !== 0) throw new Error("npm ci failed");
   }
