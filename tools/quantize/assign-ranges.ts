@@ -9,7 +9,7 @@ import type { Graph, GraphNode, RangeSource, Tensor, TensorRange } from "../ir/g
 import { ELTWISE, OPERATORS, POOLING, REDUCE } from "../ir/operators";
 import { extremes } from "../quant/affine";
 import type { Ranges } from "../statistics/overall-range";
-import { functionRange } from "./functions";
+import { functionRange } from "./function-range";
 import { copiesCodes, type FloatNodes, producersOf } from "./placement";
 
 export interface RangeInputs {

@@ -3,6 +3,7 @@
 import { accumulatorOverflow, biasClamped } from "../diagnostics/catalog";
 import { type Diagnostic, invariant, UserError } from "../diagnostics/diagnostic";
 import type { AffineParameters, Graph, GraphNode, Tensor } from "../ir/graph";
+import { activationFunction } from "../ir/interpret";
 import { OPERATORS } from "../ir/operators";
 import {
   type Affine,
@@ -14,7 +15,6 @@ import {
   quantizeBias,
 } from "../quant/affine";
 import { activationTable, softmaxOutput, softmaxTable } from "../quant/tables";
-import { activationFunction } from "./functions";
 import type { FloatNodes } from "./placement";
 import type { Scheme } from "./scheme";
 import { sharedWeightRange } from "./weight-range";
