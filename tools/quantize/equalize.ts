@@ -25,10 +25,10 @@ const UNUSED = [1, 2 ** 40] as const;
 /** A tensor whose channels can be scaled: who writes it, through which tensors it passes, and who reads it. */
 interface Link {
   readonly writer: GraphNode;
-  readonly weights: WeightsView;
+  readonly weights: ScaledWeights;
   /** The written tensor and those that nodes without weights make of it. */
   readonly tensors: readonly string[];
-  readonly readers: readonly WeightsView[];
+  readonly readers: readonly ScaledWeights[];
   /** Least and greatest factor per channel, and the factor so far. */
   readonly low: Float64Array;
   readonly high: Float64Array;
@@ -44,6 +44,7 @@ export interface Equalization {
 export function equalize(graph: Graph, channels: Channels): Equalization {
   const links = findLinks(graph, channels);
   for (let sweep = 0; sweep < SWEEPS; sweep++) for (const link of links) balance(link);
+  for (const scaled of new Set(links.flatMap((link) => [link.weights, ...link.readers]))) scaled.apply();
   const factors = new Map<string, Float64Array>();
   for (const { writer, factor, tensors } of links) {
     const bias = graph.tensors.get(writer.inputs[2] ?? "");
@@ -89,14 +90,12 @@ function findLinks(graph: Graph, channels: Channels): Link[] {
   }
   const outputs = new Set(graph.outputs.map((port) => port.tensor));
   const ownedBy = (view: WeightsView): boolean => readers.get(view.tensor.name)?.length === 1;
-  const copied = new Set<string>();
-  /** Own the array, so that scaling in place touches no one else's. */
-  const own = (view: WeightsView, node: GraphNode): WeightsView | undefined => {
-    if (!copied.has(view.tensor.name)) {
-      copied.add(view.tensor.name);
-      view.tensor.data = view.data.slice();
-    }
-    return weightsOf(graph, node);
+  const scaled = new Map<string, ScaledWeights>();
+  /** One set of factors per tensor, which may write one link and read another. */
+  const scaledOf = (view: WeightsView): ScaledWeights => {
+    const made = scaled.get(view.tensor.name) ?? new ScaledWeights(view);
+    scaled.set(view.tensor.name, made);
+    return made;
   };
   const links: Link[] = [];
   for (const writer of graph.nodes) {
@@ -115,10 +114,8 @@ function findLinks(graph: Graph, channels: Channels): Link[] {
     }
     const facts = tensors.map((name) => channels.get(name));
     if (!facts.every((f): f is ChannelStatistics => f?.min.length === weights.outputs)) continue;
-    const mine = own(weights, writer);
-    const theirs = users.map((user, i) => own(views[i] as WeightsView, user));
-    if (!mine || !theirs.every((v): v is WeightsView => v !== undefined)) continue;
-    links.push({ writer, weights: mine, tensors, readers: theirs, ...limits(writer, facts[0] as ChannelStatistics) });
+    const limit = limits(writer, facts[0] as ChannelStatistics);
+    links.push({ writer, weights: scaledOf(weights), tensors, readers: views.map(scaledOf), ...limit });
 
     /** Follows a tensor to all its readers with weights; false if something else reads it. */
     function collect(name: string, count: number): boolean {
@@ -173,29 +170,82 @@ function limits(writer: GraphNode, { min, max }: ChannelStatistics): Pick<Link, 
 
 /** One step for one tensor: factors that make the writers' and the readers' greatest weights of each channel equal. */
 function balance({ weights, readers, low, high, factor }: Link): void {
-  const written = new Float64Array(weights.outputs);
-  const read = new Float64Array(weights.outputs);
-  weights.data.forEach((w, i) => {
-    const c = weights.outputOf(i);
-    written[c] = Math.max(written[c] ?? 0, Math.abs(w));
-  });
+  const written = weights.greatestPerOutput();
+  const read = new Float64Array(written.length);
   for (const reader of readers) {
-    reader.data.forEach((w, i) => {
-      const c = reader.inputOf(i);
-      read[c] = Math.max(read[c] ?? 0, Math.abs(w));
+    reader.greatestPerInput().forEach((most, c) => {
+      read[c] = Math.max(read[c] ?? 0, most);
     });
   }
-  const step = written.map((r1, c) => {
+  written.forEach((r1, c) => {
     const r2 = read[c] ?? 0;
     const before = factor[c] ?? 1;
     const wanted = r1 > 0 && r2 > 0 ? before * Math.sqrt(r1 / r2) : before;
     factor[c] = Math.min(Math.max(wanted, low[c] ?? 1), high[c] ?? 1);
-    return (factor[c] ?? 1) / before;
+    const step = (factor[c] ?? 1) / before;
+    weights.outputs[c] = (weights.outputs[c] ?? 1) / step;
+    for (const reader of readers) reader.inputs[c] = (reader.inputs[c] ?? 1) * step;
   });
-  for (let i = 0; i < weights.data.length; i++)
-    weights.data[i] = (weights.data[i] ?? 0) / (step[weights.outputOf(i)] ?? 1);
-  for (const reader of readers) {
-    for (let i = 0; i < reader.data.length; i++)
-      reader.data[i] = (reader.data[i] ?? 0) * (step[reader.inputOf(i)] ?? 1);
+}
+
+/** Weights with factors per input and per output channel that are only multiplied in at the end. */
+class ScaledWeights {
+  readonly inputs: Float64Array;
+  readonly outputs: Float64Array;
+  /** Greatest magnitude of each pair of channels, by output, then input; of each output alone for depthwise filters. */
+  private readonly most: Float64Array;
+  private readonly columns: number;
+
+  constructor(private readonly view: WeightsView) {
+    this.inputs = new Float64Array(view.inputs).fill(1);
+    this.outputs = new Float64Array(view.outputs).fill(1);
+    this.columns = view.depthwise ? 1 : view.inputs;
+    this.most = new Float64Array(view.outputs * this.columns);
+    for (let i = 0; i < view.data.length; i++) {
+      const at = view.outputOf(i) * this.columns + (view.depthwise ? 0 : view.inputOf(i));
+      const magnitude = Math.abs(view.data[i] ?? 0);
+      if (magnitude > (this.most[at] ?? 0)) this.most[at] = magnitude;
+    }
+  }
+
+  /** Input channel of column `k` of the row of output `o`. */
+  private inputAt(o: number, k: number): number {
+    return this.view.depthwise ? Math.floor((o * this.view.inputs) / this.view.outputs) : k;
+  }
+
+  greatestPerOutput(): Float64Array {
+    const result = new Float64Array(this.outputs.length);
+    for (let o = 0; o < result.length; o++) {
+      let greatest = 0;
+      for (let k = 0; k < this.columns; k++) {
+        const value = (this.most[o * this.columns + k] ?? 0) * (this.inputs[this.inputAt(o, k)] ?? 1);
+        if (value > greatest) greatest = value;
+      }
+      result[o] = greatest * (this.outputs[o] ?? 1);
+    }
+    return result;
+  }
+
+  greatestPerInput(): Float64Array {
+    const result = new Float64Array(this.inputs.length);
+    for (let o = 0; o < this.outputs.length; o++) {
+      for (let k = 0; k < this.columns; k++) {
+        const c = this.inputAt(o, k);
+        const value = (this.most[o * this.columns + k] ?? 0) * (this.outputs[o] ?? 1);
+        if (value > (result[c] ?? 0)) result[c] = value;
+      }
+    }
+    return result.map((value, c) => value * (this.inputs[c] ?? 1));
+  }
+
+  /** Replaces the tensor's data by the scaled ones. */
+  apply(): void {
+    const { data, tensor } = this.view;
+    const scaled = new Float32Array(data.length);
+    for (let i = 0; i < data.length; i++) {
+      const factor = (this.inputs[this.view.inputOf(i)] ?? 1) * (this.outputs[this.view.outputOf(i)] ?? 1);
+      scaled[i] = (data[i] ?? 0) * factor;
+    }
+    tensor.data = scaled;
   }
 }

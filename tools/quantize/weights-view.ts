@@ -6,6 +6,8 @@ import { elementCount } from "../ir/shape";
 export interface WeightsView {
   readonly tensor: Tensor;
   readonly data: Float32Array;
+  /** Each output channel reads one input channel. */
+  readonly depthwise: boolean;
   readonly inputs: number;
   readonly outputs: number;
   /** Output channel of element i. */
@@ -23,7 +25,15 @@ export function weightsOf(graph: Graph, node: GraphNode): WeightsView | undefine
     const [, , inputs = 1, multiplier = 1] = shape;
     const outputs = inputs * multiplier;
     const outputOf = (i: number): number => i % outputs;
-    return { tensor, data, inputs, outputs, outputOf, inputOf: (i) => Math.floor((i % outputs) / multiplier) };
+    return {
+      tensor,
+      data,
+      depthwise: true,
+      inputs,
+      outputs,
+      outputOf,
+      inputOf: (i) => Math.floor((i % outputs) / multiplier),
+    };
   }
   if (node.type !== "FullyConnected" && (node.type !== "Conv2D" || node.attributes.group !== 1)) return undefined;
   const inputs = shape[shape.length - 1] ?? 1;
@@ -31,6 +41,7 @@ export function weightsOf(graph: Graph, node: GraphNode): WeightsView | undefine
   return {
     tensor,
     data,
+    depthwise: false,
     inputs,
     outputs: shape[0] ?? 1,
     outputOf: (i) => Math.floor(i / perOutput),
