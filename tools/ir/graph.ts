@@ -18,6 +18,15 @@ export interface AffineParameters {
   readonly axis: number | null;
 }
 
+/** The grid that training quantized a tensor to (TensorFlow's FakeQuant, ONNX's Q/DQ, TFLite's quantized tensors), exactly. */
+export interface TrainedQuantization extends AffineParameters {
+  /** How the file counts codes. The same grid has other codes in the other type: uint8 codes less 128 are int8 codes. */
+  readonly type: "uint8" | "int8";
+  /** Least and greatest code in use; narrow ranges leave out the least code of the type. */
+  readonly qmin: number;
+  readonly qmax: number;
+}
+
 export type RangeSource = "user" | "trained" | "file" | "operator" | "inherited" | "interval";
 
 /** The range of real values that a tensor's codes cover, and why. */
@@ -39,6 +48,11 @@ export interface Tensor {
   quant?: AffineParameters;
   /** Trained (QAT) range on import; the range decided on after `assignRanges`. */
   range?: TensorRange;
+  /**
+   * Set with a `range` of source "trained". The data of a constant that has it are float32 products scale * (code - zero point),
+   * so that rounding them to the grid gives the file's codes back. Whoever changes the values makes a new tensor without it.
+   */
+  trained?: TrainedQuantization;
 }
 
 export type AttributeValue = number | string | readonly number[];

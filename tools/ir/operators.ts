@@ -13,6 +13,8 @@ export type InputRole =
   | "weights"
   /** Constant; int32 with scale s_x * s_w in a quantized node. */
   | "bias"
+  /** Computed int32 (indices, truth values): never quantized. */
+  | "index"
   /** Constant made at conversion: a lookup table. Present in quantized nodes only. */
   | "table";
 
@@ -74,7 +76,23 @@ export const ELTWISE = {
   ABS: 7,
   SQR_DIFF: 8,
   POW: 9,
+  EQUAL: 10,
+  NOT_EQUAL: 11,
+  FLOOR_DIV: 12,
+  LESS: 15,
+  LESS_OR_EQUAL: 16,
+  GREATER: 17,
+  GREATER_OR_EQUAL: 18,
 } as const;
+/** The types of Eltwise whose output is a truth value: int32, 1 or 0. */
+export const COMPARISONS: readonly number[] = [
+  ELTWISE.EQUAL,
+  ELTWISE.NOT_EQUAL,
+  ELTWISE.LESS,
+  ELTWISE.LESS_OR_EQUAL,
+  ELTWISE.GREATER,
+  ELTWISE.GREATER_OR_EQUAL,
+];
 /** Codes of Pooling's attribute `pooling_type`. */
 export const POOLING = { AVG: 1, MAX: 2 } as const;
 /** Codes of Reduce's attribute `reduce_type`. */
@@ -101,7 +119,36 @@ export const ACTIVATIONS = [
   "RSQRT",
   "ABS",
   "NEG",
+  "LOG",
+  "RECIPROCAL",
+  "SQUARE",
+  "FLOOR",
+  "CEIL",
+  "ROUND",
+  "SIGN",
+  "ERF",
+  "GELU",
+  "GELU_TANH",
+  "SILU",
+  "SOFTPLUS",
+  "MISH",
 ] as const;
+
+/** Where the pixel that output pixel i stands for lies in the input; s is input size / output size (or 1 / `scales`). */
+export const COORDINATE_MODES = [
+  /** i * s */
+  "asymmetric",
+  /** (i + 0.5) * s - 0.5 */
+  "half_pixel",
+  /** i * (in - 1) / (out - 1), 0 when out is 1 */
+  "align_corners",
+  /** half_pixel, but 0 when out is 1 */
+  "pytorch_half_pixel",
+  /** (i + 0.5) * s: TensorFlow's half_pixel_centers of nearest neighbour */
+  "half_pixel_uncentred",
+] as const;
+/** Which neighbour ResizeNearestNeighbor takes. */
+export const NEAREST_MODES = ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"] as const;
 
 const ALL = { float32: true, uint8: true, int8: true } as const;
 const FLOAT_ONLY = { float32: true, uint8: false, int8: false } as const;
@@ -118,6 +165,29 @@ const WINDOW: Record<string, AttributeSpec> = {
 };
 
 const AXIS = (doc: string): AttributeSpec => ({ kind: "int", doc });
+
+const BLOCK_SIZE: AttributeSpec = { kind: "int", doc: "Side of a block, at least 1." };
+const DEPTH_MODE: AttributeSpec = {
+  kind: "string",
+  default: "DCR",
+  values: ["DCR", "CRD"],
+  doc: "DCR: channel = (row in block * block + column in block) * C + c; CRD: channel = (c * block + row) * block + column.",
+};
+const BLOCK_SHAPE: AttributeSpec = { kind: "ints", length: 2, doc: "Rows, columns of a block." };
+
+const RESIZE: Record<string, AttributeSpec> = {
+  coordinate_mode: {
+    kind: "string",
+    default: "asymmetric",
+    values: COORDINATE_MODES,
+    doc: "Where an output pixel lies in the input.",
+  },
+  scales: {
+    kind: "floats",
+    default: [],
+    doc: "Output size / input size of rows and columns, when not the ratio of the sizes themselves.",
+  },
+};
 
 export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
   Conv2D: {
@@ -223,8 +293,8 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
     attributes: {
       type: {
         kind: "int",
-        values: [0, 1, 2, 3, 4, 5, 8, 9],
-        doc: "0 sum, 1 sub, 2 product, 3 div, 4 min, 5 max, 8 squared difference, 9 power.",
+        values: Object.values(ELTWISE),
+        doc: "0 sum, 1 sub, 2 product, 3 div, 4 min, 5 max, 8 squared difference, 9 power, 10 =, 11 ≠, 12 floor of the quotient, 15 <, 16 ≤, 17 >, 18 ≥.",
       },
       ...FUSED,
     },
@@ -331,6 +401,269 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       alpha: { kind: "float", doc: "Factor of each square (ONNX's alpha / size, Caffe's likewise)." },
       beta: { kind: "float", doc: "Exponent." },
       bias: { kind: "float", default: 1, doc: "Offset." },
+    },
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  Deconv2D: {
+    summary:
+      "Transposed convolution. Input NHWC, filter [O, H, W, I / group], bias [O]; the output's size is its declared shape.",
+    inputs: [
+      { name: "input", role: "activation" },
+      { name: "filter", role: "weights" },
+      { name: "bias", role: "bias", optional: true },
+    ],
+    outputs: 1,
+    attributes: {
+      ...WINDOW,
+      group: { kind: "int", default: 1, doc: "Number of channel groups; I channels and O channels are split alike." },
+      ...FUSED,
+    },
+    kernels: ALL,
+    fusesActivation: true,
+    range: "observed",
+  },
+  ResizeBilinear: {
+    summary: "Bilinear resize of rows and columns to the declared output shape; cells outside repeat the edge.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: { ...RESIZE },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  ResizeNearestNeighbor: {
+    summary: "Nearest-neighbour resize of rows and columns to the declared output shape.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      ...RESIZE,
+      nearest_mode: { kind: "string", default: "floor", values: NEAREST_MODES, doc: "Which neighbour." },
+    },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  ResizeBicubic: {
+    summary: "Bicubic resize of rows and columns to the declared output shape.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      ...RESIZE,
+      cubic_coeff: { kind: "float", default: -0.75, doc: "Coefficient a of the cubic kernel." },
+      exclude_outside: {
+        kind: "int",
+        default: 0,
+        values: [0, 1],
+        doc: "1: taps outside weigh 0 and the others are scaled to a sum of 1; 0: they repeat the edge.",
+      },
+    },
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  DepthToSpace: {
+    summary: "Blocks of channels become blocks of pixels: [N, H, W, b * b * C] to [N, H * b, W * b, C].",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: { block_size: BLOCK_SIZE, mode: DEPTH_MODE },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  SpaceToDepth: {
+    summary: "Blocks of pixels become blocks of channels, the inverse of DepthToSpace.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: { block_size: BLOCK_SIZE, mode: DEPTH_MODE },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  SpaceToBatchND: {
+    summary:
+      "Pads with zeros, then moves the cells of each block to the batch: [N * b * b', (H + pads) / b, (W + pads) / b', C].",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      block_shape: BLOCK_SHAPE,
+      paddings: { kind: "ints", length: 4, default: [0, 0, 0, 0], doc: "Top, bottom, left, right." },
+    },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  BatchToSpaceND: {
+    summary: "The inverse of SpaceToBatchND: batch entries become blocks, then the crops are cut off.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      block_shape: BLOCK_SHAPE,
+      crops: { kind: "ints", length: 4, default: [0, 0, 0, 0], doc: "Top, bottom, left, right." },
+    },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  ArgMax: {
+    summary: "Index of the greatest (or least) element along an axis, as int32.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      axis: AXIS("Non-negative."),
+      keepdims: { kind: "int", default: 0, values: [0, 1], doc: "Keep the axis with size 1." },
+      argmin: { kind: "int", default: 0, values: [0, 1], doc: "Least instead of greatest." },
+      select_last: { kind: "int", default: 0, values: [0, 1], doc: "Of equal elements the last instead of the first." },
+    },
+    kernels: ALL,
+    range: "observed",
+  },
+  Cast: {
+    summary: "float32 to int32 (towards zero, saturating, NaN to 0) or int32 to float32, as the output's type says.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {},
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  Gather: {
+    summary: "Slices of input 0 along an axis at int32 indices; -1 counts from the end, indices outside are clamped.",
+    inputs: [
+      { name: "input", role: "activation" },
+      { name: "indices", role: "index" },
+    ],
+    outputs: 1,
+    attributes: { axis: AXIS("Non-negative.") },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  Tile: {
+    summary: "Repeats the tensor along each axis.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: { multiples: { kind: "ints", doc: "Per axis, at least 1." } },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  Reverse: {
+    summary: "Elements in reverse order along axes.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: { axis: { kind: "ints", doc: "Axes, non-negative, ascending." } },
+    kernels: ALL,
+    range: "same-as-input",
+  },
+  Select: {
+    summary: "a where the int32 condition is not 0, else b; all three broadcast.",
+    inputs: [
+      { name: "condition", role: "index" },
+      { name: "a", role: "activation" },
+      { name: "b", role: "activation" },
+    ],
+    outputs: 1,
+    attributes: {},
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  Cumsum: {
+    summary: "Running sum along an axis.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      axis: AXIS("Non-negative."),
+      exclusive: { kind: "int", default: 0, values: [0, 1], doc: "Leave out the element itself." },
+      reverse: { kind: "int", default: 0, values: [0, 1], doc: "From the end." },
+    },
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  OneHot: {
+    summary: "int32 indices to rows with on_value at the index and off_value elsewhere; a new axis of size `depth`.",
+    inputs: [{ name: "indices", role: "index" }],
+    outputs: 1,
+    attributes: {
+      depth: { kind: "int", doc: "Size of the new axis." },
+      axis: AXIS("Position of the new axis, non-negative."),
+      on_value: { kind: "float", default: 1, doc: "Value at the index." },
+      off_value: { kind: "float", default: 0, doc: "Value elsewhere." },
+    },
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  ExtractImagePatches: {
+    summary: "The window of every position as channels: [N, rows, columns, kh * kw * C], zeros outside.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: { kernels: { kind: "ints", length: 2, doc: "Rows, columns." }, ...WINDOW },
+    kernels: FLOAT_ONLY,
+    range: "same-as-input",
+  },
+  MVN: {
+    summary: "(x - mean) / sqrt(variance + epsilon) over axes: instance, layer and group norm before scale and offset.",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      axis: { kind: "ints", doc: "Axes, non-negative, ascending." },
+      normalize_variance: { kind: "int", default: 1, values: [0, 1], doc: "0: subtract the mean only." },
+      epsilon: { kind: "float", default: 0.00001, doc: "Added to the variance (or the deviation)." },
+      epsilon_outside: {
+        kind: "int",
+        default: 0,
+        values: [0, 1],
+        doc: "1: divide by sqrt(variance) + epsilon (Caffe).",
+      },
+    },
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  LpNorm: {
+    summary: "x / max(norm, epsilon) over axes; the norm is the sum of |x| (p = 1) or sqrt(sum of x * x) (p = 2).",
+    inputs: [{ name: "input", role: "activation" }],
+    outputs: 1,
+    attributes: {
+      p: { kind: "int", default: 2, values: [1, 2], doc: "Which norm." },
+      axis: { kind: "ints", doc: "Axes, non-negative, ascending." },
+      epsilon: { kind: "float", default: 1e-12, doc: "Least norm." },
+    },
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  DetectionPostProcess: {
+    summary:
+      "Boxes [1, A, 4] (y, x, h, w codes), scores [1, A, C] and anchors [A, 4] to boxes, classes, scores and the count.",
+    inputs: [
+      { name: "boxes", role: "activation" },
+      { name: "scores", role: "activation" },
+      { name: "anchors", role: "activation" },
+    ],
+    outputs: 4,
+    attributes: {
+      max_detections: { kind: "int", doc: "Detections returned." },
+      max_classes_per_detection: { kind: "int", default: 1, doc: "Classes returned for one box (fast way)." },
+      detections_per_class: { kind: "int", default: 100, doc: "Detections kept per class (regular way)." },
+      num_classes: {
+        kind: "int",
+        doc: "Classes without the background, which is the first score when there is one more.",
+      },
+      use_regular_nms: { kind: "int", default: 0, values: [0, 1], doc: "Suppression per class instead of over all." },
+      nms_score_threshold: { kind: "float", doc: "Least score." },
+      nms_iou_threshold: { kind: "float", doc: "Greatest overlap." },
+      scale: { kind: "floats", length: 4, doc: "y, x, h, w: divisors of the codes." },
+    },
+    kernels: FLOAT_ONLY,
+    range: "observed",
+  },
+  DetectionOutput: {
+    summary:
+      "SSD's last layer: locations [N, P * 4], confidences [N, P * C] and priors [1, 2, P * 4] to rows [image, label, score, x0, y0, x1, y1].",
+    inputs: [
+      { name: "locations", role: "activation" },
+      { name: "confidences", role: "activation" },
+      { name: "priors", role: "activation" },
+    ],
+    outputs: 1,
+    attributes: {
+      num_classes: { kind: "int", doc: "Classes, the background included." },
+      share_location: { kind: "int", default: 1, values: [1], doc: "One box for all classes." },
+      background_label: { kind: "int", default: 0, doc: "Class that is no detection; -1 for none." },
+      variance_encoded_in_target: { kind: "int", default: 0, values: [0, 1], doc: "Codes are already scaled." },
+      keep_top_k: { kind: "int", doc: "Detections of an image; rows beyond those found have label -1." },
+      top_k: { kind: "int", default: -1, doc: "Candidates of a class before suppression; -1 for all." },
+      nms_threshold: { kind: "float", default: 0.3, doc: "Greatest overlap." },
+      confidence_threshold: { kind: "float", default: 0, doc: "Least score, exclusive." },
     },
     kernels: FLOAT_ONLY,
     range: "observed",
