@@ -29,6 +29,9 @@ runs the model, with `<name>.<abi>.pb` and `<name>.<abi>.data`. Each ABI is an o
     bazel run //models:x_quant -- --input photo.jpg [options of `mace run`]"""
 
 _ATTRS = {
+    "keep_float": attr.string_list(
+        doc = "Operators that stay float: names of nodes or of their outputs as in `<model>.txt`; `*` stands for any characters.",
+    ),
     "labels": attr.label(
         doc = "Class names, one a line, for what `bazel run` prints.",
         allow_single_file = True,
@@ -37,6 +40,9 @@ _ATTRS = {
         doc = "The mace_model target.",
         mandatory = True,
         providers = [MaceModelInfo],
+    ),
+    "range_overrides": attr.string_dict(
+        doc = "Tensor, or pattern with `*`, to `min,max`: stronger than trained and measured ranges.",
     ),
     "ranges": attr.label(
         doc = "Ranges of the activations: a mace_quantize_stat target of the same model, or an .overall_range file. Not needed when the network was " +
@@ -50,7 +56,8 @@ _ATTRS = {
         default = Label("//mace/bin:mace_run"),
     ),
     "scheme": attr.string(
-        doc = "How numbers become 8 bits: `int8_per_channel`, the most accurate, for CPUs; or `uint8`, MACE's scheme, which DSPs and APUs take.",
+        doc = "How numbers become 8 bits: `int8_per_channel`, the most accurate, for CPUs; `uint8`, MACE's scheme, which DSPs and APUs take; or " +
+              "`auto`, the one that holds the codes of a network trained in 8 bits without loss, and `int8_per_channel` for others.",
         default = DEFAULT_SCHEME,
     ),
     "target_abis": attr.string_list(
@@ -160,6 +167,8 @@ def _mace_quantized_model_impl(ctx):
         ranges = ranges,
         statistics = _statistics_file(ctx),
         scheme = ctx.attr.scheme,
+        keep_float = ctx.attr.keep_float,
+        range_overrides = ctx.attr.range_overrides,
         prefix = ctx.label.name,
     )
     runners = by_abi(ctx.split_attr.runner, ctx.attr.target_abis)

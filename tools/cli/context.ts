@@ -41,6 +41,12 @@ export class Options {
     return Array.isArray(value) ? value.map((v) => userPath(String(v))) : [];
   }
 
+  /** An option that may repeat, as it was written. */
+  texts(name: string): string[] {
+    const value = this.raw[name];
+    return Array.isArray(value) ? value.map(String) : [];
+  }
+
   /** The folder that the user stands in. */
   here(): string {
     return userPath(".");

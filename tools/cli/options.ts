@@ -1,12 +1,12 @@
 /** The command table: every command and option of `mace`. Parser, help and documentation are made from it. */
 
 import { PLATFORMS } from "../config/keys";
-import { DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
+import { AUTO_SCHEME, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
 
 export interface OptionSpec {
   readonly name: string;
   /** Absent for switches. */
-  readonly value?: "FILE" | "DIR" | "PREFIX" | "NAME" | "N" | "I/N" | "PERCENT";
+  readonly value?: "FILE" | "DIR" | "PREFIX" | "NAME" | "N" | "I/N" | "PERCENT" | "TENSOR=MIN,MAX";
   readonly doc: string;
   readonly required?: boolean;
   readonly repeat?: boolean;
@@ -143,11 +143,24 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: "scheme",
         value: "NAME",
-        default: DEFAULT_SCHEME,
-        choices: Object.keys(SCHEMES),
-        doc: Object.values(SCHEMES)
-          .map((s) => `${s.name}: ${s.doc}`)
-          .join(" "),
+        default: AUTO_SCHEME,
+        choices: [AUTO_SCHEME, ...Object.keys(SCHEMES)],
+        doc: [
+          ...Object.values(SCHEMES).map((s) => `${s.name}: ${s.doc}`),
+          `${AUTO_SCHEME}: the one that holds trained codes without loss, ${DEFAULT_SCHEME} for a model without any.`,
+        ].join(" "),
+      },
+      {
+        name: "keep_float",
+        value: "NAME",
+        repeat: true,
+        doc: "node, or output of a node, that stays float; * stands for any characters",
+      },
+      {
+        name: "range",
+        value: "TENSOR=MIN,MAX",
+        repeat: true,
+        doc: "range of a tensor, stronger than what was trained or measured; * stands for any characters",
       },
       { name: "output_prefix", value: "PREFIX", required: true, doc: "path of the outputs without ending" },
     ],

@@ -543,15 +543,19 @@ export const alreadyQuantized = (file: string): Diagnostic =>
     "give the float model that `mace convert` wrote",
   );
 
+/** The first names of a list, a line each. */
+const listed = (names: readonly string[]): string =>
+  names
+    .slice(0, 5)
+    .map((n) => `\n  ${n}`)
+    .join("") + (names.length > 5 ? "\n  …" : "");
+
 export const unknownRangeTensors = (file: string, names: readonly string[]): Diagnostic =>
   make(
     "MQ406",
     { file },
     `${names.length} tensor${names.length === 1 ? "" : "s"} of the range file ${names.length === 1 ? "is" : "are"} not in the model`,
-    names
-      .slice(0, 5)
-      .map((n) => `\n  ${n}`)
-      .join("") + (names.length > 5 ? "\n  …" : ""),
+    listed(names),
     "check that the ranges were measured on this model",
   );
 
@@ -562,6 +566,42 @@ export const staleStatistics = (file: string, model: string): Diagnostic =>
     `the statistics were collected on another model than ${model}`,
     "the digests of the graphs differ",
     "collect them again",
+  );
+
+export const trainedCodesLost = (scheme: string, names: readonly string[]): Diagnostic =>
+  make(
+    "MQ408",
+    {},
+    `the scheme ${scheme} cannot hold the trained codes of ${names.length} weight tensor${names.length === 1 ? "" : "s"}, which were rounded anew`,
+    listed(names),
+    "take the scheme `auto`, which keeps trained codes",
+  );
+
+export const unknownSelection = (option: string, pattern: string, near: readonly string[]): Diagnostic =>
+  make(
+    "MQ409",
+    {},
+    `${option} names '${pattern}', which is neither a node nor a tensor of the model`,
+    undefined,
+    ...didYouMean(pattern, near),
+    "take names from the text form of the model; * stands for any characters",
+  );
+
+export const badRangeOverride = (option: string, text: string): Diagnostic =>
+  make("MQ410", {}, `${option} cannot be '${text}'`, undefined, "write tensor=min,max with min < max");
+
+export const rangesDisagree = (
+  tensor: string,
+  trained: readonly [number, number],
+  observed: readonly [number, number],
+): Diagnostic =>
+  make(
+    "MQ411",
+    { tensor },
+    "the trained range and the observed one disagree",
+    `training gave ${trained[0]} … ${trained[1]}, the samples ${observed[0]} … ${observed[1]}`,
+    "check that the samples are preprocessed as in training",
+    "give the range yourself (`ranges`), which is stronger than both",
   );
 
 // --- MQ5xx: command line ---

@@ -13,6 +13,9 @@ import { encodeModel, writeModel } from "./model-writer";
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-emit-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
+const TRAINED_RANGE = { min: -1, max: 2, source: "trained" as const, reason: "quantized in the file" };
+const GRID = { type: "uint8" as const, scales: [0.25], zeroPoint: 3, axis: null, qmin: 0, qmax: 255 };
+
 function graph(): Graph {
   return {
     name: "g",
@@ -27,7 +30,7 @@ function graph(): Graph {
     ],
     outputs: [{ tensor: "y", format: "NHWC" }],
     tensors: new Map([
-      ["x", { name: "x", shape: [1, 2, 2, 3], dtype: "float32" as const }],
+      ["x", { name: "x", shape: [1, 2, 2, 3], dtype: "float32" as const, range: TRAINED_RANGE, trained: GRID }],
       [
         "w",
         {
@@ -39,7 +42,17 @@ function graph(): Graph {
         },
       ],
       ["b", { name: "b", shape: [2], dtype: "int32" as const, data: Int32Array.of(7, -8) }],
-      ["c", { name: "c", shape: [1], dtype: "float32" as const, data: Float32Array.of(0.1) }],
+      [
+        "c",
+        {
+          name: "c",
+          shape: [1],
+          dtype: "float32" as const,
+          data: Float32Array.of(0.1),
+          range: TRAINED_RANGE,
+          trained: { ...GRID, type: "int8" as const, zeroPoint: 0, scales: [0.5, 2], axis: 0, qmin: -127, qmax: 127 },
+        },
+      ],
       [
         "y",
         {

@@ -8,6 +8,7 @@ import {
   MultiNetDef,
   type NetDef,
   type OperatorDef,
+  type QuantizeActivationInfo,
   RangeSource as ProtoSource,
 } from "../../mace/proto/mace";
 import { malformedModel } from "../diagnostics/catalog";
@@ -24,6 +25,7 @@ import {
   type RangeSource,
   type Tensor,
   type TensorRange,
+  type TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { readFile } from "../io/files";
@@ -74,7 +76,12 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
     tensors.set(tensor.name, tensor);
   };
   for (const port of net.inputInfo) {
-    add({ name: port.name ?? "", shape: checkShape(port.dims, bad), dtype: checkType(port.dataType, bad) });
+    add({
+      name: port.name ?? "",
+      shape: checkShape(port.dims, bad),
+      dtype: checkType(port.dataType, bad),
+      ...decodeRange(port.trained, bad),
+    });
   }
   for (const constant of net.tensors) add(decodeConstant(constant, data, bad));
   const nodes = net.op.map((op) => decodeNode(op, add, bad));
@@ -122,6 +129,7 @@ function decodeConstant(constant: ConstTensor, data: Uint8Array, bad: Fail): Ten
     dtype,
     shape,
     data: view(data.buffer as ArrayBuffer, data.byteOffset + offset, length),
+    ...decodeRange(constant.trained, bad),
   };
   if (constant.quantized) {
     const perChannel = constant.channelScale.length > 0;
@@ -147,16 +155,7 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
       dtype: checkType(op.outputType[i], bad),
     };
     if (info?.scale) tensor.quant = { scales: [info.scale], zeroPoint: info.zeroPoint ?? 0, axis: null };
-    const source = SOURCES[info?.source ?? 0];
-    if (info && source) {
-      tensor.range = {
-        min: info.minval ?? 0,
-        max: info.maxval ?? 0,
-        source,
-        reason: info.reason ?? "",
-      } satisfies TensorRange;
-    }
-    add(tensor);
+    add({ ...tensor, ...decodeRange(info, bad) });
   });
   const attributes: Record<string, AttributeValue> = {};
   for (const [attribute, attributeSpec] of Object.entries(spec.attributes)) {
@@ -166,6 +165,30 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
     attributes[attribute] = value;
   }
   return { name, type, inputs: [...op.input], outputs: [...op.output], attributes };
+}
+
+function decodeRange(info: QuantizeActivationInfo | undefined, bad: Fail): Pick<Tensor, "range" | "trained"> {
+  const source = SOURCES[info?.source ?? 0];
+  if (!info || !source) return {};
+  const range: TensorRange = { min: info.minval ?? 0, max: info.maxval ?? 0, source, reason: info.reason ?? "" };
+  if (!info.trained) return { range };
+  const { scale, zeroPoint, axis, dataType, qmin, qmax } = info.trained;
+  const type = typeFromProto(dataType);
+  if (type !== "uint8" && type !== "int8") return bad(`trained codes have the data type ${dataType}`);
+  const trained: TrainedQuantization = {
+    type,
+    scales: scale,
+    zeroPoint: zeroPoint ?? 0,
+    axis: axis === undefined || axis < 0 ? null : axis,
+    qmin: qmin ?? 0,
+    qmax: qmax ?? 0,
+  };
+  const [least, greatest] = type === "uint8" ? [0, 255] : [-128, 127];
+  const inside = (code: number): boolean => Number.isInteger(code) && code >= least && code <= greatest;
+  if (!scale.every((s) => s > 0 && Number.isFinite(s)) || scale.length === 0)
+    return bad("a trained scale is not positive");
+  if (![trained.zeroPoint, trained.qmin, trained.qmax].every(inside)) return bad(`a trained code lies outside ${type}`);
+  return { range, trained };
 }
 
 function decodeArgument(argument: Argument, { kind }: AttributeSpec): AttributeValue {

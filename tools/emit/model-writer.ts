@@ -10,9 +10,19 @@ import {
   OperatorDef,
   type QuantizeActivationInfo,
   RangeSource as ProtoSource,
+  TrainedQuantization as ProtoTrained,
 } from "../../mace/proto/mace";
 import { invariant } from "../diagnostics/diagnostic";
-import type { AttributeValue, ConstantData, Graph, GraphNode, GraphPort, RangeSource, Tensor } from "../ir/graph";
+import type {
+  AttributeValue,
+  ConstantData,
+  Graph,
+  GraphNode,
+  GraphPort,
+  RangeSource,
+  Tensor,
+  TrainedQuantization,
+} from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { writeFileAtomically } from "../io/files";
 import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArgument, TYPES } from "./model-file";
@@ -102,6 +112,7 @@ function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): Con
     offset,
     dataSize: data.length,
     quantized: tensor.quant !== undefined,
+    trained: tensor.range ? encodeQuantizeInfo(tensor) : undefined,
   });
   if (tensor.quant) {
     encoded.zeroPoint = tensor.quant.zeroPoint;
@@ -150,7 +161,19 @@ function encodeQuantizeInfo(tensor: Tensor): QuantizeActivationInfo {
     maxval: tensor.range?.max,
     source: tensor.range ? SOURCES[tensor.range.source] : undefined,
     reason: tensor.range?.reason,
+    trained: tensor.trained ? encodeTrained(tensor.trained) : undefined,
   };
+}
+
+function encodeTrained({ scales, zeroPoint, axis, type, qmin, qmax }: TrainedQuantization): ProtoTrained {
+  return ProtoTrained.fromPartial({
+    scale: [...scales],
+    zeroPoint,
+    axis: axis ?? -1,
+    dataType: TYPES[type].proto,
+    qmin,
+    qmax,
+  });
 }
 
 function encodePort(graph: Graph, port: GraphPort): InputOutputInfo {
@@ -164,6 +187,8 @@ function encodePort(graph: Graph, port: GraphPort): InputOutputInfo {
     alias: port.alias,
     rangeMin: port.declaredRange?.[0],
     rangeMax: port.declaredRange?.[1],
+    // A port of the graph's outputs has its range on the node.
+    trained: !tensor.quant && tensor.range?.source === "trained" ? encodeQuantizeInfo(tensor) : undefined,
   });
 }
 

@@ -14,6 +14,7 @@ import type {
   RangeSource,
   Tensor,
   TensorRange,
+  TrainedQuantization,
 } from "./graph";
 import { OPERATORS } from "./operators";
 import { elementCount, type Shape } from "./shape";
@@ -155,8 +156,19 @@ function parseRange(line: Line): TensorRange {
   return range;
 }
 
+function parseTrained(line: Line): TrainedQuantization {
+  line.expect("(");
+  const type = line.oneOf(["uint8", "int8"] as const);
+  return { type, qmin: line.value(), qmax: line.value(), ...parseGrid(line) };
+}
+
 function parseQuant(line: Line): AffineParameters {
   line.expect("(");
+  return parseGrid(line);
+}
+
+/** `0.5 0.25; 0; 3)` */
+function parseGrid(line: Line): AffineParameters {
   const scales: number[] = [];
   while (!line.skip(";")) scales.push(Math.fround(line.value()));
   const zeroPoint = line.value();
@@ -171,6 +183,7 @@ function parseTensor(line: Line): Tensor {
   const shape: Shape = line.list();
   const tensor: Tensor = { name, shape, dtype };
   if (line.skip("{")) tensor.range = parseRange(line);
+  if (line.skip("trained")) tensor.trained = parseTrained(line);
   if (line.skip("quant")) tensor.quant = parseQuant(line);
   return tensor;
 }

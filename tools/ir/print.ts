@@ -55,6 +55,11 @@ function tensorText(tensor: Tensor): string {
     const { source, min, max, reason } = tensor.range;
     text += ` {${source} ${numberText(min)} ${numberText(max)} ${quoted(reason)}}`;
   }
+  if (tensor.trained) {
+    const { type, scales, zeroPoint, axis, qmin, qmax } = tensor.trained;
+    const grid = `${scales.map(float32Text).join(" ")}; ${zeroPoint}${axis === null ? "" : `; ${axis}`}`;
+    text += ` trained(${type} ${qmin} ${qmax} ${grid})`;
+  }
   if (tensor.quant) {
     const { scales, zeroPoint, axis } = tensor.quant;
     text += ` quant(${scales.map(float32Text).join(" ")}; ${zeroPoint}${axis === null ? "" : `; ${axis}`})`;

@@ -137,7 +137,8 @@ function replaceConstant(
   if (editor.onlyUser(old.name) !== user) return editor.addConstant(`${old.name}/folded`, old.shape, data);
   const tensor = editor.tensor(old.name);
   tensor.data = data;
-  // The trained range was that of the old values.
+  // What training gave was for the old values.
   delete tensor.range;
+  delete tensor.trained;
   return old.name;
 }

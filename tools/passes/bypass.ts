@@ -1,7 +1,7 @@
 /** Removal of a node that only renames its input. */
 
 import type { GraphEditor } from "../ir/edit";
-import type { GraphNode } from "../ir/graph";
+import type { GraphNode, Tensor } from "../ir/graph";
 
 /**
  * Removes a node whose output equals its input. Readers of the output read the input; when the output is one of the
@@ -14,7 +14,7 @@ export function bypass(editor: GraphEditor, node: GraphNode): boolean {
   const to = editor.tensor(output);
   if (!editor.isOutput(output)) {
     // A trained range says something about the values whichever name they have.
-    if (to.range && !from.range && !from.data) from.range = to.range;
+    if (!from.data) takeRange(from, to);
     editor.replaceUses(output, input);
     editor.removeNode(node);
     return true;
@@ -22,9 +22,16 @@ export function bypass(editor: GraphEditor, node: GraphNode): boolean {
   const producer = editor.producer(input);
   if (!producer || editor.isOutput(input) || from.shape.join() !== to.shape.join()) return false;
   const index = producer.outputs.indexOf(input);
-  if (from.range && !to.range) to.range = from.range;
+  takeRange(to, from);
   editor.removeNode(node);
   editor.setOutput(producer, index, output);
   editor.replaceUses(input, output);
   return true;
+}
+
+/** Gives a tensor without a range that of an equal tensor. */
+export function takeRange(tensor: Tensor, from: Tensor): void {
+  if (!from.range || tensor.range) return;
+  tensor.range = from.range;
+  if (from.trained) tensor.trained = from.trained;
 }

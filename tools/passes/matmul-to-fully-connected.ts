@@ -2,7 +2,7 @@
 
 import { numberAttribute } from "../ir/attributes";
 import { GraphEditor } from "../ir/edit";
-import type { Graph, GraphNode } from "../ir/graph";
+import type { Graph, GraphNode, Tensor } from "../ir/graph";
 import { transposeData } from "../ir/transpose";
 
 export function matMulToFullyConnected(graph: Graph): void {
@@ -22,12 +22,20 @@ function convert(editor: GraphEditor, node: GraphNode): void {
     if (editor.onlyUser(b.name) === node) {
       tensor.shape = [o, k];
       tensor.data = data;
+      transposeGrid(tensor, tensor);
     } else {
       const name = editor.addConstant(`${b.name}/transposed`, [o, k], data);
-      if (tensor.range) editor.tensor(name).range = tensor.range;
+      const made = editor.tensor(name);
+      if (tensor.range) made.range = tensor.range;
+      transposeGrid(made, tensor);
       editor.setInput(node, 1, name);
     }
   }
   node.type = "FullyConnected";
   node.attributes = {};
+}
+
+/** The trained grid of a transposed matrix. */
+function transposeGrid(tensor: Tensor, { trained }: Tensor): void {
+  if (trained) tensor.trained = { ...trained, axis: trained.axis === null ? null : 1 - trained.axis };
 }

@@ -9,6 +9,7 @@ import type { Graph, GraphNode, RangeSource, Tensor, TensorRange } from "../ir/g
 import { ELTWISE, OPERATORS, POOLING, REDUCE } from "../ir/operators";
 import { extremes } from "../quant/affine";
 import type { Ranges } from "../statistics/overall-range";
+import { isFixed } from "./equalize";
 import { functionRange } from "./function-range";
 import { copiesCodes, type FloatNodes, producersOf } from "./placement";
 
@@ -36,7 +37,7 @@ export function assignRanges(graph: Graph, float: FloatNodes, { file, fileName }
 
   for (const port of graph.inputs) {
     const tensor = graph.tensors.get(port.tensor) as Tensor;
-    if (strong(tensor)) continue;
+    if (isFixed(tensor)) continue;
     const declared = port.declaredRange;
     tensor.range = declared
       ? range(declared[0], declared[1], "user", "input_ranges of the configuration")
@@ -52,9 +53,12 @@ export function assignRanges(graph: Graph, float: FloatNodes, { file, fileName }
         // The codes are the input's, so anything else than its range would be wrong.
         const source = known(node.inputs[0] ?? "");
         if (source) tensor.range = inherited(source, node.inputs[0] ?? "");
+        const { trained } = graph.tensors.get(node.inputs[0] ?? "") as Tensor;
+        if (trained) tensor.trained = trained;
+        else delete tensor.trained;
         continue;
       }
-      if (strong(tensor)) continue;
+      if (isFixed(tensor)) continue;
       const found = fromFile(output) ?? ruleRange(node, known);
       if (found) tensor.range = found;
       else missing.push({ tensor: output, node: node.name, type: node.type });
@@ -63,8 +67,6 @@ export function assignRanges(graph: Graph, float: FloatNodes, { file, fileName }
   if (missing.length > 0) throw new UserError(missingRanges(missing, fileName));
   writeIntoConcat(graph, float);
 }
-
-const strong = (tensor: Tensor): boolean => tensor.range?.source === "user" || tensor.range?.source === "trained";
 
 function range(min: number, max: number, source: RangeSource, reason: string): TensorRange {
   return { min, max, source, reason };
@@ -163,7 +165,7 @@ function writeIntoConcat(graph: Graph, float: FloatNodes): void {
       const tensor = graph.tensors.get(input);
       const producer = producers.get(input);
       if (!own || !tensor?.range || !producer || float.has(producer.name) || readers.get(input) !== 1) continue;
-      if (strong(tensor) || copiesCodes(producer) || producer.type === "Softmax") continue;
+      if (isFixed(tensor) || copiesCodes(producer) || producer.type === "Softmax") continue;
       tensor.range = range(
         own.min,
         own.max,

@@ -7,7 +7,7 @@
  * clips on the samples stays where it is. So activations never pay for the weights.
  */
 
-import type { Graph, GraphNode } from "../ir/graph";
+import type { Graph, GraphNode, Tensor } from "../ir/graph";
 import { REDUCE } from "../ir/operators";
 import type { Channels, ChannelStatistics } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
@@ -112,6 +112,9 @@ function findLinks(graph: Graph, channels: Channels): Link[] {
     ) {
       continue;
     }
+    // What training fixed stays as it is.
+    const fixed = (name: string): boolean => isFixed(graph.tensors.get(name));
+    if (fixed(weights.tensor.name) || views.some((v) => fixed(v.tensor.name)) || tensors.some(fixed)) continue;
     const facts = tensors.map((name) => channels.get(name));
     if (!facts.every((f): f is ChannelStatistics => f?.min.length === weights.outputs)) continue;
     const limit = limits(writer, facts[0] as ChannelStatistics);
@@ -129,6 +132,11 @@ function findLinks(graph: Graph, channels: Channels): Link[] {
     }
   }
   return links;
+}
+
+/** True if the range of a tensor is not ours to choose: the user gave it, or the network was trained with it. */
+export function isFixed(tensor: Tensor | undefined): boolean {
+  return tensor?.range?.source === "user" || tensor?.range?.source === "trained";
 }
 
 /** Nodes without weights that commute with positive factors per channel. */

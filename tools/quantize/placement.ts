@@ -19,10 +19,11 @@ export function copiesCodes(node: GraphNode): boolean {
   }
 }
 
-export function placeFloatNodes(graph: Graph, scheme: Scheme): FloatNodes {
+/** @param wanted names of nodes that the user keeps float. */
+export function placeFloatNodes(graph: Graph, scheme: Scheme, wanted: ReadonlySet<string> = new Set()): FloatNodes {
   const float = new Map<string, string>();
   for (const node of graph.nodes) {
-    const reason = missingKernel(graph, node, scheme);
+    const reason = wanted.has(node.name) ? "the user keeps it float" : missingKernel(graph, node, scheme);
     if (reason) float.set(node.name, reason);
   }
   keepFinalSoftmaxFloat(graph, float);

@@ -1,6 +1,6 @@
 /** Turns a float graph whose tensors have ranges into a quantized graph: parameters, codes, tables, conversions at borders. */
 
-import { accumulatorOverflow, biasClamped } from "../diagnostics/catalog";
+import { accumulatorOverflow, biasClamped, trainedCodesLost } from "../diagnostics/catalog";
 import { type Diagnostic, invariant, UserError } from "../diagnostics/diagnostic";
 import type { AffineParameters, Graph, GraphNode, Tensor } from "../ir/graph";
 import { activationFunction } from "../ir/interpret";
@@ -17,6 +17,7 @@ import {
 import { activationTable, softmaxOutput, softmaxTable } from "../quant/tables";
 import type { FloatNodes } from "./placement";
 import type { Scheme } from "./scheme";
+import { trainedParameters, trainedWeights } from "./trained-grid";
 import { sharedWeightRange } from "./weight-range";
 import { weightsOf } from "./weights-view";
 
@@ -46,6 +47,8 @@ const tensorwise = ({ scale, zeroPoint }: Affine): AffineParameters => ({ scales
 class Quantizer {
   private readonly graph: Graph;
   private readonly warnings: Diagnostic[] = [];
+  /** Weights whose trained codes the scheme cannot hold. */
+  private readonly regridded: string[] = [];
   /** Source tensor to the name of its float form and of its codes. */
   private readonly floats = new Map<string, string>();
   private readonly codes = new Map<string, string>();
@@ -72,6 +75,7 @@ class Quantizer {
       else this.quantize(node);
     }
     for (const port of this.source.outputs) this.floatForm(port.tensor);
+    if (this.regridded.length > 0) this.warnings.push(trainedCodesLost(this.scheme.name, this.regridded));
     return { graph: this.graph, warnings: this.warnings };
   }
 
@@ -95,6 +99,8 @@ class Quantizer {
 
   /** Parameters of a tensor's codes, from its range. */
   private parameters(tensor: Tensor): Affine {
+    const trained = trainedParameters(tensor, this.scheme.type);
+    if (trained) return trained;
     invariant(tensor.range, `tensor '${tensor.name}' has no range`);
     return activationParameters(tensor.range.min, tensor.range.max, this.scheme.type);
   }
@@ -147,7 +153,7 @@ class Quantizer {
     if (tensor.data) {
       invariant(tensor.data instanceof Float32Array, `constant '${name}' is not float`);
       const [min, max] = tensor.range ? [tensor.range.min, tensor.range.max] : extremes(tensor.data);
-      affine = activationParameters(min, max, this.scheme.type);
+      affine = trainedParameters(tensor, this.scheme.type) ?? activationParameters(min, max, this.scheme.type);
       made = this.define({
         name: this.graph.tensors.has(name) ? this.freeName(`${name}/quantized`) : name,
         shape: tensor.shape,
@@ -250,11 +256,16 @@ class Quantizer {
     invariant(tensor.data instanceof Float32Array, `the weights of '${node.name}' are not constant float`);
     const free = this.graph.tensors.has(name) ? this.freeName(`${name}/quantized`) : name;
     let made: Tensor;
-    if (this.scheme.perChannelWeights) {
-      // Output channels: the last two axes [C, M] of depthwise filters, the first axis of all others.
-      const depthwise = node.type === "DepthwiseConv2d";
-      const channels = depthwise ? (tensor.shape[2] ?? 1) * (tensor.shape[3] ?? 1) : (tensor.shape[0] ?? 1);
-      const inner = depthwise ? 1 : tensor.data.length / channels;
+    // Output channels: the last two axes [C, M] of depthwise filters, the first axis of all others.
+    const depthwise = node.type === "DepthwiseConv2d";
+    const channels = depthwise ? (tensor.shape[2] ?? 1) * (tensor.shape[3] ?? 1) : (tensor.shape[0] ?? 1);
+    const inner = depthwise ? 1 : tensor.data.length / channels;
+    const trained = trainedWeights(tensor, this.scheme, channels, (i) => Math.floor(i / inner) % channels);
+    if (trained) {
+      const { codes: data, zeroPoint, scales } = trained;
+      const quant = { scales, zeroPoint, axis: this.scheme.perChannelWeights ? (depthwise ? 2 : 0) : null };
+      made = { name: free, shape: tensor.shape, dtype: this.scheme.perChannelWeights ? "int8" : "uint8", data, quant };
+    } else if (this.scheme.perChannelWeights) {
       const { codes, scales } = perChannelWeights(tensor.data, channels, inner, leastScales);
       const quant = { scales: [...scales], zeroPoint: 0, axis: depthwise ? 2 : 0 };
       made = { name: free, shape: tensor.shape, dtype: "int8", data: codes, quant };
@@ -269,6 +280,7 @@ class Quantizer {
       const data = quantizeArray(tensor.data, affine, "uint8");
       made = { name: free, shape: tensor.shape, dtype: "uint8", data, quant: tensorwise(affine) };
     }
+    if (tensor.trained && !trained) this.regridded.push(name);
     this.codes.set(name, this.define(made));
     return made;
   }

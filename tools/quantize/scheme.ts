@@ -26,4 +26,7 @@ export const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
 };
 
+/** For models without trained codes. */
 export const DEFAULT_SCHEME = "int8_per_channel";
+/** The scheme that holds the trained codes of a model; DEFAULT_SCHEME where it has none. */
+export const AUTO_SCHEME = "auto";

@@ -1,6 +1,6 @@
 """The action that quantizes a model."""
 
-def quantize_model(ctx, tool, model, ranges, statistics, scheme, prefix):
+def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix):
     """Declares an action MaceQuantize.
 
     Args:
@@ -10,6 +10,8 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, prefix):
       ranges: File with ranges, or None when the model carries them
       statistics: File with the statistics that the ranges come from, or None
       scheme: name of the quantization scheme
+      keep_float: names or patterns of nodes that stay float
+      range_overrides: dict of tensor or pattern to "min,max"
       prefix: name of the outputs in the package, without ending
 
     Returns:
@@ -29,6 +31,10 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, prefix):
     if statistics:
         args.add("--statistics", statistics)
     args.add("--scheme", scheme)
+    for name in keep_float:
+        args.add("--keep_float", name)
+    for tensor, range in range_overrides.items():
+        args.add("--range", "%s=%s" % (tensor, range))
     args.add("--output_prefix", outputs.model.path[:-len(".pb")])
     ctx.actions.run(
         executable = tool,

@@ -54,7 +54,7 @@ def _without_ranges_test_impl(ctx):
     env = analysistest.begin(ctx)
     action = only_action_of(env, "MaceQuantize")
     asserts.false(env, "--ranges" in action.argv)
-    asserts.true(env, "int8_per_channel" in action.argv, "the default scheme is passed")
+    asserts.true(env, "auto" in action.argv, "the default scheme is passed")
     asserts.equals(env, None, analysistest.target_under_test(env)[MaceQuantizedModelInfo].ranges)
     return analysistest.end(env)
 
@@ -125,7 +125,7 @@ def quantized_model_test_suite(name):
         (
             "scheme",
             {"scheme": "int4"},
-            "`scheme = \"int4\"` is no scheme. Choose one of: int8_per_channel, uint8",
+            "`scheme = \"int4\"` is no scheme. Choose one of: auto, int8_per_channel, uint8",
         ),
         (
             "other_model",

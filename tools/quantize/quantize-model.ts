@@ -1,0 +1,117 @@
+/** The whole of quantization: from a float graph, what was measured and what the user wants, to a quantized graph. */
+
+import type { Statistics } from "../../mace/proto/statistics";
+import { badRangeOverride, rangesDisagree } from "../diagnostics/catalog";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
+import type { Graph } from "../ir/graph";
+import { channelsOf } from "../statistics/channels";
+import type { Ranges } from "../statistics/overall-range";
+import { assignRanges } from "./assign-ranges";
+import { equalize, scaleChannels, scaleRanges } from "./equalize";
+import { type FloatNodes, placeFloatNodes } from "./placement";
+import { type ChannelMeans, quantizeGraph } from "./quantize-graph";
+import { AUTO_SCHEME, type Scheme, SCHEMES } from "./scheme";
+import { selectNodes, selectTensors } from "./selection";
+import { trainedScheme } from "./trained-grid";
+
+/** What the user decides. */
+export interface Settings {
+  /** Name of a scheme, or AUTO_SCHEME. */
+  readonly scheme: string;
+  /** Names or patterns of nodes, or of their outputs, that stay float. */
+  readonly keepFloat: readonly string[];
+  /** `tensor=min,max`: stronger than anything trained or measured. */
+  readonly ranges: readonly string[];
+  readonly equalization: boolean;
+  readonly biasCorrection: boolean;
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  scheme: AUTO_SCHEME,
+  keepFloat: [],
+  ranges: [],
+  equalization: true,
+  biasCorrection: true,
+};
+
+/** What was measured. */
+export interface Measured {
+  readonly ranges: Ranges;
+  /** How the reason of a range calls the range file: without its folder, since outputs carry no path. */
+  readonly rangesName: string;
+  readonly statistics?: Statistics;
+}
+
+export interface Quantized {
+  readonly graph: Graph;
+  readonly scheme: Scheme;
+  /** Nodes that stay float, and why. */
+  readonly float: FloatNodes;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** A trained range and an observed one that differ by more than this factor are reported. */
+const DISAGREEMENT = 4;
+
+/** Quantizes `graph`, which is changed on the way: tensors get ranges, equalized weights replace the old ones. */
+export function quantizeModel(graph: Graph, settings: Settings, measured: Measured): Quantized {
+  const name = settings.scheme === AUTO_SCHEME ? trainedScheme(graph) : settings.scheme;
+  const scheme = SCHEMES[name] as Scheme;
+  const warnings = compareWithTraining(graph, measured.ranges);
+  overrideRanges(graph, settings.ranges);
+  const { ranges, means } = useStatistics(graph, scheme, settings, measured);
+  const wanted = settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern));
+  const float = placeFloatNodes(graph, scheme, new Set(wanted));
+  assignRanges(graph, float, { file: ranges, fileName: measured.rangesName });
+  const quantized = quantizeGraph(graph, scheme, float, means);
+  return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...quantized.warnings] };
+}
+
+function overrideRanges(graph: Graph, overrides: readonly string[]): void {
+  for (const text of overrides) {
+    const [, pattern = "", low, high] = /^(.+)=([^,=]+),([^,=]+)$/.exec(text) ?? [];
+    const [min, max] = [Number(low), Number(high)];
+    if (!(min < max) || !Number.isFinite(min) || !Number.isFinite(max)) {
+      throw new UserError(badRangeOverride("ranges", text));
+    }
+    for (const name of selectTensors(graph, "ranges", pattern)) {
+      const tensor = graph.tensors.get(name);
+      if (!tensor) continue;
+      tensor.range = { min, max, source: "user", reason: `given as ${text}` };
+      delete tensor.trained;
+    }
+  }
+}
+
+function compareWithTraining(graph: Graph, observed: Ranges): Diagnostic[] {
+  const warnings: Diagnostic[] = [];
+  for (const { name, range } of graph.tensors.values()) {
+    const [min, max] = observed.get(name) ?? [0, 0];
+    if (range?.source !== "trained" || !(min < max)) continue;
+    const span = (low: number, high: number): number => Math.max(high, 0) - Math.min(low, 0);
+    const ratio = span(range.min, range.max) / span(min, max);
+    if (ratio > DISAGREEMENT || ratio < 1 / DISAGREEMENT) {
+      warnings.push(rangesDisagree(name, [range.min, range.max], [min, max]));
+    }
+  }
+  return warnings;
+}
+
+/** What statistics add to the ranges: equalized weights with the ranges that go with them, and channel means. */
+function useStatistics(
+  graph: Graph,
+  scheme: Scheme,
+  settings: Settings,
+  { ranges: measured, statistics }: Measured,
+): { readonly ranges: Ranges; readonly means: ChannelMeans } {
+  if (!statistics) return { ranges: measured, means: new Map() };
+  let channels = channelsOf(statistics);
+  let ranges = measured;
+  if (settings.equalization && !scheme.perChannelWeights) {
+    const equalization = equalize(graph, channels);
+    const scaled = scaleChannels(channels, equalization);
+    ranges = scaleRanges(measured, channels, scaled, equalization);
+    channels = scaled;
+  }
+  return { ranges, means: new Map(settings.biasCorrection ? [...channels].map(([name, c]) => [name, c.mean]) : []) };
+}
