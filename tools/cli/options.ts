@@ -1,6 +1,7 @@
 /** The command table: every command and option of `mace`. Parser, help and documentation are made from it. */
 
 import { PLATFORMS } from "../config/keys";
+import { METHODS } from "../statistics/calibrate";
 import { AUTO_SCHEME, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
 
 export interface OptionSpec {
@@ -35,6 +36,22 @@ const RUNNER = (program: string): OptionSpec => ({
 });
 const THREADS: OptionSpec = { name: "num_threads", value: "N", default: "0", doc: "threads; 0 takes every processor" };
 const RANGE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "method",
+    value: "NAME",
+    default: "mace",
+    choices: ["mace", ...Object.keys(METHODS)],
+    doc: [
+      "mace: MACE's rule, --percentile and --enhance over the samples' extremes.",
+      ...Object.entries(METHODS).map(([name, doc]) => `${name}: ${doc}.`),
+    ].join(" "),
+  },
+  {
+    name: "coverage",
+    value: "PERCENT",
+    default: "99.99",
+    doc: "with --method percentile: share of the values that the range holds",
+  },
   {
     name: "percentile",
     value: "PERCENT",
@@ -138,6 +155,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: "no_equalization",
         doc: "with a scale for all weights: leave the weights of neighbouring layers as they are",
+      },
+      {
+        name: "no_splitting",
+        doc: "with a scale for all weights: do not compute groups of channels in layers of their own",
       },
       { name: "no_bias_correction", doc: "do not make up for the mean error of rounded weights" },
       {

@@ -140,7 +140,7 @@ export function isFixed(tensor: Tensor | undefined): boolean {
 }
 
 /** Nodes without weights that commute with positive factors per channel. */
-function passesChannels(graph: Graph, node: GraphNode, channels: number): boolean {
+export function passesChannels(graph: Graph, node: GraphNode, channels: number): boolean {
   const shape = graph.tensors.get(node.outputs[0] ?? "")?.shape ?? [];
   if (shape[shape.length - 1] !== channels) return false;
   switch (node.type) {

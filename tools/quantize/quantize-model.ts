@@ -12,6 +12,7 @@ import { type FloatNodes, placeFloatNodes } from "./placement";
 import { type ChannelMeans, quantizeGraph } from "./quantize-graph";
 import { AUTO_SCHEME, type Scheme, SCHEMES } from "./scheme";
 import { selectNodes, selectTensors } from "./selection";
+import { splitChannels } from "./split-channels";
 import { trainedScheme } from "./trained-grid";
 
 /** What the user decides. */
@@ -23,6 +24,8 @@ export interface Settings {
   /** `tensor=min,max`: stronger than anything trained or measured. */
   readonly ranges: readonly string[];
   readonly equalization: boolean;
+  /** Layers of very uneven channels become several layers. */
+  readonly splitting: boolean;
   readonly biasCorrection: boolean;
 }
 
@@ -31,6 +34,7 @@ export const DEFAULT_SETTINGS: Settings = {
   keepFloat: [],
   ranges: [],
   equalization: true,
+  splitting: true,
   biasCorrection: true,
 };
 
@@ -113,5 +117,6 @@ function useStatistics(
     ranges = scaleRanges(measured, channels, scaled, equalization);
     channels = scaled;
   }
+  if (settings.splitting && !scheme.perChannelWeights) ({ ranges, channels } = splitChannels(graph, ranges, channels));
   return { ranges, means: new Map(settings.biasCorrection ? [...channels].map(([name, c]) => [name, c.mean]) : []) };
 }

@@ -3,8 +3,7 @@ import { test } from "node:test";
 import { Statistics } from "../../mace/proto/statistics";
 import { UserError } from "../diagnostics/diagnostic";
 import { Random } from "../synth/random";
-import { MACE_RANGE_DEFAULTS } from "../quant/mace-ranges";
-import { rangesFromStatistics } from "./ranges";
+import { RANGE_DEFAULTS, rangesFromStatistics } from "./ranges";
 import { mergeStatistics } from "./statistics";
 
 /** Statistics of one sample of two tensors. */
@@ -53,7 +52,7 @@ test("runs of different models do not merge", () => {
 
 test("ranges come from the samples' extremes", () => {
   const merged = mergeStatistics([part(run("a", -1, 2)), part(run("b", -3, 1))]);
-  const { ranges, warnings } = rangesFromStatistics(merged, "f", MACE_RANGE_DEFAULTS);
+  const { ranges, warnings } = rangesFromStatistics(merged, "f", RANGE_DEFAULTS);
   assert.deepEqual(
     [...ranges],
     [
@@ -67,13 +66,13 @@ test("ranges come from the samples' extremes", () => {
 test("a tensor without a finite element is an error that names it; NaN among others is a warning", () => {
   const dead = run("a", 1, -1);
   assert.throws(
-    () => rangesFromStatistics(dead, "f", MACE_RANGE_DEFAULTS),
+    () => rangesFromStatistics(dead, "f", RANGE_DEFAULTS),
     (e) => e instanceof UserError && e.diagnostics[0]?.place.tensor === "x",
   );
   const some = run("a", 0, 1);
   for (const tensor of some.tensor) tensor.nanCount = 1;
   assert.deepEqual(
-    rangesFromStatistics(some, "f", MACE_RANGE_DEFAULTS).warnings.map((w) => w.code),
+    rangesFromStatistics(some, "f", RANGE_DEFAULTS).warnings.map((w) => w.code),
     ["MQ305", "MQ305"],
   );
 });

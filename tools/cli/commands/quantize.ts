@@ -17,6 +17,7 @@ export function settingsOf(options: Options): Settings {
     keepFloat: options.texts("keep_float"),
     ranges: options.texts("range"),
     equalization: !options.flag("no_equalization"),
+    splitting: !options.flag("no_splitting"),
     biasCorrection: !options.flag("no_bias_correction"),
   };
 }

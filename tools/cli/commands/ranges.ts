@@ -1,16 +1,20 @@
 import { writeFileAtomically } from "../../io/files";
-import type { MaceRangeOptions } from "../../quant/mace-ranges";
 import { formatOverallRange } from "../../statistics/overall-range";
-import { rangesFromStatistics } from "../../statistics/ranges";
+import { METHODS } from "../../statistics/calibrate";
+import { type RangeOptions, rangesFromStatistics } from "../../statistics/ranges";
 import { readStatistics } from "../../statistics/statistics";
 import type { Options } from "../context";
 import { warn } from "../report";
 
-export function rangeOptions(options: Options): MaceRangeOptions {
+export function rangeOptions(options: Options): RangeOptions {
   return {
-    percentile: options.number("percentile", 0, 50, false),
-    enhance: options.flag("enhance"),
-    enhanceRatio: options.number("enhance_ratio", 1, 1e6, false),
+    method: options.choice("method", "method", ["mace", ...Object.keys(METHODS)]) as RangeOptions["method"],
+    coverage: options.number("coverage", 50, 100, false),
+    mace: {
+      percentile: options.number("percentile", 0, 50, false),
+      enhance: options.flag("enhance"),
+      enhanceRatio: options.number("enhance_ratio", 1, 1e6, false),
+    },
   };
 }
 
@@ -18,7 +22,7 @@ export function ranges(options: Options): void {
   writeRanges(options.givenPath("statistics"), options.givenPath("output"), rangeOptions(options));
 }
 
-export function writeRanges(statisticsFile: string, output: string, how: MaceRangeOptions): void {
+export function writeRanges(statisticsFile: string, output: string, how: RangeOptions): void {
   const table = rangesFromStatistics(readStatistics(statisticsFile), statisticsFile, how);
   for (const warning of table.warnings) warn(warning);
   writeFileAtomically(output, [formatOverallRange(table.ranges)]);
