@@ -27,13 +27,14 @@ const range = (values: readonly number[], method: Method, coverage = 99) => {
   return calibrate(tensor, extremes, { method, coverage });
 };
 
-/** Mean square error of rounding to 256 codes of a range: no histogram. */
+/** Mean square error of rounding to 256 codes of a range, of which one is zero: no histogram. */
 function trueError(values: readonly number[], [low, high]: readonly [number, number]): number {
   const step = (high - low) / 255;
+  const zero = Math.round(-low / step);
   let sum = 0;
   for (const value of values) {
-    const code = Math.min(255, Math.max(0, Math.round((value - low) / step)));
-    sum += (low + code * step - value) ** 2;
+    const code = Math.min(255, Math.max(0, Math.round(value / step) + zero));
+    sum += ((code - zero) * step - value) ** 2;
   }
   return sum / values.length;
 }
