@@ -5,7 +5,7 @@ import { interpret } from "../ir/interpret";
 import type { Channels } from "../statistics/channels";
 import { Random } from "../synth/random";
 import { equalize, scaleChannels, scaleRanges } from "./equalize";
-import { sketchGraph } from "./fixture";
+import { observe, sketchGraph } from "./fixture";
 
 const CHANNELS = 4;
 
@@ -32,29 +32,6 @@ function chain(activation: string): Graph {
       { type: "Conv2D", inputs: ["d", "w3", "b3"], outputs: { y: [1, 2, 2, 3] } },
     ],
     ["y"],
-  );
-}
-
-/** Channel statistics of a graph's tensors on one input. */
-function observe(graph: Graph, feeds: ReadonlyMap<string, ConstantData>): Channels {
-  const all = graph.nodes.flatMap((node) => node.outputs);
-  const probe = { ...graph, outputs: all.map((tensor) => ({ tensor, format: "NHWC" as const })) };
-  const values = interpret(probe, feeds);
-  return new Map(
-    all.map((name) => {
-      const data = values.get(name) ?? new Float32Array();
-      const count = graph.tensors.get(name)?.shape.at(-1) ?? 1;
-      const of = (c: number): number[] => [...data].filter((_, i) => i % count === c);
-      const channels = Array.from({ length: count }, (_, c) => of(c));
-      return [
-        name,
-        {
-          min: Float64Array.from(channels, (v) => Math.min(...v)),
-          max: Float64Array.from(channels, (v) => Math.max(...v)),
-          mean: Float64Array.from(channels, (v) => v.reduce((s, x) => s + x, 0) / v.length),
-        },
-      ];
-    }),
   );
 }
 

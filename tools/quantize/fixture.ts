@@ -1,7 +1,9 @@
 /** Small graphs for tests, from a compact notation. */
 
-import type { AttributeValue, Graph, GraphNode, Tensor } from "../ir/graph";
+import type { AttributeValue, ConstantData, Graph, GraphNode, Tensor } from "../ir/graph";
+import { interpret } from "../ir/interpret";
 import { OPERATORS } from "../ir/operators";
+import type { Channels } from "../statistics/channels";
 
 interface NodeSketch {
   readonly type: string;
@@ -40,4 +42,27 @@ export function sketchGraph(
     tensors,
     nodes: graphNodes,
   };
+}
+
+/** Channel statistics of a graph's tensors on one input. */
+export function observe(graph: Graph, feeds: ReadonlyMap<string, ConstantData>): Channels {
+  const all = graph.nodes.flatMap((node) => node.outputs);
+  const probe = { ...graph, outputs: all.map((tensor) => ({ tensor, format: "NHWC" as const })) };
+  const values = interpret(probe, feeds);
+  return new Map(
+    all.map((name) => {
+      const data = values.get(name) ?? new Float32Array();
+      const count = graph.tensors.get(name)?.shape.at(-1) ?? 1;
+      const of = (c: number): number[] => [...data].filter((_, i) => i % count === c);
+      const channels = Array.from({ length: count }, (_, c) => of(c));
+      return [
+        name,
+        {
+          min: Float64Array.from(channels, (v) => Math.min(...v)),
+          max: Float64Array.from(channels, (v) => Math.max(...v)),
+          mean: Float64Array.from(channels, (v) => v.reduce((s, x) => s + x, 0) / v.length),
+        },
+      ];
+    }),
+  );
 }
