@@ -11,7 +11,7 @@ export const TOOLS: Layers = [
   ["io", "ir"],
   ["config", "emit", "image", "passes", "synth"],
   ["importers", "statistics"],
-  ["quantize"],
+  ["evaluate", "quantize"],
   ["cli"],
   ["docs"],
 ];

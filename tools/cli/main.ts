@@ -3,9 +3,12 @@
 import { Command, CommanderError, Option } from "commander";
 import { render } from "../diagnostics/render";
 import { UserError } from "../diagnostics/diagnostic";
+import { CheckFailed } from "./check-failed";
 import { Options, type RawOptions } from "./context";
 import { type CommandSpec, COMMANDS, type OptionSpec } from "./options";
 import { convert } from "./commands/convert";
+import { evaluate } from "./commands/evaluate";
+import { explain } from "./commands/explain";
 import { inspect } from "./commands/inspect";
 import { quantize } from "./commands/quantize";
 import { ranges } from "./commands/ranges";
@@ -20,6 +23,8 @@ const HANDLERS: Readonly<Record<string, (options: Options) => void | Promise<voi
   "stat-merge": statMerge,
   ranges,
   quantize,
+  explain,
+  evaluate,
   run,
 };
 
@@ -64,7 +69,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof UserError) {
       for (const diagnostic of error.diagnostics) process.stderr.write(render(diagnostic));
-      return 1;
+      return error instanceof CheckFailed ? 3 : 1;
     }
     process.stderr.write(
       `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

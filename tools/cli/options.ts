@@ -184,6 +184,50 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "range of a tensor, stronger than what was trained or measured; * stands for any characters",
       },
       { name: "output_prefix", value: "PREFIX", required: true, doc: "path of the outputs without ending" },
+      {
+        name: "reference_prefix",
+        value: "PREFIX",
+        doc: "write the float graph as it was quantized (equalized, split) there, for `mace evaluate`",
+      },
+    ],
+  },
+  {
+    name: "explain",
+    summary: "say why the tensors of a quantized model have their ranges",
+    description: "Prints each tensor's range, where it came from and why; with --tensor everything known about one.",
+    arguments: "<file>",
+    options: [
+      { name: "model_data", value: "FILE", doc: "its constants; default: the model file with the ending .data" },
+      { name: "tensor", value: "NAME", doc: "tensor, or node, to tell all about" },
+      { name: "statistics", value: "FILE", doc: "statistics of the float model: observed ranges, samples, clipping" },
+    ],
+  },
+  {
+    name: "evaluate",
+    summary: "compare a quantized model with the float one on samples",
+    description:
+      "Prints signal-to-noise ratio and cosine of every layer and output, agreement, and with --labels top-1 and top-5. Exit code 3 when a limit is missed.",
+    options: [
+      ...MODEL,
+      { name: "quantized", value: "FILE", required: true, doc: "the quantized model (.pb)" },
+      { name: "quantized_data", value: "FILE", doc: "its constants; default: with the ending .data" },
+      {
+        name: "reference",
+        value: "FILE",
+        doc: "the float graph as it was quantized (`mace quantize --reference_prefix`), for comparing layers",
+      },
+      RUNNER("mace_run"),
+      ...SAMPLES,
+      { name: "labels", value: "FILE", doc: "lines `sample class`" },
+      { name: "layer_samples", value: "N", default: "8", doc: "samples whose layers are compared" },
+      { name: "min_sqnr", value: "N", doc: "dB that every output must reach" },
+      {
+        name: "max_drop",
+        value: "N",
+        doc: "points of top-1 that may be lost; without labels, per cent of the samples that may change their class",
+      },
+      { name: "output", value: "FILE", doc: "write everything as JSON" },
+      THREADS,
     ],
   },
   {

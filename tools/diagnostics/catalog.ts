@@ -604,6 +604,25 @@ export const rangesDisagree = (
     "give the range yourself (`ranges`), which is stronger than both",
   );
 
+export const checkFailed = (what: string, cause: string | undefined): Diagnostic =>
+  make(
+    "MQ412",
+    {},
+    `the quantized model is not good enough: ${what}`,
+    cause,
+    "look at the layers above: keep the first that departs float (`keep_float`), or give it a better range",
+    "collect statistics on more samples of the kind that the model will see",
+  );
+
+export const badLabels = (file: string, line: number, text: string): Diagnostic =>
+  make(
+    "MQ413",
+    { file, line, sourceLine: text },
+    "a line of the labels cannot be read",
+    undefined,
+    "write `sample class`, class a number",
+  );
+
 // --- MQ5xx: command line ---
 
 export const nothingToDo = (option: string, what: string): Diagnostic =>

@@ -26,25 +26,33 @@ export function encodeRecord({ name, tensors }: SampleRecord): Uint8Array {
 
 /** Takes chunks as they arrive and gives the records that are complete. */
 export class RecordDecoder {
-  private pending: Uint8Array = new Uint8Array();
+  /** Bytes from 0 to `filled` wait to be decoded; the buffer doubles as it must. */
+  private buffer = new Uint8Array(1 << 16);
+  private filled = 0;
 
   push(chunk: Uint8Array): SampleRecord[] {
-    const joined = new Uint8Array(this.pending.length + chunk.length);
-    joined.set(this.pending);
-    joined.set(chunk, this.pending.length);
+    if (this.filled + chunk.length > this.buffer.length) {
+      const grown = new Uint8Array(Math.max(2 * this.buffer.length, this.filled + chunk.length));
+      grown.set(this.buffer.subarray(0, this.filled));
+      this.buffer = grown;
+    }
+    this.buffer.set(chunk, this.filled);
+    this.filled += chunk.length;
+    const waiting = this.buffer.subarray(0, this.filled);
     const records: SampleRecord[] = [];
     let at = 0;
-    for (let next = decodeRecord(joined, at); next; next = decodeRecord(joined, at)) {
+    for (let next = decodeRecord(waiting, at); next; next = decodeRecord(waiting, at)) {
       records.push(next.record);
       at = next.end;
     }
-    this.pending = joined.subarray(at);
+    this.buffer.copyWithin(0, at, this.filled);
+    this.filled -= at;
     return records;
   }
 
   /** True if the stream ended between two records. */
   get complete(): boolean {
-    return this.pending.length === 0;
+    return this.filled === 0;
   }
 }
 

@@ -40,6 +40,8 @@ export function quantize(options: Options): void {
   const { graph, float, warnings } = quantizeModel(model.graph, settings, { ranges, rangesName, statistics });
   for (const warning of warnings) warn(warning);
   for (const [node, reason] of float) note(`'${node}' stays float: ${reason}`);
+  const reference = options.path("reference_prefix");
+  if (reference !== undefined) writeModel(model.graph, reference, model.digest);
   const prefix = options.givenPath("output_prefix");
   writeModel(graph, prefix, model.digest);
   writeFileAtomically(`${prefix}.txt`, [printGraph(graph)]);

@@ -4,12 +4,12 @@ import * as path from "node:path";
 import { alreadyQuantized, badRangeOption, nothingToDo } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
-import { readTextFile } from "../../io/files";
 import { runOverSamples } from "../../statistics/runner";
-import { groupSamples, listFolder, type Sample } from "../../statistics/samples";
-import { type Options, userPath } from "../context";
+import type { Sample } from "../../statistics/samples";
+import type { Options } from "../context";
 import { Progress } from "../progress";
 import { note } from "../report";
+import { samplesOf } from "../sample-options";
 import { rangeOptions, writeRanges } from "./ranges";
 
 export async function stat(options: Options): Promise<void> {
@@ -21,13 +21,7 @@ export async function stat(options: Options): Promise<void> {
   const { graph, quantized } = readModel(pb, data);
   if (quantized) throw new UserError(alreadyQuantized(pb));
 
-  const folder = options.path("input_dir");
-  const list = options.path("samples_list");
-  if ((folder === undefined) === (list === undefined)) {
-    throw new UserError(nothingToDo("--input_dir or --samples_list", "where the samples are (one of the two)"));
-  }
-  const files = folder !== undefined ? listFolder(folder) : sampleList(list ?? "");
-  const samples = shard(groupSamples(files, graph.inputs, folder ?? list ?? ""), options.given("shard"));
+  const samples = shard(samplesOf(options, graph), options.given("shard"));
 
   const temporary = output ? undefined : fs.mkdtempSync(path.join(os.tmpdir(), "mace-stat-"));
   const statistics = output ?? path.join(temporary ?? "", "all.stat");
@@ -68,11 +62,6 @@ async function collect(
   } finally {
     progress.finish();
   }
-}
-
-function sampleList(file: string): string[] {
-  const lines = readTextFile(file, "list of samples").split(/\r?\n/);
-  return lines.filter((line) => line.trim() !== "").map(userPath);
 }
 
 function shard(samples: readonly Sample[], text: string): Sample[] {

@@ -1,0 +1,125 @@
+import { badLabels, checkFailed } from "../../diagnostics/catalog";
+import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
+import { readModel } from "../../emit/model-reader";
+import { evaluate as compare, type Evaluation, type TensorReport } from "../../evaluate/evaluate";
+import { readTextFile, writeFileAtomically } from "../../io/files";
+import { CheckFailed } from "../check-failed";
+import type { Options } from "../context";
+import { Progress } from "../progress";
+import { samplesOf } from "../sample-options";
+
+export async function evaluate(options: Options): Promise<void> {
+  const float = options.model();
+  const quantizedPb = options.givenPath("quantized");
+  const quantized = { pb: quantizedPb, data: options.path("quantized_data") ?? dataOf(quantizedPb) };
+  const referencePb = options.path("reference");
+  const { graph } = readModel(float.pb, float.data);
+  const samples = samplesOf(options, graph);
+  const labelsFile = options.path("labels");
+  const labels = labelsFile ? parseLabels(readTextFile(labelsFile, "labels"), labelsFile) : new Map<string, number>();
+  const layerSamples = Math.min(options.number("layer_samples", 1, 1e6), samples.length);
+  const limits = limitsOf(options);
+  const progress = new Progress("samples", samples.length + layerSamples);
+  let result: Evaluation;
+  try {
+    result = await compare({
+      runner: options.givenPath("runner"),
+      float,
+      quantized,
+      ...(referencePb !== undefined && { reference: { pb: referencePb, data: dataOf(referencePb) } }),
+      samples,
+      layerSamples,
+      labels,
+      threads: options.number("num_threads", 0, 1024),
+      onProgress: () => progress.advance(),
+    });
+  } finally {
+    progress.finish();
+  }
+  const output = options.path("output");
+  if (output) writeFileAtomically(output, [`${JSON.stringify(result, null, 1)}\n`]);
+  process.stdout.write(table(result));
+  const failures = check(result, limits);
+  if (failures.length > 0) throw new CheckFailed(failures);
+}
+
+const dataOf = (pb: string): string => `${pb.replace(/\.pb$/, "")}.data`;
+
+interface Limits {
+  readonly minSqnr?: number;
+  readonly maxDrop?: number;
+}
+
+function limitsOf(options: Options): Limits {
+  return {
+    ...(options.text("min_sqnr") !== undefined && { minSqnr: options.number("min_sqnr", -100, 200, false) }),
+    ...(options.text("max_drop") !== undefined && { maxDrop: options.number("max_drop", 0, 100, false) }),
+  };
+}
+
+/** Lines `sample class`, separated by white space or a comma; sample is a file name, with or without its ending. */
+export function parseLabels(text: string, file: string): Map<string, number> {
+  const labels = new Map<string, number>();
+  text.split(/\r?\n/).forEach((line, index) => {
+    if (line.trim() === "" || line.startsWith("#")) return;
+    const [, sample = "", label = ""] = /^(.+?)[\s,]+(\d+)\s*$/.exec(line.trim()) ?? [];
+    if (sample === "") throw new UserError(badLabels(file, index + 1, line));
+    labels.set(sample, Number(label));
+  });
+  return labels;
+}
+
+const decibels = ({ sqnr }: TensorReport): string => (sqnr === null ? "equal" : `${sqnr.toFixed(1)} dB`);
+
+/** The layer where the model departs most from the float one. */
+const worst = (layers: readonly TensorReport[]): TensorReport | undefined =>
+  layers.reduce<TensorReport | undefined>((w, l) => ((l.sqnr ?? 999) < (w?.sqnr ?? 999) ? l : w), undefined);
+
+function check(result: Evaluation, { minSqnr, maxDrop }: Limits): Diagnostic[] {
+  const failures: Diagnostic[] = [];
+  const layer = worst(result.layers);
+  const culprit = layer && `worst layer: ${layer.type} '${layer.node}' (${layer.tensor}), ${decibels(layer)}`;
+  for (const output of result.outputs) {
+    if (minSqnr !== undefined && (output.sqnr ?? 999) < minSqnr) {
+      failures.push(
+        checkFailed(`the output '${output.tensor}' has ${decibels(output)}, less than ${minSqnr} dB`, culprit),
+      );
+    }
+  }
+  if (maxDrop !== undefined) {
+    const { labelled } = result;
+    const drop = labelled ? labelled.float.top1 - labelled.quantized.top1 : 100 - result.agreement;
+    const what = labelled ? "top-1 drops by" : "samples change their class:";
+    if (drop > maxDrop + 1e-9) {
+      failures.push(
+        checkFailed(`${what} ${drop.toFixed(2)} ${labelled ? "points" : "%"}, more than ${maxDrop}`, culprit),
+      );
+    }
+  }
+  return failures;
+}
+
+function table({ samples, layerSamples, agreement, labelled, outputs, layers }: Evaluation): string {
+  const rows = layers.map((l) => [l.type, l.tensor, decibels(l), l.cosine.toFixed(6), l.maxError.toPrecision(4)]);
+  const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((row) => row[c]?.length ?? 0), 8));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, c) => (c < 2 ? cell.padEnd(widths[c] ?? 0) : cell.padStart(widths[c] ?? 0))).join("  ");
+  const percent = (value: number): string => `${value.toFixed(2)} %`;
+  return `${[
+    `layers, on ${layerSamples} sample${layerSamples === 1 ? "" : "s"}`,
+    line(["operator", "tensor", "SQNR", "cosine", "max error"]),
+    ...rows.map(line),
+    "",
+    ...outputs.map(
+      (o) =>
+        `output ${o.tensor}: ${decibels(o)}, cosine ${o.cosine.toFixed(6)}, greatest error ${o.maxError.toPrecision(4)}`,
+    ),
+    `agreement with float: ${percent(agreement)} of ${samples} sample${samples === 1 ? "" : "s"}`,
+    ...(labelled
+      ? [
+          `top-1: float ${percent(labelled.float.top1)}, quantized ${percent(labelled.quantized.top1)}`,
+          `top-5: float ${percent(labelled.float.top5)}, quantized ${percent(labelled.quantized.top5)}`,
+        ]
+      : []),
+  ].join("\n")}\n`;
+}
