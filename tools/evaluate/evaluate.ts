@@ -71,9 +71,9 @@ async function compareOutputs(
       const [expected, actual] = (await Promise.all(runs.map((run) => run.run(record)))).map(
         (r) => r[0]?.tensors ?? [],
       );
-      distances.forEach((distance, i) =>
-        distance.add(expected?.[i] ?? new Float32Array(), actual?.[i] ?? new Float32Array()),
-      );
+      distances.forEach((distance, i) => {
+        distance.add(expected?.[i] ?? new Float32Array(), actual?.[i] ?? new Float32Array());
+      });
       const [e, a] = [expected, actual].map((tensors) => topIndices(tensors?.[0] ?? new Float32Array(), 5));
       if (e?.[0] === a?.[0]) agree++;
       const label = labels.get(sample.name) ?? labels.get(sample.name.replace(/\.[^.]*$/, ""));
