@@ -30,3 +30,7 @@ NOT_ONE_RANGE_FILE = "{label}: `ranges = \"{ranges}\"` gives {count} files. It m
 WRONG_TYPE = "{provider}: field `{field}` must be of type {expected}, not {actual}."
 
 UNKNOWN_FIELD_VALUE = "{provider}: field `{field}` is \"{actual}\"; it must be one of: {expected}."
+
+NOTHING_TO_TEST = "{label} tests nothing. Set `min_sqnr`, `max_drop` or `golden`."
+
+TEST_WITHOUT_INPUTS = "{label} has limits but no `inputs` to measure on. Give some samples."

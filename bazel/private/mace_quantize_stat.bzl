@@ -20,6 +20,10 @@ It writes FILE, or with --update `<name>.overall_range` beside the BUILD file, o
 in. Relative paths start there too."""
 
 _ATTRS = {
+    "coverage": attr.string(
+        doc = "With `method = \"percentile\"`: per cent of the values that the range holds.",
+        default = "99.99",
+    ),
     "enhance": attr.bool(
         doc = "Whether to trim ends of a range that cost many steps for few samples, as MACE's option of the same name does.",
     ),
@@ -36,6 +40,12 @@ _ATTRS = {
         doc = "The mace_model target.",
         mandatory = True,
         providers = [MaceModelInfo],
+    ),
+    "method": attr.string(
+        doc = "How ranges come from what was measured: `mace` (`percentile` and `enhance` over the samples' extremes), `minmax`, `percentile` " +
+              "(the share `coverage` of all values), `entropy`, `mse` or `auto`; see `mace ranges --help`.",
+        default = "mace",
+        values = ["mace", "minmax", "percentile", "entropy", "mse", "auto"],
     ),
     "percentile": attr.int(
         doc = "Per cent of samples whose extremes are dropped at each end, 0 to 50; 0 keeps the extremes of all.",
@@ -82,7 +92,7 @@ def _mace_quantize_stat_impl(ctx):
     _check_attributes(ctx)
     tool = ctx.attr.mace_tool[DefaultInfo].files_to_run
     model = ctx.attr.model[MaceModelInfo]
-    arguments = range_arguments(ctx.attr.percentile, ctx.attr.enhance, ctx.attr.enhance_ratio)
+    arguments = range_arguments(ctx.attr.method, ctx.attr.coverage, ctx.attr.percentile, ctx.attr.enhance, ctx.attr.enhance_ratio)
 
     statistics, ranges = None, None
     if ctx.files.inputs:

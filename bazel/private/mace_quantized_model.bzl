@@ -188,9 +188,11 @@ def _mace_quantized_model_impl(ctx):
         mace_quantized_model_info(
             abis = abis,
             data = quantized.data,
+            float = struct(data = model.data, model = model.model),
             model = quantized.model,
             model_label = model.label,
             ranges = ranges,
+            reference = quantized.reference,
             scheme = ctx.attr.scheme,
             text = quantized.text,
         ),

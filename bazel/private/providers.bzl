@@ -32,9 +32,11 @@ MaceQuantizedModelInfo = provider(
     fields = {
         "abis": "dict[string, struct]: by ABI, Files `model`, `data` and `runner`, all with the ABI in their names",
         "data": "File: the constants",
+        "float": "struct: Files `model` and `data` of the float model",
         "model": "File: the graph, a MultiNetDef message; the same for all ABIs",
         "model_label": "Label: MaceModelInfo.label of the float model",
         "ranges": "Optional[File]: the ranges that it was quantized with; None when the model carried them",
+        "reference": "struct: Files `model` and `data` of the float graph as it was quantized: its layers compare with those of `model`",
         "scheme": "string: name of the quantization scheme",
         "text": "File: the graph as text, for people",
     },
@@ -91,7 +93,7 @@ def mace_ranges_info(model_label, ranges, statistics):
     _check_optional("MaceRangesInfo", "statistics", statistics, "File")
     return MaceRangesInfo(model_label = model_label, ranges = ranges, statistics = statistics)
 
-def mace_quantized_model_info(model_label, model, data, text, ranges, scheme, abis):
+def mace_quantized_model_info(model_label, model, data, text, float, reference, ranges, scheme, abis):
     """Makes a MaceQuantizedModelInfo.
 
     Args:
@@ -99,6 +101,8 @@ def mace_quantized_model_info(model_label, model, data, text, ranges, scheme, ab
       model: field of the provider
       data: field of the provider
       text: field of the provider
+      float: field of the provider
+      reference: field of the provider
       ranges: field of the provider
       scheme: field of the provider
       abis: field of the provider
@@ -110,6 +114,9 @@ def mace_quantized_model_info(model_label, model, data, text, ranges, scheme, ab
     _check(name, "model_label", model_label, "Label")
     for field, value in {"data": data, "model": model, "text": text}.items():
         _check(name, field, value, "File")
+    for field, files in {"float": float, "reference": reference}.items():
+        for file in ["data", "model"]:
+            _check(name, "%s.%s" % (field, file), getattr(files, file, None), "File")
     _check_optional(name, "ranges", ranges, "File")
     _check_one_of(name, "scheme", scheme, SCHEMES)
     for abi, files in abis.items():
@@ -119,9 +126,11 @@ def mace_quantized_model_info(model_label, model, data, text, ranges, scheme, ab
     return MaceQuantizedModelInfo(
         abis = abis,
         data = data,
+        float = float,
         model = model,
         model_label = model_label,
         ranges = ranges,
+        reference = reference,
         scheme = scheme,
         text = text,
     )

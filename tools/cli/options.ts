@@ -183,7 +183,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         repeat: true,
         doc: "range of a tensor, stronger than what was trained or measured; * stands for any characters",
       },
-      { name: "output_prefix", value: "PREFIX", required: true, doc: "path of the outputs without ending" },
+      { name: "output_prefix", value: "PREFIX", doc: "path of the outputs without ending" },
       {
         name: "reference_prefix",
         value: "PREFIX",

@@ -15,12 +15,17 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
       prefix: name of the outputs in the package, without ending
 
     Returns:
-      a struct of the Files `model`, `data` and `text`
+      a struct of the Files `model`, `data` and `text`, and `reference`, a struct of the Files `model` and `data` of the float graph
+      as it was quantized, which an action of its own makes when it is asked for
     """
     outputs = struct(
         data = ctx.actions.declare_file(prefix + ".data"),
         model = ctx.actions.declare_file(prefix + ".pb"),
         text = ctx.actions.declare_file(prefix + ".txt"),
+    )
+    reference = struct(
+        data = ctx.actions.declare_file(prefix + ".reference.data"),
+        model = ctx.actions.declare_file(prefix + ".reference.pb"),
     )
     args = ctx.actions.args()
     args.add("quantize")
@@ -35,13 +40,25 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
         args.add("--keep_float", name)
     for tensor, range in range_overrides.items():
         args.add("--range", "%s=%s" % (tensor, range))
-    args.add("--output_prefix", outputs.model.path[:-len(".pb")])
+    inputs = depset([model.data, model.model] + [file for file in [ranges, statistics] if file])
+    output = ctx.actions.args()
+    output.add("--output_prefix", outputs.model.path[:-len(".pb")])
     ctx.actions.run(
         executable = tool,
-        arguments = [args],
-        inputs = depset([model.data, model.model] + [file for file in [ranges, statistics] if file]),
+        arguments = [args, output],
+        inputs = inputs,
         outputs = [outputs.data, outputs.model, outputs.text],
         mnemonic = "MaceQuantize",
         progress_message = "Quantizing %s to %s" % (ctx.label, scheme),
     )
-    return outputs
+    output = ctx.actions.args()
+    output.add("--reference_prefix", reference.model.path[:-len(".pb")])
+    ctx.actions.run(
+        executable = tool,
+        arguments = [args, output],
+        inputs = inputs,
+        outputs = [reference.data, reference.model],
+        mnemonic = "MaceReference",
+        progress_message = "Writing the float reference of %s" % ctx.label,
+    )
+    return struct(data = outputs.data, model = outputs.model, reference = reference, text = outputs.text)

@@ -1,7 +1,11 @@
 """The action that turns statistics into ranges."""
 
-def range_arguments(percentile, enhance, enhance_ratio):
+def range_arguments(method, coverage, percentile, enhance, enhance_ratio):
     """The options of `mace ranges`, and of `mace stat` when it writes ranges too, as a list of strings."""
+    if method == "percentile":
+        return ["--method", method, "--coverage", coverage]
+    if method != "mace":
+        return ["--method", method]
     return ["--percentile", str(percentile)] + (["--enhance", "--enhance_ratio", str(enhance_ratio)] if enhance else [])
 
 def compute_ranges(ctx, tool, statistics, arguments, name):

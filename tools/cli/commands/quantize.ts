@@ -1,4 +1,4 @@
-import { alreadyQuantized, staleStatistics, unknownRangeTensors } from "../../diagnostics/catalog";
+import { alreadyQuantized, nothingToDo, staleStatistics, unknownRangeTensors } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { writeModel } from "../../emit/model-writer";
@@ -24,6 +24,11 @@ export function settingsOf(options: Options): Settings {
 
 export function quantize(options: Options): void {
   const settings = settingsOf(options);
+  const prefix = options.path("output_prefix");
+  const reference = options.path("reference_prefix");
+  if (prefix === undefined && reference === undefined) {
+    throw new UserError(nothingToDo("--output_prefix", "where the model is to be written"));
+  }
   const { pb, data } = options.model();
   const model = readModel(pb, data);
   if (model.quantized) throw new UserError(alreadyQuantized(pb));
@@ -40,9 +45,8 @@ export function quantize(options: Options): void {
   const { graph, float, warnings } = quantizeModel(model.graph, settings, { ranges, rangesName, statistics });
   for (const warning of warnings) warn(warning);
   for (const [node, reason] of float) note(`'${node}' stays float: ${reason}`);
-  const reference = options.path("reference_prefix");
   if (reference !== undefined) writeModel(model.graph, reference, model.digest);
-  const prefix = options.givenPath("output_prefix");
+  if (prefix === undefined) return;
   writeModel(graph, prefix, model.digest);
   writeFileAtomically(`${prefix}.txt`, [printGraph(graph)]);
 }
