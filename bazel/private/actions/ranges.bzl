@@ -1,7 +1,18 @@
 """The action that turns statistics into ranges."""
 
 def range_arguments(method, coverage, percentile, enhance, enhance_ratio):
-    """The options of `mace ranges`, and of `mace stat` when it writes ranges too, as a list of strings."""
+    """The options of `mace ranges`, and of `mace stat` when it writes ranges too.
+
+    Args:
+      method: name of the rule
+      coverage: per cent of the values, for the method `percentile`
+      percentile: per cent of the samples' extremes dropped at each end, for the method `mace`
+      enhance: whether to trim expensive ends, for the method `mace`
+      enhance_ratio: what an end is worth, for `enhance`
+
+    Returns:
+      a list of strings
+    """
     if method == "percentile":
         return ["--method", method, "--coverage", coverage]
     if method != "mace":
