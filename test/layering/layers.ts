@@ -10,7 +10,7 @@ export const TOOLS: Layers = [
   ["bzldoc", "diagnostics", "quant", "schema"],
   ["io", "ir"],
   ["config", "emit", "image", "passes", "synth"],
-  ["importers", "statistics"],
+  ["importers", "report", "statistics"],
   ["evaluate", "quantize"],
   ["cli"],
   ["docs"],

@@ -1,13 +1,14 @@
 /** The command table: every command and option of `mace`. Parser, help and documentation are made from it. */
 
 import { PLATFORMS } from "../config/keys";
+import { PRESETS } from "../config/preprocess";
 import { METHODS } from "../statistics/calibrate";
 import { AUTO_SCHEME, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
 
 export interface OptionSpec {
   readonly name: string;
   /** Absent for switches. */
-  readonly value?: "FILE" | "DIR" | "PREFIX" | "NAME" | "N" | "I/N" | "PERCENT" | "TENSOR=MIN,MAX";
+  readonly value?: "FILE" | "DIR" | "PREFIX" | "NAME" | "N" | "I/N" | "PERCENT" | "NAME=1,224,224,3" | "TENSOR=MIN,MAX";
   readonly doc: string;
   readonly required?: boolean;
   readonly repeat?: boolean;
@@ -35,6 +36,12 @@ const RUNNER = (program: string): OptionSpec => ({
   doc: `the ${program} program for this machine (//mace/bin:${program})`,
 });
 const THREADS: OptionSpec = { name: "num_threads", value: "N", default: "0", doc: "threads; 0 takes every processor" };
+const INPUT_SHAPE: OptionSpec = {
+  name: "input_shape",
+  value: "NAME=1,224,224,3",
+  repeat: true,
+  doc: "shape of an input that the file leaves open",
+};
 const RANGE_OPTIONS: readonly OptionSpec[] = [
   {
     name: "method",
@@ -76,9 +83,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "convert",
     summary: "import a trained network as a canonical float model",
     description:
-      "Reads a model deployment file (YAML), imports the model it names, optimizes the graph and writes <prefix>.pb, <prefix>.data and the text form <prefix>.txt.",
+      "Imports a model, optimizes the graph and writes <prefix>.pb, <prefix>.data and the text form <prefix>.txt. The model is the one that --config names, or a file that itself says all: its inputs and outputs are the model's then.",
+    arguments: "[file]",
     options: [
-      { name: "config", value: "FILE", required: true, doc: "model deployment file" },
+      { name: "config", value: "FILE", doc: "model deployment file (YAML)" },
+      { name: "weights", value: "FILE", doc: "without --config: weights of a Caffe network" },
+      INPUT_SHAPE,
+      {
+        name: "preset",
+        value: "NAME",
+        choices: Object.keys(PRESETS),
+        doc: "without --config: how images become inputs; see docs/config.md",
+      },
       { name: "model_name", value: "NAME", doc: "which model of the file; needed when it holds several" },
       {
         name: "src",
@@ -105,6 +121,9 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "FILE",
         doc: "constants of a canonical model (default: the file with the ending .data), or weights of a Caffe network",
       },
+      INPUT_SHAPE,
+      { name: "emit_config", doc: "print the model deployment file (YAML) to start from" },
+      { name: "html", value: "FILE", doc: "draw the graph on a page of its own, to pan, search and click" },
       { name: "graph", doc: "print the whole graph as text" },
     ],
   },

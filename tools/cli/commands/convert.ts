@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as path from "node:path";
 import {
   checksumMismatch,
+  configOrFile,
   modelNotInConfig,
   outputShapeMismatch,
   sourceNotGiven,
@@ -12,13 +13,35 @@ import { type ModelConfig, readModelConfig } from "../../config/model-config";
 import { writeModel } from "../../emit/model-writer";
 import { IMPORTERS } from "../../importers/importer";
 import { readFile, readTextFile, writeFileAtomically } from "../../io/files";
-import type { Graph } from "../../ir/graph";
+import type { Graph, GraphPort } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
 import { optimize } from "../../passes/pipeline";
-import type { Options } from "../context";
+import { preprocessFromPreset } from "../../config/preprocess";
+import { type Options, userPath } from "../context";
+import { importAlone } from "../import-alone";
 
 export function convert(options: Options): void {
-  const configFile = options.givenPath("config");
+  const configFile = options.path("config");
+  const [file] = options.positional;
+  if ((configFile === undefined) === (file === undefined)) throw new UserError(configOrFile());
+  if (configFile !== undefined) convertConfigured(options, configFile);
+  else convertAlone(options, userPath(file ?? ""));
+}
+
+/** A file that says all that there is to say. */
+function convertAlone(options: Options, modelFile: string): void {
+  const bytes = readFile(modelFile, "model file");
+  const { graph } = importAlone(modelFile, bytes, options.path("weights"), options.texts("input_shape"));
+  optimize(graph, { checkPasses: options.flag("check_passes") });
+  const preprocess = preprocessFromPreset(options.text("preset") ?? "");
+  if (preprocess) {
+    const isImage = (port: GraphPort): boolean => graph.tensors.get(port.tensor)?.shape.length === 4;
+    graph.inputs = graph.inputs.map((port) => (isImage(port) ? { ...port, preprocess } : port));
+  }
+  write(options, graph, graph.name);
+}
+
+function convertConfigured(options: Options, configFile: string): void {
   const config = readModelConfig(readTextFile(configFile, "model deployment file"), configFile, process.env);
   const model = choose(config.models, options.text("model_name"), configFile);
   const sources = options.paths("src");
@@ -49,8 +72,11 @@ export function convert(options: Options): void {
   optimize(graph, { checkPasses: options.flag("check_passes") });
   describePorts(graph, model);
   checkOutputShapes(graph, model, configFile);
+  write(options, graph, model.name);
+}
 
-  const prefix = options.path("output_prefix") ?? path.join(options.path("output") ?? options.here(), model.name);
+function write(options: Options, graph: Graph, name: string): void {
+  const prefix = options.path("output_prefix") ?? path.join(options.path("output") ?? options.here(), name);
   writeModel(graph, prefix);
   writeFileAtomically(`${prefix}.txt`, [printGraph(graph)]);
 }
