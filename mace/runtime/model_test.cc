@@ -31,7 +31,7 @@ Status Load(const std::string& pb, const std::string& data) {
   const Status prepared = Session::Create(std::move(model), SessionOptions(), &session);
   if (!prepared.ok()) return prepared;
   std::vector<std::vector<float>> zeros;
-  std::vector<const float*> inputs;
+  std::vector<const void*> inputs;
   for (const Port& port : session->model().inputs) {
     zeros.emplace_back(
         static_cast<size_t>(session->model().tensors[static_cast<size_t>(port.tensor)].elements),

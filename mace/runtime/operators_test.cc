@@ -44,7 +44,7 @@ std::vector<std::vector<float>> RunModel(const ModelBuilder& m,
       if (status.ok()) status = Session::Create(std::move(model), options, &session);
       EXPECT_TRUE(status.ok()) << status.Render();
       if (!status.ok()) return first;
-      std::vector<const float*> pointers;
+      std::vector<const void*> pointers;
       for (const auto& i : inputs) pointers.push_back(i.data());
       std::vector<std::vector<float>> outputs;
       for (int round = 0; round < 2; ++round) {  // the second run finds the arena used

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "mace/runtime/operator.h"
+#include "mace/runtime/ops/window.h"
 
 namespace mace {
 namespace runtime {
@@ -11,8 +12,6 @@ std::unique_ptr<Operator> MakePooling();
 std::unique_ptr<Operator> MakeReduce();
 
 namespace {
-
-constexpr int64_t kMaxWindow = 65536;
 
 // Outputs along one axis. When rounding up, the last window must start inside the image or the
 // padding before it.
