@@ -94,15 +94,15 @@ class BatchSpaceOperator : public Operator {
       parts_[i] = parts.shape[1 + i];
       const int64_t whole = image_[i] + edges[2 * i] + edges[2 * i + 1];
       if (whole != parts_[i] * block_[i]) {
-        c->Fail(diagnostics::BadOperandShape(
-            y.name, ToString(y.shape),
-            "one whose " + std::string(i == 0 ? "rows" : "columns") + " the block divides into " +
-                ToString(x.shape)));
+        c->Fail(diagnostics::BadOperandShape(y.name, ToString(y.shape),
+                                             "one whose " +
+                                                 std::string(i == 0 ? "rows" : "columns") +
+                                                 " the block divides into " + ToString(x.shape)));
         return;
       }
     }
-    if (!c->RequireShape(parts, {images_ * block_[0] * block_[1], parts_[0], parts_[1],
-                                 image.shape[3]}))
+    if (!c->RequireShape(parts,
+                         {images_ * block_[0] * block_[1], parts_[0], parts_[1], image.shape[3]}))
       return;
     pixel_ = image.shape[3] * static_cast<int64_t>(SizeOf(x.type));
     fill_ = IsQuantized(x.type) ? x.zero_point & 0xff : 0;
@@ -138,8 +138,7 @@ class BatchSpaceOperator : public Operator {
             const int64_t n = row / image_[0], y = row % image_[0] + before_[0];
             for (int64_t i = 0; i < columns; ++i, to += pixel_) {
               const int64_t x = i + before_[1];
-              const int64_t entry =
-                  (y % block_[0] * block_[1] + x % block_[1]) * images_ + n;
+              const int64_t entry = (y % block_[0] * block_[1] + x % block_[1]) * images_ + n;
               const int64_t at = (entry * parts_[0] + y / block_[0]) * parts_[1] + x / block_[1];
               std::memcpy(to, in + at * pixel_, size);
             }

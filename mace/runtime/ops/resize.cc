@@ -78,7 +78,8 @@ class ResizeOperator : public Operator {
     const std::vector<float> scales = c->Floats("scales", 2);
     for (size_t i = 0; i < scales.size(); ++i) {
       if (!(scales[i] > 0.0f) || std::isinf(scales[i]))
-        c->Fail(diagnostics::BadAttribute("scales", "holds a number that is not positive and finite"));
+        c->Fail(
+            diagnostics::BadAttribute("scales", "holds a number that is not positive and finite"));
       scales_[i] = static_cast<double>(scales[i]);
     }
     batch_ = x.shape[0];
@@ -98,8 +99,7 @@ class ResizeOperator : public Operator {
 
   template <typename Body>
   void ForRows(const RunContext& context, const Body& body) const {
-    context.pool().ForRange(batch_ * out_[0],
-                            std::max<int64_t>(1, kGrain / (out_[1] * channels_)),
+    context.pool().ForRange(batch_ * out_[0], std::max<int64_t>(1, kGrain / (out_[1] * channels_)),
                             [&](int64_t begin, int64_t end, int) { body(begin, end); });
   }
 
