@@ -39,7 +39,19 @@ static void ResizeLinearCodes(const ResizeArgs<LinearTap>& args, const void* x, 
       const LinearTap across = args.columns[ox];
       const int64_t left = across.first * channels, right = across.second * channels;
       const int32_t u = across.units, v = down.units;
-      for (int64_t c = 0; c < channels; ++c) {
+      // A local array in between: codes are bytes, which might be anything, also the input.
+      constexpr int64_t kLanes = 16;
+      int64_t c = 0;
+      for (; c + kLanes <= channels; c += kLanes) {
+        T codes[kLanes];
+        for (int64_t i = 0; i < kLanes; ++i) {
+          const int32_t top = above[left + c + i] * (kUnits - u) + above[right + c + i] * u;
+          const int32_t bottom = below[left + c + i] * (kUnits - u) + below[right + c + i] * u;
+          codes[i] = static_cast<T>((top * (kUnits - v) + bottom * v + (1 << 21)) >> 22);
+        }
+        __builtin_memcpy(out + c, codes, sizeof codes);
+      }
+      for (; c < channels; ++c) {
         const int32_t top = above[left + c] * (kUnits - u) + above[right + c] * u;
         const int32_t bottom = below[left + c] * (kUnits - u) + below[right + c] * u;
         out[c] = static_cast<T>((top * (kUnits - v) + bottom * v + (1 << 21)) >> 22);
