@@ -23,7 +23,7 @@ static void ResizeLinearF32(const ResizeArgs<LinearTap>& args, const void* x, vo
   }
 }
 
-// Section 7a of mace/quant/README.md: the weights of a cell add up to 2^22.
+// Section 11 of mace/quant/README.md: the weights of a cell add up to 2^22.
 template <typename T>
 static void ResizeLinearCodes(const ResizeArgs<LinearTap>& args, const void* x, void* y,
                               int64_t row_begin, int64_t row_end) {

@@ -29,7 +29,7 @@ enum class CoordinateMode {
   kHalfPixelUncentred
 };
 
-// Position of output index i in the input, section 9a of mace/quant/README.md: a quotient of whole
+// Position of output index i in the input, section 11 of mace/quant/README.md: a quotient of whole
 // numbers, rounded once, or with a scale of the model's.
 double Position(CoordinateMode mode, int64_t i, int64_t in, int64_t out, double scale) {
   if (mode == CoordinateMode::kPytorchHalfPixel) {
