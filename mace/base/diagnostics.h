@@ -139,7 +139,7 @@ inline Status InputSize(const std::string& tensor, uint64_t got, uint64_t wanted
   return Status(StatusKind::kInvalidArgs, 303,
                 "the data for input " + Quoted(tensor) + " has " + std::to_string(got) +
                     " bytes, not " + std::to_string(wanted),
-                "the input is float32 of shape " + shape,
+                "the input has shape " + shape + " and elements of four bytes",
                 "check the preprocessing and the shape in the configuration");
 }
 inline Status TruncatedStream(const std::string& where) {

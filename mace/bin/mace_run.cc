@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <numeric>
 #include <random>
@@ -23,15 +24,16 @@ namespace {
 const std::vector<Flag> kFlags = {
     {"model_file", "FILE", "model (.pb)"},
     {"model_data_file", "FILE", "its constants (.data)"},
-    {"input", "NAME=FILE", "raw float32 data of an input; once per input"},
+    {"input", "NAME=FILE", "raw float32 (or int32) data of an input; once per input"},
     {"input_file", "PREFIX",
      "inputs are PREFIX_<name>, with other characters than letters and digits as _"},
-    {"output_dir", "DIR", "write each output there as raw float32, named after its tensor"},
+    {"output_dir", "DIR",
+     "write each output there as raw float32 (or int32), named after its tensor"},
     {"output_file", "PREFIX", "write each output to PREFIX_<name>"},
     {"input_stream", "FILE|-", "sample stream to read instead of --input"},
     {"output_stream", "FILE|-", "write a record of outputs per sample"},
     {"layers_output", "FILE",
-     "write a record per computed tensor, codes as the real values they mean"},
+     "write a record per computed tensor as float32, codes as the real values they mean"},
     {"num_threads", "N", "threads (1; -1: one per processor)"},
     {"round", "N", "runs that are timed (1)"},
     {"benchmark", "", "print the time of every operator; inputs that are not given are random"},
@@ -157,6 +159,10 @@ class LayerDump : public runtime::Observer {
         values_[i] = quant::Dequantize(code, affine);
       }
       data = values_.data();
+    } else if (tensor.type == ElementType::kInt32) {
+      const int32_t* whole = static_cast<const int32_t*>(data);
+      values_.assign(whole, whole + tensor.elements);
+      data = values_.data();
     }
     status_ = writer_->Write(tensor.name, {{data, bytes}});
   }
@@ -239,8 +245,8 @@ class Runner {
   }
 
   Status RunFiles() {
-    std::vector<std::vector<float>> data;
-    std::vector<const float*> inputs;
+    std::vector<std::vector<uint32_t>> data;
+    std::vector<const void*> inputs;
     MACE_RETURN_IF_ERROR(ReadInputs(&data));
     for (const auto& d : data) inputs.push_back(d.data());
     const bool benchmark = flags_.On("benchmark");
@@ -273,7 +279,7 @@ class Runner {
   }
 
   // One run that counts: dumped when asked.
-  Status RunOnce(const float* const* inputs) {
+  Status RunOnce(const void* const* inputs) {
     if (!layers_.is_open()) {
       session().Run(inputs);
       return Status();
@@ -283,7 +289,8 @@ class Runner {
     return dump.status();
   }
 
-  Status ReadInputs(std::vector<std::vector<float>>* data) {
+  // Words of four bytes, float32 or int32.
+  Status ReadInputs(std::vector<std::vector<uint32_t>>* data) {
     std::map<std::string, std::string> paths;
     for (const std::string& given : flags_.All("input")) {
       const size_t equals = given.rfind('=');
@@ -310,14 +317,18 @@ class Runner {
       if (path.empty()) {
         if (!flags_.On("benchmark")) return diagnostics::MissingInput(port.name);
         std::mt19937 random(1);
-        for (float& v : data->back()) v = static_cast<float>(random() >> 8) / 16777216.0f - 0.5f;
+        for (uint32_t& word : data->back()) {
+          const float v = static_cast<float>(random() >> 8) / 16777216.0f - 0.5f;
+          word = v > 0.0f ? 1 : 0;
+          if (t.type == ElementType::kFloat32) std::memcpy(&word, &v, sizeof word);
+        }
         continue;
       }
       runtime::MappedFile file;
       MACE_RETURN_IF_ERROR(file.Open(path));
       if (file.size() != t.bytes())
         return diagnostics::InputSize(t.name, file.size(), t.bytes(), ToString(t.shape)).At(path);
-      std::copy_n(static_cast<const float*>(file.data()), t.elements, data->back().begin());
+      std::memcpy(data->back().data(), file.data(), t.bytes());
     }
     return Status();
   }
@@ -344,13 +355,19 @@ class Runner {
   void PrintTop(const std::string& prefix, std::FILE* to) {
     for (size_t i = 0; i < model().outputs.size(); ++i) {
       const runtime::Tensor& t = tensor(model().outputs[i]);
-      const float* values = session().output(i);
+      std::vector<double> values(static_cast<size_t>(t.elements));
+      if (t.type == ElementType::kInt32) {
+        std::copy_n(session().output<int32_t>(i), t.elements, values.begin());
+      } else {
+        std::copy_n(session().output(i), t.elements, values.begin());
+      }
       std::vector<int64_t> order(static_cast<size_t>(t.elements));
       std::iota(order.begin(), order.end(), int64_t{0});
       const size_t count = std::min<size_t>(order.size(), static_cast<size_t>(top_));
       // NaN last, ties by index: a strict order whatever the values.
       std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
-                        order.end(), [&](int64_t a, int64_t b) {
+                        order.end(), [&](int64_t i, int64_t j) {
+                          const size_t a = static_cast<size_t>(i), b = static_cast<size_t>(j);
                           const bool nan_a = values[a] != values[a], nan_b = values[b] != values[b];
                           if (nan_a != nan_b) return nan_b;
                           if (!nan_a && values[a] != values[b]) return values[a] > values[b];
@@ -360,8 +377,8 @@ class Runner {
                    ToString(t.shape).c_str());
       for (size_t k = 0; k < count; ++k) {
         const size_t index = static_cast<size_t>(order[k]);
-        std::fprintf(to, "%4zu. %12.6g  %6zu  %s\n", k + 1, static_cast<double>(values[index]),
-                     index, index < labels_.size() ? labels_[index].c_str() : "");
+        std::fprintf(to, "%4zu. %12.6g  %6zu  %s\n", k + 1, values[index], index,
+                     index < labels_.size() ? labels_[index].c_str() : "");
       }
     }
   }

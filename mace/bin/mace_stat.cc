@@ -41,6 +41,7 @@ class StatisticsObserver : public runtime::Observer {
     const runtime::Model& model = session->model();
     threads_ = static_cast<size_t>(session->pool().size());
     index_.assign(model.tensors.size(), -1);
+    // Indices and truth values (int32) have no range.
     for (const runtime::Port& port : model.inputs) Add(port.tensor);
     for (const runtime::Node& node : model.nodes) {
       for (int t : node.outputs) Add(t);
@@ -56,6 +57,7 @@ class StatisticsObserver : public runtime::Observer {
   }
 
   void OnTensor(int tensor, const void* data) override {
+    if (index_[tensor] < 0) return;
     const size_t slot = static_cast<size_t>(index_[tensor]);
     TensorRecord& record = tensors_[slot];
     const float* x = static_cast<const float*>(data);
@@ -157,6 +159,7 @@ class StatisticsObserver : public runtime::Observer {
   static constexpr kernels::FloatExtremes kNothing = {3.402823466e+38f, -3.402823466e+38f, 0, 0};
 
   void Add(int tensor) {
+    if (session_->model().tensors[tensor].type != ElementType::kFloat32) return;
     index_[tensor] = static_cast<int>(tensors_.size());
     tensors_.emplace_back();
     TensorRecord& record = tensors_.back();

@@ -13,7 +13,8 @@
 namespace mace {
 namespace bin {
 
-// Reads records with one float32 tensor per graph input into memory that is used again for each.
+// Reads records with one float32 or int32 tensor per graph input into memory that is used again for
+// each.
 class SampleReader {
  public:
   explicit SampleReader(const runtime::Model& model);
@@ -27,7 +28,7 @@ class SampleReader {
   Status Next(bool* end);
 
   const std::string& name() const { return name_; }
-  const float* const* inputs() const { return pointers_.data(); }
+  const void* const* inputs() const { return pointers_.data(); }
 
  private:
   Status Read(void* to, size_t bytes, const char* what);
@@ -35,8 +36,9 @@ class SampleReader {
   const runtime::Model& model_;
   std::FILE* file_ = nullptr;
   std::string path_, name_;
-  std::vector<std::vector<float>> data_;
-  std::vector<const float*> pointers_;
+  // Words of four bytes, whatever the type.
+  std::vector<std::vector<uint32_t>> data_;
+  std::vector<const void*> pointers_;
 };
 
 class SampleWriter {

@@ -47,7 +47,8 @@ bool Conv::InitFloat(const ConvShape& shape, Tier tier, const float* filter, con
   const Window& w = shape.window;
   direct_ = shape.groups == 1 && w.kernel_h == 1 && w.kernel_w == 1 && w.stride_h == 1 &&
             w.stride_w == 1 && w.pad_top == 0 && w.pad_left == 0 && w.pad_bottom == 0 &&
-            w.pad_right == 0 && (pixels_ == 1 || k_ * 4 % 1024 != 0);
+            w.pad_right == 0 && w.out_h == w.in_h && w.out_w == w.in_w &&
+            (pixels_ == 1 || k_ * 4 % 1024 != 0);
   if (direct_) lda_ = k_;
   return true;
 }

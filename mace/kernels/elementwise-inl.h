@@ -40,6 +40,10 @@ struct OpSqrDiff {
 struct OpPow {
   MACE_INLINE float Do(float a, float b) { return static_cast<float>(Pow(a, b)); }
 };
+// The quotient is rounded before it is cut.
+struct OpFloorDiv {
+  MACE_INLINE float Do(float a, float b) { return Floor(a / b); }
+};
 
 template <typename Op>
 static void EltwiseLoopF32(const EltwiseArgs& args, const float* a, int64_t stride_a,
@@ -81,6 +85,132 @@ static void EltwiseF32(const EltwiseArgs& args, const void* a_in, int64_t sa, co
       return EltwiseLoopF32<OpSqrDiff>(args, a, sa, b, sb, y, n);
     case EltwiseKind::kPow:
       return EltwiseLoopF32<OpPow>(args, a, sa, b, sb, y, n);
+    case EltwiseKind::kFloorDiv:
+      return EltwiseLoopF32<OpFloorDiv>(args, a, sa, b, sb, y, n);
+    default:
+      return;  // a comparison
+  }
+}
+
+// Operands of one type, int32 results.
+template <typename Op, typename T>
+static void LoopI32(const T* a, int64_t stride_a, const T* b, int64_t stride_b, int32_t* y,
+                    int64_t n) {
+  if (stride_a == 1 && stride_b == 1) {
+    for (int64_t i = 0; i < n; ++i) y[i] = Op::Do(a[i], b[i]);
+  } else if (stride_a == 1) {
+    const T v = b[0];
+    for (int64_t i = 0; i < n; ++i) y[i] = Op::Do(a[i], v);
+  } else {
+    const T v = a[0];
+    for (int64_t i = 0; i < n; ++i) y[i] = Op::Do(v, b[i * stride_b]);
+  }
+}
+
+// Every comparison with NaN is false but "not equal".
+struct OpEqual {
+  template <typename T>
+  MACE_INLINE int32_t Do(T a, T b) {
+    return a == b;
+  }
+};
+struct OpNotEqual {
+  template <typename T>
+  MACE_INLINE int32_t Do(T a, T b) {
+    return a != b;
+  }
+};
+struct OpLess {
+  template <typename T>
+  MACE_INLINE int32_t Do(T a, T b) {
+    return a < b;
+  }
+};
+struct OpLessOrEqual {
+  template <typename T>
+  MACE_INLINE int32_t Do(T a, T b) {
+    return a <= b;
+  }
+};
+
+template <typename T>
+static void Compare(EltwiseKind kind, const T* a, int64_t sa, const T* b, int64_t sb, int32_t* y,
+                    int64_t n) {
+  switch (kind) {
+    case EltwiseKind::kEqual:
+      return LoopI32<OpEqual>(a, sa, b, sb, y, n);
+    case EltwiseKind::kNotEqual:
+      return LoopI32<OpNotEqual>(a, sa, b, sb, y, n);
+    case EltwiseKind::kLess:
+      return LoopI32<OpLess>(a, sa, b, sb, y, n);
+    case EltwiseKind::kLessOrEqual:
+      return LoopI32<OpLessOrEqual>(a, sa, b, sb, y, n);
+    case EltwiseKind::kGreater:
+      return LoopI32<OpLess>(b, sb, a, sa, y, n);
+    case EltwiseKind::kGreaterOrEqual:
+      return LoopI32<OpLessOrEqual>(b, sb, a, sa, y, n);
+    default:
+      return;  // arithmetic
+  }
+}
+
+static void CompareF32(const EltwiseArgs& args, const void* a, int64_t sa, const void* b,
+                       int64_t sb, void* y, int64_t n) {
+  Compare(args.kind, static_cast<const float*>(a), sa, static_cast<const float*>(b), sb,
+          static_cast<int32_t*>(y), n);
+}
+
+// int32 arithmetic wraps; a quotient by 0 is 0.
+struct OpSumI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) { return a + b; }
+};
+struct OpSubI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) { return a - b; }
+};
+struct OpProdI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) { return a * b; }
+};
+struct OpDivI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) {
+    return b == 0 ? 0 : static_cast<int32_t>(static_cast<int64_t>(a) / b);
+  }
+};
+struct OpFloorDivI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) {
+    if (b == 0) return 0;
+    const int64_t wide = a, q = wide / b;
+    return static_cast<int32_t>(wide % b != 0 && (a < 0) != (b < 0) ? q - 1 : q);
+  }
+};
+struct OpMinI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) { return b < a ? b : a; }
+};
+struct OpMaxI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) { return b > a ? b : a; }
+};
+
+static void EltwiseI32(const EltwiseArgs& args, const void* a_in, int64_t sa, const void* b_in,
+                       int64_t sb, void* y_out, int64_t n) {
+  const int32_t* a = static_cast<const int32_t*>(a_in);
+  const int32_t* b = static_cast<const int32_t*>(b_in);
+  int32_t* y = static_cast<int32_t*>(y_out);
+  switch (args.kind) {
+    case EltwiseKind::kSum:
+      return LoopI32<OpSumI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kSub:
+      return LoopI32<OpSubI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kProd:
+      return LoopI32<OpProdI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kDiv:
+      return LoopI32<OpDivI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kMin:
+      return LoopI32<OpMinI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kMax:
+      return LoopI32<OpMaxI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kFloorDiv:
+      return LoopI32<OpFloorDivI32>(a, sa, b, sb, y, n);
+    default:
+      return Compare(args.kind, a, sa, b, sb, y, n);
   }
 }
 
@@ -214,6 +344,45 @@ static void ActivationF32(const ActivationArgs& args, const float* x, float* y, 
     case ActivationKind::kNeg:
       for (int64_t i = 0; i < n; ++i) y[i] = -x[i];
       return;
+    case ActivationKind::kLog:
+      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(Log(x[i]));
+      return;
+    case ActivationKind::kReciprocal:
+      for (int64_t i = 0; i < n; ++i) y[i] = 1.0f / x[i];
+      return;
+    case ActivationKind::kSquare:
+      for (int64_t i = 0; i < n; ++i) y[i] = x[i] * x[i];
+      return;
+    case ActivationKind::kFloor:
+      for (int64_t i = 0; i < n; ++i) y[i] = Floor(x[i]);
+      return;
+    case ActivationKind::kCeil:
+      for (int64_t i = 0; i < n; ++i) y[i] = Ceil(x[i]);
+      return;
+    case ActivationKind::kRound:
+      for (int64_t i = 0; i < n; ++i) y[i] = RoundToEven(x[i]);
+      return;
+    case ActivationKind::kSign:
+      for (int64_t i = 0; i < n; ++i) y[i] = x[i] > 0.0f ? 1.0f : x[i] < 0.0f ? -1.0f : x[i];
+      return;
+    case ActivationKind::kErf:
+      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(Erf(x[i]));
+      return;
+    case ActivationKind::kGelu:
+      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(Gelu(x[i]));
+      return;
+    case ActivationKind::kGeluTanh:
+      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(GeluTanh(x[i]));
+      return;
+    case ActivationKind::kSilu:
+      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(Silu(x[i]));
+      return;
+    case ActivationKind::kSoftplus:
+      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(Softplus(x[i]));
+      return;
+    case ActivationKind::kMish:
+      for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(Mish(x[i]));
+      return;
   }
 }
 
@@ -328,6 +497,29 @@ static void TableLookup(const void* x, const uint8_t* table, uint8_t flip, void*
   const uint8_t* in = static_cast<const uint8_t*>(x);
   uint8_t* out = static_cast<uint8_t*>(y);
   for (int64_t i = 0; i < n; ++i) out[i] = table[in[i] ^ flip];
+}
+
+static void ChannelTableLookup(const void* x, const uint8_t* tables, int64_t channels, uint8_t flip,
+                               void* y, int64_t n) {
+  const uint8_t* in = static_cast<const uint8_t*>(x);
+  uint8_t* out = static_cast<uint8_t*>(y);
+  for (int64_t row = 0; row < n; row += channels) {
+    for (int64_t c = 0; c < channels; ++c) out[row + c] = tables[256 * c + (in[row + c] ^ flip)];
+  }
+}
+
+// ---- Products of computed codes -------------------------------------------
+
+template <typename T>
+static void ProductCodes(const int16_t* a, const int16_t* b, int64_t k, int64_t columns,
+                         float multiplier, int32_t zero, int32_t lo, int32_t hi, void* y) {
+  T* out = static_cast<T*>(y);
+  for (int64_t j = 0; j < columns; ++j, b += k) {
+    int32_t sum = 0;
+    for (int64_t i = 0; i < k; ++i) sum += static_cast<int32_t>(a[i]) * static_cast<int32_t>(b[i]);
+    out[j] = static_cast<T>(
+        ClampCode(RoundClamped(static_cast<float>(sum) * multiplier) + zero, lo, hi));
+  }
 }
 
 // ---- Left operands of integer products ------------------------------------

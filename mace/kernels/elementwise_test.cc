@@ -194,6 +194,52 @@ TEST(Math, ElementaryFunctions) {
   }
 }
 
+TEST(Math, ErrorFunctionAndItsKin) {
+  const double root = std::sqrt(2.0);
+  ExpectAccurate("erf", -5.0f, 5.0f, Erf, [](double x) { return std::erf(x); });
+  ExpectAccurate("erf", -0.3f, 0.3f, Erf, [](double x) { return std::erf(x); });
+  ExpectAccurate("erfc", 0.0f, 10.0f, ErfcPositive, [](double x) { return std::erfc(x); });
+  ExpectAccurate("gelu", -15.0f, 8.0f, Gelu,
+                 [root](double x) { return 0.5 * x * std::erfc(-x / root); });
+  ExpectAccurate("tanh gelu", -8.0f, 8.0f, GeluTanh, [](double x) {
+    const double u = std::sqrt(2.0 / std::acos(-1.0)) * (x + 0.044715 * x * x * x);
+    return x / (1.0 + std::exp(-2.0 * u));
+  });
+  ExpectAccurate("silu", -110.0f, 30.0f, Silu, [](double x) { return x / (1.0 + std::exp(-x)); });
+  ExpectAccurate("softplus", -110.0f, 30.0f, Softplus, [](double x) {
+    return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+  });
+  ExpectAccurate("mish", -100.0f, 30.0f, Mish, [](double x) {
+    return x * std::tanh(x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)));
+  });
+  for (const auto& f : {Gelu, GeluTanh, Silu, Mish}) {
+    EXPECT_EQ(static_cast<float>(f(-INFINITY)), 0.0f);
+    EXPECT_EQ(static_cast<float>(f(-3e38)), 0.0f);
+    EXPECT_EQ(static_cast<float>(f(INFINITY)), INFINITY);
+    EXPECT_EQ(f(0.0), 0.0);
+    EXPECT_TRUE(std::isnan(f(NAN)));
+  }
+  EXPECT_EQ(Erf(INFINITY), 1.0);
+  EXPECT_EQ(Erf(-INFINITY), -1.0);
+  EXPECT_TRUE(std::isnan(Erf(NAN)));
+  EXPECT_EQ(Softplus(INFINITY), INFINITY);
+  EXPECT_EQ(static_cast<float>(Softplus(-INFINITY)), 0.0f);
+}
+
+TEST(Math, WholeNumbers) {
+  Random random;
+  std::vector<float> values = {0.0f,     -0.0f,      0.5f,        -0.5f,      1.5f,  2.5f,
+                               -2.5f,    8388607.5f, -8388607.5f, 8388608.0f, 3e38f, -3e38f,
+                               INFINITY, -INFINITY,  -1e-30f,     4194304.5f};
+  for (int i = 0; i < 20000; ++i) values.push_back(random.Float(-100.0f, 100.0f));
+  for (float x : values) {
+    EXPECT_EQ(Floor(x), std::floor(x)) << x;
+    EXPECT_EQ(Ceil(x), std::ceil(x)) << x;
+    EXPECT_EQ(RoundToEven(x), std::nearbyint(x)) << x;
+  }
+  EXPECT_TRUE(std::isnan(Floor(NAN)) && std::isnan(Ceil(NAN)) && std::isnan(RoundToEven(NAN)));
+}
+
 TEST(Math, SpecialValues) {
   EXPECT_TRUE(std::isnan(Exp(NAN)));
   EXPECT_EQ(static_cast<float>(Exp(INFINITY)), INFINITY);
@@ -244,7 +290,7 @@ TEST(Tiers, AgreeOnFloatFunctions) {
       SCOPED_TRACE(std::string(NameOf(tier)) + " n " + std::to_string(n) + " " + random.Replay());
       const GuardBuffer<float> a(Awkward(&random, n)), b(Awkward(&random, n)),
           y(static_cast<size_t>(n)), z(static_cast<size_t>(n));
-      for (int kind : {0, 1, 2, 3, 4, 5, 8, 9}) {
+      for (int kind : {0, 1, 2, 3, 4, 5, 8, 9, 12}) {
         EltwiseArgs args = {};
         args.kind = static_cast<EltwiseKind>(kind);
         args.lo = -5.0f;
@@ -256,7 +302,7 @@ TEST(Tiers, AgreeOnFloatFunctions) {
           ExpectSame(y, z);
         }
       }
-      for (int kind = 0; kind <= static_cast<int>(ActivationKind::kNeg); ++kind) {
+      for (int kind = 0; kind <= static_cast<int>(ActivationKind::kMish); ++kind) {
         SCOPED_TRACE("activation " + std::to_string(kind));
         const GuardBuffer<float> slope(random.Floats(n));
         const ActivationArgs args = {

@@ -85,7 +85,14 @@ enum class EltwiseKind {
   kMin = 4,
   kMax = 5,
   kSqrDiff = 8,
-  kPow = 9
+  kPow = 9,
+  kEqual = 10,
+  kNotEqual = 11,
+  kFloorDiv = 12,
+  kLess = 15,
+  kLessOrEqual = 16,
+  kGreater = 17,
+  kGreaterOrEqual = 18
 };
 
 struct EltwiseArgs {
@@ -114,7 +121,20 @@ enum class ActivationKind {
   kSqrt,
   kRsqrt,
   kAbs,
-  kNeg
+  kNeg,
+  kLog,
+  kReciprocal,
+  kSquare,
+  kFloor,
+  kCeil,
+  kRound,
+  kSign,
+  kErf,
+  kGelu,
+  kGeluTanh,
+  kSilu,
+  kSoftplus,
+  kMish
 };
 
 struct ActivationArgs {
@@ -152,6 +172,42 @@ using RequantizeFn = void (*)(const void* x, float multiplier, int32_t zero_x, i
                               void* y, int64_t n);
 // y[i] = table[x[i] - qmin]
 using TableFn = void (*)(const void* x, const uint8_t* table, uint8_t flip, void* y, int64_t n);
+// The same with one table for each of `channels`; n is a multiple of channels.
+using ChannelTableFn = void (*)(const void* x, const uint8_t* tables, int64_t channels,
+                                uint8_t flip, void* y, int64_t n);
+
+// ---- Resize ---------------------------------------------------------------
+
+// The two input rows (or columns) that an output row (or column) lies between, and the share of the
+// second: exact for float, in units of 2^-11 for codes.
+struct LinearTap {
+  int32_t first, second;
+  float share;
+  int32_t units;
+};
+struct CubicTap {
+  int32_t index[4];
+  float weight[4];
+};
+template <typename Tap>
+struct ResizeArgs {
+  int64_t in_h, in_w, out_h, out_w, channels;
+  // One per output row, one per output column.
+  const Tap* rows;
+  const Tap* columns;
+};
+// Rows of the output are numbered 0 .. batch * out_h - 1.
+using ResizeLinearFn = void (*)(const ResizeArgs<LinearTap>&, const void* x, void* y,
+                                int64_t row_begin, int64_t row_end);
+using ResizeCubicFn = void (*)(const ResizeArgs<CubicTap>&, const float* x, float* y,
+                               int64_t row_begin, int64_t row_end);
+
+// ---- Products of computed codes -------------------------------------------
+
+// y[j] = requantized sum over i of a[i] * b[j * k + i], for `columns` columns; zero points are
+// subtracted from both.
+using ProductFn = void (*)(const int16_t* a, const int16_t* b, int64_t k, int64_t columns,
+                           float multiplier, int32_t zero, int32_t lo, int32_t hi, void* y);
 
 // ---- Preparing the left operand of an integer matrix product --------------
 
@@ -192,6 +248,10 @@ struct KernelSet {
   ByType<ReduceFn> reduce;
   EltwiseFn eltwise_f32;
   ByType<EltwiseFn> eltwise;
+  // float32 operands, truth values as int32.
+  EltwiseFn compare_f32;
+  // int32 throughout, arithmetic and comparisons.
+  EltwiseFn eltwise_i32;
   ActivationFn activation_f32;
   BatchNormFn batch_norm_f32;
   LrnFn lrn_f32;
@@ -201,6 +261,11 @@ struct KernelSet {
   ByType<DequantizeFn> dequantize;
   ByType<RequantizeFn> requantize;
   TableFn table;
+  ChannelTableFn channel_table;
+  ResizeLinearFn resize_linear_f32;
+  ByType<ResizeLinearFn> resize_linear;
+  ResizeCubicFn resize_cubic_f32;
+  ByType<ProductFn> product;
   FlipFn flip;
   ByType<CenterFn> center;
   ByType<RowSumFn> row_sums;

@@ -34,7 +34,8 @@ int64_t Elements(const std::vector<int64_t>& shape) {
 // NHWC and NCHW shapes of one tensor.
 std::vector<int64_t> ToNchw(const std::vector<int64_t>& s) { return {s[0], s[3], s[1], s[2]}; }
 
-void NchwToNhwc(const float* from, const std::vector<int64_t>& nhwc, float* to) {
+// Elements are words of four bytes, float32 or int32.
+void NchwToNhwc(const uint32_t* from, const std::vector<int64_t>& nhwc, uint32_t* to) {
   const int64_t batch = nhwc[0], area = nhwc[1] * nhwc[2], channels = nhwc[3];
   for (int64_t n = 0; n < batch; ++n, from += area * channels, to += area * channels) {
     for (int64_t i = 0; i < area; ++i) {
@@ -43,7 +44,7 @@ void NchwToNhwc(const float* from, const std::vector<int64_t>& nhwc, float* to) 
   }
 }
 
-void NhwcToNchw(const float* from, const std::vector<int64_t>& nhwc, float* to) {
+void NhwcToNchw(const uint32_t* from, const std::vector<int64_t>& nhwc, uint32_t* to) {
   const int64_t batch = nhwc[0], area = nhwc[1] * nhwc[2], channels = nhwc[3];
   for (int64_t n = 0; n < batch; ++n, from += area * channels, to += area * channels) {
     for (int64_t c = 0; c < channels; ++c) {
@@ -277,10 +278,10 @@ class MaceEngine::Impl {
   MaceStatus FakeWarmup() {
     if (session_ == nullptr)
       return ToMace(diagnostics::BadArgument("the engine is not initialized"));
-    std::vector<std::vector<float>> zeros;
+    std::vector<std::vector<uint32_t>> zeros;
     for (size_t i = 0; i < input_pointers_.size(); ++i) {
       const runtime::Tensor& t = TensorOf(session_->model().inputs[i]);
-      zeros.emplace_back(static_cast<size_t>(t.elements), 0.0f);
+      zeros.emplace_back(static_cast<size_t>(t.elements), 0u);
       input_pointers_[i] = zeros.back().data();
     }
     session_->Run(input_pointers_.data());
@@ -331,12 +332,13 @@ class MaceEngine::Impl {
     for (auto& [name, tensor] : *outputs) {
       const size_t i = static_cast<size_t>(Find(model, model.outputs, name));
       const runtime::Tensor& t = TensorOf(model.outputs[i]);
-      float* to = static_cast<float*>(tensor.data_.get());
+      uint32_t* to = static_cast<uint32_t*>(tensor.data_.get());
+      const uint32_t* from = session_->output<uint32_t>(i);
       if (tensor.format_ == DataFormat::NCHW && t.shape.size() == 4) {
-        NhwcToNchw(session_->output(i), t.shape, to);
+        NhwcToNchw(from, t.shape, to);
         tensor.shape_ = ToNchw(t.shape);
       } else {
-        std::memcpy(to, session_->output(i), t.bytes());
+        std::memcpy(to, from, t.bytes());
         tensor.shape_ = t.shape;
       }
     }
@@ -347,8 +349,11 @@ class MaceEngine::Impl {
   static Status CheckBuffer(const MaceTensor& tensor, const runtime::Tensor& t, bool exact) {
     if (tensor.data_ == nullptr)
       return diagnostics::BadArgument("tensor '" + t.name + "' has no data");
-    if (tensor.data_type_ != IDataType::IDT_FLOAT)
-      return diagnostics::BadArgument("tensor '" + t.name + "' must be IDT_FLOAT");
+    const bool whole = t.type == ElementType::kInt32;
+    if (tensor.data_type_ != (whole ? IDataType::IDT_INT32 : IDataType::IDT_FLOAT)) {
+      return diagnostics::BadArgument("tensor '" + t.name + "' must be " +
+                                      (whole ? "IDT_INT32" : "IDT_FLOAT"));
+    }
     if (tensor.memory_type_ != CPU_BUFFER)
       return diagnostics::NotInThisBuild("memory other than CPU_BUFFER");
     for (int64_t d : tensor.shape_) {
@@ -367,7 +372,7 @@ class MaceEngine::Impl {
     const runtime::Tensor& t = TensorOf(session_->model().inputs[i]);
     const Status status = CheckBuffer(tensor, t, true);
     if (!status.ok()) return ToMace(status);
-    const float* data = static_cast<const float*>(tensor.data_.get());
+    const uint32_t* data = static_cast<const uint32_t*>(tensor.data_.get());
     if (tensor.format_ == DataFormat::NCHW && t.shape.size() == 4) {
       turned_[i].resize(static_cast<size_t>(t.elements));
       NchwToNhwc(data, t.shape, turned_[i].data());
@@ -380,8 +385,8 @@ class MaceEngine::Impl {
   const MaceEngineConfig::Impl config_;
   runtime::MappedFile data_file_;
   std::unique_ptr<runtime::Session> session_;
-  std::vector<const float*> input_pointers_;
-  std::vector<std::vector<float>> turned_;
+  std::vector<const void*> input_pointers_;
+  std::vector<std::vector<uint32_t>> turned_;
 };
 
 MaceEngine::MaceEngine(const MaceEngineConfig& config) : impl_(new Impl(*config.impl_)) {}

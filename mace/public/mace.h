@@ -138,7 +138,8 @@ class MaceStatus {
   std::string information_;
 };
 
-// Data of a graph input or output in the caller's memory. Inputs and outputs are float32.
+// Data of a graph input or output in the caller's memory. Inputs and outputs are float32
+// (IDT_FLOAT) or, where the graph has indices or truth values, int32 (IDT_INT32).
 class MaceTensor {
  public:
   MaceTensor() = default;

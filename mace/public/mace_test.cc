@@ -80,6 +80,31 @@ TEST(Engine, TurnsNchw) {
   EXPECT_EQ(outputs.at("y").shape(), (std::vector<int64_t>{1, 3, 2, 2}));
 }
 
+TEST(Engine, TakesAndGivesInt32) {
+  ModelBuilder m;
+  m.Input("x", {1, 1, 2, 3}, ElementType::kInt32);
+  m.Node("Eltwise", {"x", "x"}, {{"y", {1, 1, 2, 3}, ElementType::kInt32, 0, 0, {}, 0}},
+         {{"type", 0}});
+  m.Output("y", {1, 1, 2, 3}, ElementType::kInt32);
+  std::shared_ptr<MaceEngine> engine;
+  const MaceStatus created = Create(m, &engine);
+  ASSERT_EQ(created, MaceStatus::MACE_SUCCESS) << created.information();
+  const auto whole = [](const std::vector<int64_t>& shape, DataFormat format) {
+    return MaceTensor(shape,
+                      std::shared_ptr<int32_t>(new int32_t[6]{1, 2, 3, 4, 5, 1 << 29},
+                                               std::default_delete<int32_t[]>()),
+                      format, IDataType::IDT_INT32);
+  };
+  std::map<std::string, MaceTensor> inputs = {{"x", whole({1, 3, 1, 2}, DataFormat::NCHW)}};
+  std::map<std::string, MaceTensor> outputs = {{"y", whole({1, 1, 2, 3}, DataFormat::NHWC)}};
+  const MaceStatus ran = engine->Run(inputs, &outputs);
+  ASSERT_EQ(ran, MaceStatus::MACE_SUCCESS) << ran.information();
+  const int32_t wanted[] = {2, 6, 10, 4, 8, 1 << 30};
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(outputs.at("y").data<int32_t>().get()[i], wanted[i]);
+  inputs = {{"x", MaceTensor({1, 1, 2, 3}, Floats(6))}};
+  EXPECT_EQ(engine->Run(inputs, &outputs), MaceStatus::MACE_INVALID_ARGS);
+}
+
 TEST(Engine, RefusesWhatDoesNotFit) {
   std::shared_ptr<MaceEngine> engine;
   const ModelBuilder m = Negation();

@@ -383,9 +383,10 @@ class Builder {
     for (const PortDef& def : net_.inputs) {
       Port port;
       MACE_RETURN_IF_ERROR(AddTensor(def.name, def.dims, def.type, &port.tensor));
-      if (model_->tensors[port.tensor].type != ElementType::kFloat32) {
-        return diagnostics::BadOperandType(def.name, NameOf(model_->tensors[port.tensor].type),
-                                           "float32 (a graph input)");
+      const ElementType type = model_->tensors[port.tensor].type;
+      if (IsQuantized(type)) {
+        return diagnostics::BadOperandType(def.name, NameOf(type),
+                                           "float32 or int32 (a graph input)");
       }
       port.name = def.alias.empty() ? def.name : def.alias;
       port.data_format = static_cast<int>(def.format);
@@ -551,9 +552,9 @@ class Builder {
         return diagnostics::BadOperandShape(def.name, ToString(tensor.shape),
                                             ToString(def.dims) + " as the output list says");
       }
-      if (tensor.type != ElementType::kFloat32) {
+      if (IsQuantized(tensor.type)) {
         return diagnostics::BadOperandType(def.name, NameOf(tensor.type),
-                                           "float32 (a graph output)");
+                                           "float32 or int32 (a graph output)");
       }
       Port port;
       port.tensor = found->second;

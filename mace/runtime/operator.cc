@@ -51,6 +51,10 @@ bool PrepareContext::RequireComputeType(const Tensor& tensor) {
   return ok();
 }
 
+bool PrepareContext::RequireAnyType(const Tensor& tensor) {
+  return tensor.type == ElementType::kInt32 ? ok() : RequireComputeType(tensor);
+}
+
 bool PrepareContext::RequireShape(const Tensor& tensor, const Shape& shape) {
   if (tensor.shape != shape)
     Fail(diagnostics::BadOperandShape(tensor.name, ToString(tensor.shape), ToString(shape)));
@@ -179,6 +183,46 @@ std::vector<int64_t> PrepareContext::RequiredInts(const std::string& name, size_
                                                   int64_t least, int64_t greatest) {
   if (Find(name) == nullptr) Fail(diagnostics::BadAttribute(name, "is missing"));
   return Ints(name, std::vector<int64_t>(length, least), length, least, greatest);
+}
+
+size_t PrepareContext::RequiredAxis(size_t rank) {
+  return static_cast<size_t>(RequiredInt("axis", 0, static_cast<int64_t>(rank) - 1));
+}
+
+std::vector<bool> PrepareContext::RequiredAxes(size_t rank) {
+  std::vector<bool> chosen(rank, false);
+  if (!HasAttribute("axis")) Fail(diagnostics::BadAttribute("axis", "is missing"));
+  const size_t count = CountInts("axis");
+  if (count > rank)
+    Fail(diagnostics::BadAttribute("axis", "has more numbers than the input has axes"));
+  if (!ok()) return chosen;
+  const std::vector<int64_t> axes = Ints("axis", {}, count, 0, static_cast<int64_t>(rank) - 1);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (i > 0 && axes[i] <= axes[i - 1]) {
+      Fail(diagnostics::BadAttribute("axis", "is not ascending"));
+      return chosen;
+    }
+    chosen[static_cast<size_t>(axes[i])] = true;
+  }
+  return chosen;
+}
+
+std::vector<float> PrepareContext::Floats(const std::string& name, size_t length) {
+  const Attribute* a = Find(name);
+  if (a == nullptr || a->floats.empty()) {
+    if (a != nullptr && !IsEmpty(*a))
+      Fail(diagnostics::BadAttribute(name, "is not a list of floats"));
+    return {};
+  }
+  if (a->floats.size() != length) {
+    Fail(diagnostics::BadAttribute(name, "has " + std::to_string(a->floats.size()) +
+                                             " numbers, not " + std::to_string(length)));
+    return {};
+  }
+  for (float v : a->floats) {
+    if (std::isnan(v)) Fail(diagnostics::BadAttribute(name, "holds something that is no number"));
+  }
+  return a->floats;
 }
 
 void PrepareContext::FusedLimits(float* lo, float* hi) {

@@ -55,8 +55,10 @@ class PrepareContext {
   bool RequireType(const Tensor& tensor, ElementType type);
   bool RequireShape(const Tensor& tensor, const Shape& shape);
   bool RequireRank(const Tensor& tensor, size_t least, size_t most);
-  // Same type, float32, uint8 or int8.
+  // float32, uint8 or int8 with valid parameters.
   bool RequireComputeType(const Tensor& tensor);
+  // The same or int32, for operators that copy elements.
+  bool RequireAnyType(const Tensor& tensor);
   // Same codes: equal type and parameters.
   bool RequireSameCodes(const Tensor& a, const Tensor& b);
   bool RequireConstant(const Tensor& tensor);
@@ -79,6 +81,12 @@ class PrepareContext {
                             size_t length, int64_t least, int64_t greatest);
   std::vector<int64_t> RequiredInts(const std::string& name, size_t length, int64_t least,
                                     int64_t greatest);
+  // `axis`: one axis of a tensor of that rank, which is at least 1.
+  size_t RequiredAxis(size_t rank);
+  // `axis`: a list of axes of a tensor of that rank, ascending. One flag an axis.
+  std::vector<bool> RequiredAxes(size_t rank);
+  // `length` numbers, none of them NaN; empty when the attribute is absent or empty.
+  std::vector<float> Floats(const std::string& name, size_t length);
 
   // Limits of `activation` and `max_limit` for a float output.
   void FusedLimits(float* lo, float* hi);

@@ -6,119 +6,14 @@
 
 #include "gtest/gtest.h"
 #include "mace/quant/requantize.h"
-#include "mace/runtime/session.h"
-#include "mace/testing/model_builder.h"
+#include "mace/testing/operator_harness.h"
 #include "mace/testing/random.h"
-#include "mace/testing/tiers.h"
 
 namespace mace {
 namespace runtime {
 namespace {
 
-using mace::testing::Arg;
-using mace::testing::kExactFloat;
-using mace::testing::ModelBuilder;
-using mace::testing::Random;
-using mace::testing::RunnableTiers;
-using mace::testing::TensorSpec;
-
-using Index = std::vector<int64_t>;
-
-TensorSpec F32(const std::string& name, const Shape& shape) {
-  return {name, shape, ElementType::kFloat32, 0, 0, {}, 0};
-}
-
-// The outputs of a model on every tier with one and three threads, which must all be the same bits.
-std::vector<std::vector<float>> RunModel(const ModelBuilder& m,
-                                         const std::vector<std::vector<float>>& inputs) {
-  std::vector<std::vector<float>> first;
-  const std::string pb = m.Model();
-  for (Tier tier : RunnableTiers()) {
-    for (int threads : {1, 3}) {
-      Model model;
-      Status status = ReadModel(pb.data(), pb.size(), m.data().data(), m.data().size(), &model);
-      SessionOptions options;
-      options.threads = threads;
-      options.tier = &tier;
-      std::unique_ptr<Session> session;
-      if (status.ok()) status = Session::Create(std::move(model), options, &session);
-      EXPECT_TRUE(status.ok()) << status.Render();
-      if (!status.ok()) return first;
-      std::vector<const float*> pointers;
-      for (const auto& i : inputs) pointers.push_back(i.data());
-      std::vector<std::vector<float>> outputs;
-      for (int round = 0; round < 2; ++round) {  // the second run finds the arena used
-        session->Run(pointers.data());
-        outputs.clear();
-        for (size_t i = 0; i < session->model().outputs.size(); ++i) {
-          const Tensor& t =
-              session->model().tensors[static_cast<size_t>(session->model().outputs[i].tensor)];
-          outputs.emplace_back(session->output(i), session->output(i) + t.elements);
-        }
-      }
-      if (first.empty()) {
-        first = outputs;
-      } else if (kExactFloat) {
-        EXPECT_EQ(outputs, first) << NameOf(tier) << " " << threads << " threads";
-      }
-    }
-  }
-  return first;
-}
-
-int64_t Flat(const Shape& shape, const Index& index) {
-  int64_t at = 0;
-  for (size_t i = 0; i < shape.size(); ++i) at = at * shape[i] + index[i];
-  return at;
-}
-
-void ForEach(const Shape& shape, const std::function<void(const Index&)>& body) {
-  Index index(shape.size(), 0);
-  for (int64_t n = ElementCount(shape); n > 0; --n) {
-    body(index);
-    for (size_t i = shape.size(); i-- > 0;) {
-      if (++index[i] < shape[i]) break;
-      index[i] = 0;
-    }
-  }
-}
-
-// Numbers 0, 1, 2 …, which all codes of a scale of 1 represent up to 255.
-std::vector<float> Iota(const Shape& shape) {
-  std::vector<float> v(static_cast<size_t>(ElementCount(shape)));
-  for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<float>(i % 251);
-  return v;
-}
-
-// Runs an operator that copies elements in float, uint8 and int8, with `source` giving each
-// output's input index (or nothing, for `fill`).
-void CheckMovement(const std::string& type, const Shape& in, const Shape& out,
-                   const std::vector<Arg>& args,
-                   const std::function<bool(const Index&, Index*)>& source, float fill = 0.0f) {
-  const std::vector<float> x = Iota(in);
-  std::vector<float> wanted;
-  ForEach(out, [&](const Index& index) {
-    Index from(in.size(), 0);
-    wanted.push_back(source(index, &from) ? x[static_cast<size_t>(Flat(in, from))] : fill);
-  });
-  for (ElementType element : {ElementType::kFloat32, ElementType::kUint8, ElementType::kInt8}) {
-    SCOPED_TRACE(type + " " + ToString(in) + " -> " + ToString(out) + " " + NameOf(element));
-    ModelBuilder m;
-    m.Input("x", in);
-    if (element == ElementType::kFloat32) {
-      m.Node(type, {"x"}, {F32("y", out)}, args);
-    } else {
-      const int32_t zero = QMin(element);
-      m.Node("Quantize", {"x"}, {{"q", in, element, 1.0f, zero, {}, 0}});
-      m.Node(type, {"q"}, {{"r", out, element, 1.0f, zero, {}, 0}}, args);
-      m.Node("Dequantize", {"r"}, {F32("y", out)});
-    }
-    m.Output("y", out);
-    const auto outputs = RunModel(m, {x});
-    ASSERT_EQ(outputs.size(), 1u);
-    EXPECT_EQ(outputs[0], wanted);
-  }
-}
+using namespace mace::testing;  // NOLINT: the harness is the language of this file
 
 TEST(Operators, Transpose) {
   Random random;

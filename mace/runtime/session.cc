@@ -108,7 +108,7 @@ Status Session::PlanMemory() {
   return Status();
 }
 
-void Session::Run(const float* const* inputs, Observer* observer) {
+void Session::Run(const void* const* inputs, Observer* observer) {
   for (size_t i = 0; i < model_.inputs.size(); ++i) {
     const int tensor = model_.inputs[i].tensor;
     data_[tensor] = inputs[i];
@@ -126,10 +126,6 @@ void Session::Run(const float* const* inputs, Observer* observer) {
     observer->OnNode(static_cast<int>(i), start, NowNanos());
     for (int t : model_.nodes[i].outputs) observer->OnTensor(t, data_[t]);
   }
-}
-
-const float* Session::output(size_t i) const {
-  return static_cast<const float*>(data_[model_.outputs[i].tensor]);
 }
 
 }  // namespace runtime

@@ -48,11 +48,14 @@ class Session {
   static Status Create(Model model, const SessionOptions& options,
                        std::unique_ptr<Session>* session);
 
-  // One pointer to float32 data per graph input, in the graph's order and shape. Allocates nothing.
-  // Not reentrant.
-  void Run(const float* const* inputs, Observer* observer = nullptr);
-  // Of the last Run.
-  const float* output(size_t i) const;
+  // One pointer per graph input, to data of the input's type (float32 or int32), in the graph's
+  // order and shape. Allocates nothing. Not reentrant.
+  void Run(const void* const* inputs, Observer* observer = nullptr);
+  // Of the last Run: data of the output's type.
+  template <typename T = float>
+  const T* output(size_t i) const {
+    return static_cast<const T*>(data_[static_cast<size_t>(model_.outputs[i].tensor)]);
+  }
 
   const Model& model() const { return model_; }
   const Operator& op(size_t node) const { return *operators_[node]; }

@@ -24,6 +24,7 @@ struct Arg {
   Arg(std::string n, const std::vector<int64_t>& v) : name(std::move(n)) {
     for (int64_t i : v) value.Int(6, i);
   }
+  Arg(std::string n, const std::vector<float>& v) : name(std::move(n)) { value.Floats(5, v); }
   std::string name;
   runtime::WireWriter value;
 };
@@ -40,8 +41,14 @@ struct TensorSpec {
 
 class ModelBuilder {
  public:
-  void Input(const std::string& name, const Shape& shape) { Port(100, name, shape); }
-  void Output(const std::string& name, const Shape& shape) { Port(101, name, shape); }
+  void Input(const std::string& name, const Shape& shape,
+             ElementType type = ElementType::kFloat32) {
+    Port(100, name, shape, type);
+  }
+  void Output(const std::string& name, const Shape& shape,
+              ElementType type = ElementType::kFloat32) {
+    Port(101, name, shape, type);
+  }
 
   void Constant(const TensorSpec& spec, const void* bytes, size_t size) {
     data_.resize((data_.size() + 63) / 64 * 64);
@@ -113,10 +120,11 @@ class ModelBuilder {
     a.Append(b);
     return a;
   }
-  void Port(uint32_t field, const std::string& name, const Shape& shape) {
+  void Port(uint32_t field, const std::string& name, const Shape& shape, ElementType type) {
     runtime::WireWriter port;
     port.Bytes(1, name);
     for (int64_t d : shape) port.Int(3, d);
+    if (type != ElementType::kFloat32) port.Int(5, static_cast<int>(type));
     net_.Message(field, port);
   }
 

@@ -240,7 +240,7 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       transpose_a: { kind: "int", default: 0, values: [0, 1], doc: "Transpose the last two axes of a." },
       transpose_b: { kind: "int", default: 0, values: [0, 1], doc: "Transpose the last two axes of b." },
     },
-    kernels: FLOAT_ONLY,
+    kernels: ALL,
     range: "observed",
   },
   BatchNorm: {

@@ -12,6 +12,7 @@ namespace {
 #include "mace/kernels/math.h"
 #include "mace/kernels/elementwise-inl.h"
 #include "mace/kernels/window-inl.h"
+#include "mace/kernels/resize-inl.h"
 // clang-format on
 
 constexpr KernelSet kKernelSet = {
@@ -26,6 +27,8 @@ constexpr KernelSet kKernelSet = {
     {Reduce<uint8_t, int32_t>, Reduce<int8_t, int32_t>},
     EltwiseF32,
     {EltwiseCodes<uint8_t>, EltwiseCodes<int8_t>},
+    CompareF32,
+    EltwiseI32,
     ActivationF32,
     BatchNormF32,
     LrnF32,
@@ -35,6 +38,11 @@ constexpr KernelSet kKernelSet = {
     {DequantizeCodes<uint8_t>, DequantizeCodes<int8_t>},
     {RequantizeCodes<uint8_t>, RequantizeCodes<int8_t>},
     TableLookup,
+    ChannelTableLookup,
+    ResizeLinearF32,
+    {ResizeLinearCodes<uint8_t>, ResizeLinearCodes<int8_t>},
+    ResizeCubicF32,
+    {ProductCodes<uint8_t>, ProductCodes<int8_t>},
     FlipCodes,
     {CenterCodes<uint8_t>, CenterCodes<int8_t>},
     {RowSums<uint8_t>, RowSums<int8_t>},

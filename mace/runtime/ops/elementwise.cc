@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mace/runtime/operator.h"
+#include "mace/runtime/ops/broadcast.h"
 
 namespace mace {
 namespace runtime {
@@ -33,23 +34,33 @@ class EltwiseOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(2, 2) || !c->RequireOutputs(1)) return;
     const Tensor &a = c->input(0), &b = c->input(1), &y = c->output();
-    if (!c->RequireComputeType(a) || !c->RequireComputeType(b) || !c->RequireType(b, a.type) ||
-        !c->RequireType(y, a.type))
-      return;
-    const int64_t type = c->RequiredInt("type", 0, 9);
+    if (!c->RequireAnyType(a) || !c->RequireAnyType(b) || !c->RequireType(b, a.type)) return;
+    const int64_t type = c->RequiredInt("type", 0, 18);
     if (!c->ok()) return;
     if (type == 6 || type == 7) {
       c->Fail(diagnostics::BadAttribute("type", "is a function of one operand; use Activation"));
       return;
     }
+    if (type == 13 || type == 14) {
+      c->Fail(diagnostics::BadAttribute("type", "is no type of Eltwise"));
+      return;
+    }
     args_.kind = static_cast<kernels::EltwiseKind>(type);
-    const bool quantized = IsQuantized(a.type);
-    if (quantized && type != 0 && type != 1 && type != 2 && type != 4 && type != 5) {
+    const bool comparison = type >= 10 && type != 12;
+    if (!c->RequireType(y, comparison ? ElementType::kInt32 : a.type)) return;
+    const bool quantized = IsQuantized(a.type), whole = a.type == ElementType::kInt32;
+    const bool missing = quantized ? type == 3 || type > 5 : whole && (type == 8 || type == 9);
+    if (missing) {
       c->Fail(diagnostics::NoKernel("Eltwise of type " + std::to_string(type) + " on " +
                                     NameOf(a.type)));
       return;
     }
-    if (!Broadcast(c, a, b, y)) return;
+    if (!broadcast_.Init(c, {&a, &b}, y)) return;
+    c->FusedLimits(&args_.lo, &args_.hi);
+    if ((comparison || whole) && c->String("activation", "NOOP") != "NOOP") {
+      c->Fail(diagnostics::BadAttribute("activation", "is not for int32 results"));
+      return;
+    }
     if (quantized) {
       const quant::CodeRange codes = c->FusedCodes(y);
       const double sa = a.scale, sb = b.scale, sy = y.scale;
@@ -63,87 +74,42 @@ class EltwiseOperator : public Operator {
       args_.q_hi = codes.hi;
       run_ = Pick(a.type, c->kernels().eltwise);
     } else {
-      c->FusedLimits(&args_.lo, &args_.hi);
-      run_ = c->kernels().eltwise_f32;
+      run_ = whole        ? c->kernels().eltwise_i32
+             : comparison ? c->kernels().compare_f32
+                          : c->kernels().eltwise_f32;
     }
-    size_ = SizeOf(a.type);
+    size_ = static_cast<int64_t>(SizeOf(a.type));
+    out_size_ = static_cast<int64_t>(SizeOf(y.type));
   }
 
   void Run(const RunContext& context) const override {
     const char* a = context.input<char>(0);
     const char* b = context.input<char>(1);
     char* y = context.output<char>();
-    const int64_t inner = axes_.back().size;
-    const int64_t sa = axes_.back().stride_a, sb = axes_.back().stride_b;
-    if (axes_.size() == 1) {
+    const int64_t inner = broadcast_.row_size();
+    const int64_t sa = broadcast_.row_strides()[0], sb = broadcast_.row_strides()[1];
+    if (broadcast_.rows() == 1) {
       context.pool().ForRange(inner, kGrain, [&](int64_t begin, int64_t end, int) {
-        run_(args_, a + begin * sa * size_, sa, b + begin * sb * size_, sb, y + begin * size_,
+        run_(args_, a + begin * sa * size_, sa, b + begin * sb * size_, sb, y + begin * out_size_,
              end - begin);
       });
       return;
     }
-    context.pool().ForRange(rows_, std::max<int64_t>(1, kGrain / inner),
+    context.pool().ForRange(broadcast_.rows(), std::max<int64_t>(1, kGrain / inner),
                             [&](int64_t begin, int64_t end, int) {
                               for (int64_t row = begin; row < end; ++row) {
-                                int64_t rest = row, offset_a = 0, offset_b = 0;
-                                for (size_t i = axes_.size() - 1; i-- > 0;) {
-                                  const int64_t at = rest % axes_[i].size;
-                                  rest /= axes_[i].size;
-                                  offset_a += at * axes_[i].stride_a;
-                                  offset_b += at * axes_[i].stride_b;
-                                }
-                                run_(args_, a + offset_a * size_, sa, b + offset_b * size_, sb,
-                                     y + row * inner * size_, inner);
+                                const auto offsets = broadcast_.Offsets(row);
+                                run_(args_, a + offsets[0] * size_, sa, b + offsets[1] * size_, sb,
+                                     y + row * inner * out_size_, inner);
                               }
                             });
   }
 
  private:
-  struct Axis {
-    int64_t size, stride_a, stride_b;
-  };
-
-  // Fills axes_ with the output's axes, neighbours merged where both operands run through them
-  // alike.
-  bool Broadcast(PrepareContext* c, const Tensor& a, const Tensor& b, const Tensor& y) {
-    const size_t ra = a.shape.size(), rb = b.shape.size(), rank = std::max(ra, rb);
-    Shape expected(rank);
-    std::vector<Axis> reversed;
-    int64_t stride_a = 1, stride_b = 1;
-    for (size_t i = rank; i-- > 0;) {
-      const int64_t da = i + ra >= rank ? a.shape[i + ra - rank] : 1;
-      const int64_t db = i + rb >= rank ? b.shape[i + rb - rank] : 1;
-      if (da != db && da != 1 && db != 1) {
-        c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape),
-                                             "one that broadcasts with " + ToString(a.shape)));
-        return false;
-      }
-      expected[i] = std::max(da, db);
-      const Axis axis{expected[i], da == 1 ? 0 : stride_a, db == 1 ? 0 : stride_b};
-      stride_a *= da;
-      stride_b *= db;
-      if (axis.size == 1) continue;
-      if (!reversed.empty()) {
-        Axis& inner = reversed.back();
-        if (axis.stride_a == inner.stride_a * inner.size &&
-            axis.stride_b == inner.stride_b * inner.size) {
-          inner.size *= axis.size;
-          continue;
-        }
-      }
-      reversed.push_back(axis);
-    }
-    if (reversed.empty()) reversed.push_back({1, 0, 0});
-    axes_.assign(reversed.rbegin(), reversed.rend());
-    rows_ = y.elements / axes_.back().size;
-    return c->RequireShape(y, expected);
-  }
-
   kernels::EltwiseArgs args_ = {};
   kernels::EltwiseFn run_ = nullptr;
-  std::vector<Axis> axes_;
-  int64_t rows_ = 1;
-  size_t size_ = 4;
+  Broadcast<2> broadcast_;
+  int64_t size_ = 4, out_size_ = 4;
 };
 
 class ActivationOperator : public Operator {
@@ -154,8 +120,10 @@ class ActivationOperator : public Operator {
     if (!c->RequireComputeType(x) || !c->RequireType(y, x.type) || !c->RequireShape(y, x.shape))
       return;
     static const char* const kNames[] = {
-        "RELU",      "RELUX", "PRELU", "TANH", "SIGMOID", "LEAKYRELU", "ELU", "HARDSIGMOID",
-        "HARDSWISH", "CLIP",  "EXP",   "SQRT", "RSQRT",   "ABS",       "NEG"};
+        "RELU",        "RELUX",     "PRELU",      "TANH",      "SIGMOID", "LEAKYRELU", "ELU",
+        "HARDSIGMOID", "HARDSWISH", "CLIP",       "EXP",       "SQRT",    "RSQRT",     "ABS",
+        "NEG",         "LOG",       "RECIPROCAL", "SQUARE",    "FLOOR",   "CEIL",      "ROUND",
+        "SIGN",        "ERF",       "GELU",       "GELU_TANH", "SILU",    "SOFTPLUS",  "MISH"};
     const std::string name = c->RequiredString("activation");
     const auto* found = std::find(std::begin(kNames), std::end(kNames), name);
     if (found == std::end(kNames)) {
@@ -178,12 +146,18 @@ class ActivationOperator : public Operator {
       }
       const Tensor& table = c->input(2);
       if (!c->RequireConstant(table) || !c->RequireType(table, y.type)) return;
-      if (table.elements != 256) {
-        c->Fail(diagnostics::BadOperandShape(table.name, ToString(table.shape), "256"));
-        return;
-      }
       table_ = static_cast<const uint8_t*>(table.data);
       flip_ = x.type == ElementType::kInt8 ? 0x80 : 0;
+      const bool by_channel =
+          args_.kind == kernels::ActivationKind::kPrelu && table.elements != 256;
+      if (by_channel) {
+        if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireShape(table, {x.shape.back(), 256}))
+          return;
+        channels_ = x.shape.back();
+        lookup_by_channel_ = c->kernels().channel_table;
+      } else if (table.elements != 256) {
+        c->Fail(diagnostics::BadOperandShape(table.name, ToString(table.shape), "256"));
+      }
       lookup_ = c->kernels().table;
       return;
     }
@@ -211,6 +185,15 @@ class ActivationOperator : public Operator {
     if (table_ != nullptr) {
       const char* x = context.input<char>(0);
       char* y = context.output<char>();
+      if (lookup_by_channel_ != nullptr) {
+        context.pool().ForRange(elements_ / channels_, std::max<int64_t>(1, kGrain / channels_),
+                                [&](int64_t begin, int64_t end, int) {
+                                  lookup_by_channel_(x + begin * channels_, table_, channels_,
+                                                     flip_, y + begin * channels_,
+                                                     (end - begin) * channels_);
+                                });
+        return;
+      }
       context.pool().ForRange(elements_, kGrain, [&](int64_t begin, int64_t end, int) {
         lookup_(x + begin, table_, flip_, y + begin, end - begin);
       });
@@ -229,7 +212,9 @@ class ActivationOperator : public Operator {
   kernels::ActivationArgs args_ = {};
   kernels::ActivationFn run_ = nullptr;
   kernels::TableFn lookup_ = nullptr;
+  kernels::ChannelTableFn lookup_by_channel_ = nullptr;
   const uint8_t* table_ = nullptr;
+  int64_t channels_ = 1;
   uint8_t flip_ = 0;
   int64_t elements_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mace/runtime/operator.h"
+#include "mace/runtime/ops/strided_copy.h"
 
 namespace mace {
 namespace runtime {
@@ -18,135 +19,13 @@ std::unique_ptr<Operator> MakePad();
 
 namespace {
 
-constexpr int64_t kGrainBytes = 1 << 15;
-
-// Product of the sizes before (or from) an axis.
-int64_t Outer(const Shape& shape, size_t axis) {
-  int64_t n = 1;
-  for (size_t i = 0; i < axis; ++i) n *= shape[i];
-  return n;
-}
-
-// Copies a view of the input with a stride per axis (which may be negative) to a dense output.
-class StridedCopy {
- public:
-  // `origin` and `strides` in elements.
-  void Init(const Shape& size, const std::vector<int64_t>& strides, int64_t origin,
-            size_t element) {
-    element_ = element;
-    origin_ = origin;
-    axes_.clear();
-    for (size_t i = 0; i < size.size(); ++i) {
-      if (size[i] == 1) continue;
-      if (!axes_.empty() && axes_.back().stride == strides[i] * size[i]) {
-        axes_.back().size *= size[i];
-        axes_.back().stride = strides[i];
-      } else {
-        axes_.push_back({size[i], strides[i]});
-      }
-    }
-    if (axes_.empty()) axes_.push_back({1, 1});
-    rows_ = 1;
-    for (size_t i = 0; i + 1 < axes_.size(); ++i) rows_ *= axes_[i].size;
-  }
-
-  void Run(const char* in, char* out, ThreadPool* pool) const {
-    const Axis inner = axes_.back();
-    const int64_t row_bytes = inner.size * static_cast<int64_t>(element_);
-    if (rows_ == 1 && inner.stride == 1) {
-      pool->ForRange(row_bytes, kGrainBytes, [&](int64_t begin, int64_t end, int) {
-        std::memcpy(out + begin, in + origin_ * static_cast<int64_t>(element_) + begin,
-                    static_cast<size_t>(end - begin));
-      });
-      return;
-    }
-    // Where the input is contiguous along another axis, go through both in tiles, so that lines are
-    // used whole.
-    size_t other = axes_.size();
-    for (size_t i = 0; i + 1 < axes_.size(); ++i) {
-      if (axes_[i].stride == 1) other = i;
-    }
-    if (inner.stride != 1 && other + 2 == axes_.size()) {
-      RunTiled(in, out, pool);
-      return;
-    }
-    pool->ForRange(
-        rows_, std::max<int64_t>(1, kGrainBytes / row_bytes), [&](int64_t begin, int64_t end, int) {
-          for (int64_t row = begin; row < end; ++row) {
-            CopyRow(in + RowOffset(row, axes_.size() - 1) * static_cast<int64_t>(element_),
-                    inner.size, inner.stride, out + row * row_bytes);
-          }
-        });
-  }
-
- private:
-  struct Axis {
-    int64_t size, stride;
-  };
-
-  int64_t RowOffset(int64_t row, size_t axes) const {
-    int64_t offset = origin_;
-    for (size_t i = axes; i-- > 0;) {
-      offset += row % axes_[i].size * axes_[i].stride;
-      row /= axes_[i].size;
-    }
-    return offset;
-  }
-
-  void CopyRow(const char* in, int64_t count, int64_t stride, char* out) const {
-    if (stride == 1) {
-      std::memcpy(out, in, static_cast<size_t>(count) * element_);
-    } else if (element_ == 1) {
-      for (int64_t i = 0; i < count; ++i) out[i] = in[i * stride];
-    } else {
-      for (int64_t i = 0; i < count; ++i) std::memcpy(out + 4 * i, in + 4 * i * stride, 4);
-    }
-  }
-
-  // The last two axes in tiles; the input is contiguous along the one before the last.
-  void RunTiled(const char* in, char* out, ThreadPool* pool) const {
-    constexpr int64_t kTile = 32;
-    const Axis across = axes_[axes_.size() - 2], along = axes_.back();
-    const int64_t planes = rows_ / across.size;
-    const int64_t strips = (across.size + kTile - 1) / kTile;
-    const int64_t size = static_cast<int64_t>(element_);
-    pool->ForRange(planes * strips, std::max<int64_t>(1, kGrainBytes / (kTile * along.size * size)),
-                   [&](int64_t begin, int64_t end, int) {
-                     for (int64_t task = begin; task < end; ++task) {
-                       const int64_t plane = task / strips, i0 = task % strips * kTile;
-                       const int64_t i1 = std::min(i0 + kTile, across.size);
-                       const char* from = in + RowOffset(plane, axes_.size() - 2) * size;
-                       char* to = out + plane * across.size * along.size * size;
-                       for (int64_t j0 = 0; j0 < along.size; j0 += kTile) {
-                         const int64_t j1 = std::min(j0 + kTile, along.size);
-                         for (int64_t i = i0; i < i1; ++i) {
-                           CopyRow(from + (i + j0 * along.stride) * size, j1 - j0, along.stride,
-                                   to + (i * along.size + j0) * size);
-                         }
-                       }
-                     }
-                   });
-  }
-
-  size_t element_ = 4;
-  int64_t origin_ = 0, rows_ = 1;
-  std::vector<Axis> axes_;
-};
-
-std::vector<int64_t> DenseStrides(const Shape& shape) {
-  std::vector<int64_t> strides(shape.size(), 1);
-  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
-  return strides;
-}
-
 class ConcatOperator : public Operator {
  public:
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, SIZE_MAX) || !c->RequireOutputs(1)) return;
     const Tensor& y = c->output();
-    if (!c->RequireRank(y, 1, kMaxRank) || !c->RequireComputeType(y)) return;
-    const size_t axis =
-        static_cast<size_t>(c->RequiredInt("axis", 0, static_cast<int64_t>(y.shape.size()) - 1));
+    if (!c->RequireRank(y, 1, kMaxRank) || !c->RequireAnyType(y)) return;
+    const size_t axis = c->RequiredAxis(y.shape.size());
     if (!c->ok()) return;
     outer_ = Outer(y.shape, axis);
     row_ = y.elements / outer_;
@@ -159,7 +38,7 @@ class ConcatOperator : public Operator {
         return;
       }
       const Tensor& x = c->input(i);
-      if (!c->RequireType(x, y.type) || !c->RequireComputeType(x)) return;
+      if (!c->RequireType(x, y.type) || !c->RequireAnyType(x)) return;
       Shape expected = y.shape;
       if (x.shape.size() == y.shape.size()) expected[axis] = x.shape[axis];
       if (!c->RequireShape(x, expected)) return;
@@ -222,9 +101,8 @@ class SplitOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1)) return;
     const Tensor& x = c->input(0);
-    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x)) return;
-    const size_t axis =
-        static_cast<size_t>(c->RequiredInt("axis", 0, static_cast<int64_t>(x.shape.size()) - 1));
+    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireAnyType(x)) return;
+    const size_t axis = c->RequiredAxis(x.shape.size());
     if (!c->ok()) return;
     outer_ = Outer(x.shape, axis);
     row_ = x.elements / outer_;
@@ -274,7 +152,7 @@ class StridedSliceOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireSameCodes(x, y)) return;
+    if (!c->RequireAnyType(x) || !c->RequireSameCodes(x, y)) return;
     const size_t rank = x.shape.size();
     constexpr int64_t kBig = int64_t{1} << 32;
     const auto begin = c->RequiredInts("begin", rank, 0, kBig);
@@ -327,7 +205,7 @@ class ReshapeOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireSameCodes(x, y)) return;
+    if (!c->RequireAnyType(x) || !c->RequireSameCodes(x, y)) return;
     if (x.elements != y.elements) {
       c->Fail(diagnostics::BadOperandShape(y.name, ToString(y.shape),
                                            "one of " + std::to_string(x.elements) + " elements"));
@@ -348,7 +226,7 @@ class TransposeOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireSameCodes(x, y)) return;
+    if (!c->RequireAnyType(x) || !c->RequireSameCodes(x, y)) return;
     const size_t rank = x.shape.size();
     const auto dims =
         c->RequiredInts("dims", rank, 0, rank == 0 ? 0 : static_cast<int64_t>(rank) - 1);
@@ -383,7 +261,7 @@ class PadOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireComputeType(x) || !c->RequireSameCodes(x, y))
+    if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireAnyType(x) || !c->RequireSameCodes(x, y))
       return;
     const size_t rank = x.shape.size();
     const auto paddings = c->RequiredInts("paddings", 2 * rank, 0, int64_t{1} << 24);
@@ -406,6 +284,13 @@ class PadOperator : public Operator {
       const int32_t code =
           quant::Quantize(value, quant::Affine{x.scale, x.zero_point}, QMin(x.type), QMax(x.type));
       fill_[0] = static_cast<char>(code & 0xff);
+    } else if (x.type == ElementType::kInt32) {
+      // 2^31 is the first float above; NaN is 0.
+      const int32_t whole = value >= 2147483648.0f    ? INT32_MAX
+                            : value >= -2147483648.0f ? static_cast<int32_t>(value)
+                            : value < 0.0f            ? INT32_MIN
+                                                      : 0;
+      std::memcpy(fill_, &whole, sizeof whole);
     } else {
       std::memcpy(fill_, &value, sizeof value);
     }

@@ -1,10 +1,13 @@
 // Conv2D, DepthwiseConv2d, FullyConnected and MatMul.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "mace/kernels/conv.h"
 #include "mace/runtime/operator.h"
+#include "mace/runtime/ops/weights.h"
+#include "mace/runtime/ops/window.h"
 
 namespace mace {
 namespace runtime {
@@ -15,109 +18,6 @@ std::unique_ptr<Operator> MakeFullyConnected();
 std::unique_ptr<Operator> MakeMatMul();
 
 namespace {
-
-using kernels::Window;
-
-constexpr int64_t kMaxWindow = 65536;
-
-// Reads strides, dilations and pads, and checks the declared output size against them.
-Window ReadWindow(PrepareContext* c, const Tensor& x, const Tensor& y, int64_t kernel_h,
-                  int64_t kernel_w) {
-  Window w = {};
-  const auto strides = c->Ints("strides", {1, 1}, 2, 1, kMaxWindow);
-  const auto dilations = c->Ints("dilations", {1, 1}, 2, 1, kMaxWindow);
-  const auto pads = c->Ints("pads", {0, 0, 0, 0}, 4, 0, kMaxWindow);
-  w.batch = x.shape[0];
-  w.in_h = x.shape[1];
-  w.in_w = x.shape[2];
-  w.out_h = y.shape[1];
-  w.out_w = y.shape[2];
-  w.kernel_h = kernel_h;
-  w.kernel_w = kernel_w;
-  w.stride_h = strides[0];
-  w.stride_w = strides[1];
-  w.dilation_h = dilations[0];
-  w.dilation_w = dilations[1];
-  w.pad_top = pads[0];
-  w.pad_left = pads[1];
-  w.pad_bottom = pads[2];
-  w.pad_right = pads[3];
-  const int64_t room_h = w.in_h + w.pad_top + w.pad_bottom - (w.dilation_h * (kernel_h - 1) + 1);
-  const int64_t room_w = w.in_w + w.pad_left + w.pad_right - (w.dilation_w * (kernel_w - 1) + 1);
-  if (room_h < 0 || room_w < 0) {
-    c->Fail(diagnostics::BadOperandShape(x.name, ToString(x.shape), "one as large as the window"));
-    return w;
-  }
-  c->RequireShape(y, {w.batch, room_h / w.stride_h + 1, room_w / w.stride_w + 1, y.shape[3]});
-  return w;
-}
-
-// Scales of the output channels of quantized weights, one each; and the checks of their types.
-std::vector<float> WeightScales(PrepareContext* c, const Tensor& weights, size_t channels,
-                                size_t per_scale) {
-  std::vector<float> scales(channels, 1.0f);
-  if (!IsQuantized(weights.type)) {
-    c->Fail(diagnostics::BadOperandType(weights.name, NameOf(weights.type), "uint8 or int8"));
-  } else if (!weights.channel_scale.empty()) {
-    const size_t count = weights.channel_scale.size();
-    if (count == channels) {
-      scales = weights.channel_scale;
-    } else if (count * per_scale == channels) {
-      for (size_t i = 0; i < channels; ++i) scales[i] = weights.channel_scale[i / per_scale];
-    } else {
-      c->Fail(diagnostics::BadQuantization(weights.name,
-                                           "has " + std::to_string(count) + " channel scales for " +
-                                               std::to_string(channels) + " output channels"));
-    }
-    if (weights.zero_point != 0) {
-      c->Fail(diagnostics::BadQuantization(weights.name,
-                                           "has channel scales and a zero point that is not 0"));
-    }
-  } else if (weights.has_scale) {
-    scales.assign(channels, weights.scale);
-  } else {
-    c->Fail(diagnostics::BadQuantization(weights.name, "has no scale"));
-  }
-  if (weights.zero_point < QMin(weights.type) || weights.zero_point > QMax(weights.type)) {
-    c->Fail(diagnostics::BadQuantization(weights.name, "has a zero point outside its codes"));
-  }
-  return scales;
-}
-
-// The parts that the three operators with constant weights share: operand types, bias, multipliers.
-struct Weighted {
-  const void* bias = nullptr;
-  float lo = 0, hi = 0;
-  quant::CodeRange codes{0, 0};
-  std::vector<float> multiplier;
-
-  bool Read(PrepareContext* c, int64_t channels, size_t per_scale) {
-    const Tensor &x = c->input(0), &w = c->input(1), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireConstant(w) || !c->RequireType(y, x.type))
-      return false;
-    const bool quantized = IsQuantized(x.type);
-    if (c->has_input(2)) {
-      const Tensor& b = c->input(2);
-      if (!c->RequireConstant(b) ||
-          !c->RequireType(b, quantized ? ElementType::kInt32 : ElementType::kFloat32))
-        return false;
-      if (b.elements != channels) {
-        c->Fail(diagnostics::BadOperandShape(b.name, ToString(b.shape), std::to_string(channels)));
-        return false;
-      }
-      bias = b.data;
-    }
-    if (!quantized) {
-      c->RequireType(w, ElementType::kFloat32);
-      c->FusedLimits(&lo, &hi);
-      return c->ok();
-    }
-    const std::vector<float> scales = WeightScales(c, w, static_cast<size_t>(channels), per_scale);
-    codes = c->FusedCodes(y);
-    for (float s : scales) multiplier.push_back(quant::ProductMultiplier(x.scale, s, y.scale));
-    return c->ok();
-  }
-};
 
 class ConvBase : public Operator {
  public:
@@ -136,17 +36,8 @@ class ConvBase : public Operator {
     const Tensor &x = c->input(0), &w = c->input(1), &y = c->output();
     bool done;
     if (IsQuantized(x.type)) {
-      kernels::ConvQuantization q;
-      q.input_type = x.type;
-      q.weight_type = w.type;
-      q.input_zero = x.zero_point;
-      q.weight_zero = w.zero_point;
-      q.output_zero = y.zero_point;
-      q.q_lo = weighted.codes.lo;
-      q.q_hi = weighted.codes.hi;
-      q.scale = weighted.multiplier;
-      done =
-          conv_.InitCodes(shape, c->tier(), w.data, static_cast<const int32_t*>(weighted.bias), q);
+      done = conv_.InitCodes(shape, c->tier(), w.data, static_cast<const int32_t*>(weighted.bias),
+                             weighted.Quantization(x, w, y));
     } else {
       done = conv_.InitFloat(shape, c->tier(), static_cast<const float*>(w.data),
                              static_cast<const float*>(weighted.bias), weighted.lo, weighted.hi);
@@ -289,7 +180,9 @@ class MatMulOperator : public Operator {
     if (!c->RequireInputs(2, 2) || !c->RequireOutputs(1)) return;
     const Tensor &a = c->input(0), &b = c->input(1), &y = c->output();
     for (const Tensor* t : {&a, &b, &y}) {
-      if (!c->RequireType(*t, ElementType::kFloat32) || !c->RequireRank(*t, 2, kMaxRank)) return;
+      if (!c->RequireComputeType(*t) || !c->RequireType(*t, a.type) ||
+          !c->RequireRank(*t, 2, kMaxRank))
+        return;
     }
     transpose_a_ = c->Int("transpose_a", 0, 0, 1) != 0;
     transpose_b_ = c->Int("transpose_b", 0, 0, 1) != 0;
@@ -322,6 +215,10 @@ class MatMulOperator : public Operator {
       batch_ *= expected[i];
     }
     if (!c->RequireShape(y, expected)) return;
+    if (IsQuantized(a.type)) {
+      PrepareCodes(c, a, b, y);
+      return;
+    }
     kernel_ = kernels::SelectGemm(c->tier(), false);
     packed_bytes_ = AlignUp(kernels::PackedMatrix::FloatBytes(*kernel_, n_, k_));
     const size_t rows = transpose_a_ ? static_cast<size_t>(m_ * k_) * sizeof(float) : 0;
@@ -329,6 +226,10 @@ class MatMulOperator : public Operator {
   }
 
   void Run(const RunContext& context) const override {
+    if (product_ != nullptr) {
+      RunCodes(context);
+      return;
+    }
     const float* a = context.input<float>(0);
     const float* b = context.input<float>(1);
     float* y = context.output<float>();
@@ -369,9 +270,84 @@ class MatMulOperator : public Operator {
     }
   }
   int64_t macs() const override { return batch_ * m_ * n_ * k_; }
-  std::string kernel() const override { return kernel_->name; }
+  std::string kernel() const override { return kernel_ == nullptr ? "" : kernel_->name; }
 
  private:
+  void PrepareCodes(PrepareContext* c, const Tensor& a, const Tensor& b, const Tensor& y) {
+    constexpr int64_t kMostTerms = 2147483647 / (255 * 255);
+    if (k_ > kMostTerms) {
+      c->Fail(diagnostics::NoKernel("MatMul of codes over more than " + std::to_string(kMostTerms) +
+                                    " terms"));
+      return;
+    }
+    const kernels::KernelSet& set = c->kernels();
+    const bool is_signed = a.type == ElementType::kInt8;
+    center_ = is_signed ? set.center.s8 : set.center.u8;
+    product_ = is_signed ? set.product.s8 : set.product.u8;
+    zero_a_ = a.zero_point;
+    zero_b_ = b.zero_point;
+    zero_y_ = y.zero_point;
+    q_lo_ = QMin(y.type);
+    q_hi_ = QMax(y.type);
+    multiplier_ = quant::ProductMultiplier(a.scale, b.scale, y.scale);
+    // Both matrices of a product as int16, the right one with its columns as rows.
+    packed_bytes_ = AlignUp(static_cast<size_t>(n_ * k_) * sizeof(int16_t));
+    c->RequestSharedScratch(packed_bytes_ + static_cast<size_t>(m_ * k_) * sizeof(int16_t));
+  }
+
+  // Rows of `k_` codes as int16 with the zero point subtracted; of a matrix stored the other way
+  // round if `turned`.
+  void Center(ThreadPool* pool, const char* from, int32_t zero, int64_t rows, bool turned,
+              int16_t* to) const {
+    pool->ForRange(rows, std::max<int64_t>(1, 16384 / k_), [&](int64_t begin, int64_t end, int) {
+      if (!turned) {
+        center_(from + begin * k_, zero, to + begin * k_, (end - begin) * k_);
+        return;
+      }
+      int16_t line[256];
+      for (int64_t first = begin; first < end; first += 256) {
+        const int64_t count = std::min<int64_t>(256, end - first);
+        for (int64_t k = 0; k < k_; ++k) {
+          center_(from + k * rows + first, zero, line, count);
+          for (int64_t r = 0; r < count; ++r) to[(first + r) * k_ + k] = line[r];
+        }
+      }
+    });
+  }
+
+  void RunCodes(const RunContext& context) const {
+    int16_t* right = static_cast<int16_t*>(context.shared_scratch());
+    int16_t* left =
+        reinterpret_cast<int16_t*>(static_cast<char*>(context.shared_scratch()) + packed_bytes_);
+    int64_t centered_a = -1, centered_b = -1;
+    for (int64_t i = 0; i < batch_; ++i) {
+      const int64_t ia = Offset(i, a_one_), ib = Offset(i, b_one_);
+      if (ib != centered_b) {
+        Center(&context.pool(), context.input<char>(1) + ib * k_ * n_, zero_b_, n_, !transpose_b_,
+               right);
+      }
+      if (ia != centered_a) {
+        Center(&context.pool(), context.input<char>(0) + ia * m_ * k_, zero_a_, m_, transpose_a_,
+               left);
+      }
+      centered_a = ia;
+      centered_b = ib;
+      char* out = context.output<char>() + i * m_ * n_;
+      // Blocks of columns, which stay in the cache while all rows go by.
+      constexpr int64_t kBlock = 64;
+      const int64_t blocks = (n_ + kBlock - 1) / kBlock;
+      const int64_t tiles = (m_ + 31) / 32;
+      context.pool().For(blocks * tiles, [&](int64_t task, int) {
+        const int64_t first = task % blocks * kBlock, tile = task / blocks;
+        const int64_t columns = std::min(kBlock, n_ - first);
+        for (int64_t r = m_ * tile / tiles; r < m_ * (tile + 1) / tiles; ++r) {
+          product_(left + r * k_, right + first * k_, k_, columns, multiplier_, zero_y_, q_lo_,
+                   q_hi_, out + r * n_ + first);
+        }
+      });
+    }
+  }
+
   // Number of the operand's matrix for result matrix i; `one` tells the axes along which the
   // operand is repeated.
   int64_t Offset(int64_t i, const std::vector<bool>& one) const {
@@ -392,6 +368,11 @@ class MatMulOperator : public Operator {
   std::vector<bool> a_one_, b_one_;
   const kernels::GemmKernel* kernel_ = nullptr;
   size_t packed_bytes_ = 0;
+  // Codes.
+  kernels::CenterFn center_ = nullptr;
+  kernels::ProductFn product_ = nullptr;
+  int32_t zero_a_ = 0, zero_b_ = 0, zero_y_ = 0, q_lo_ = 0, q_hi_ = 0;
+  float multiplier_ = 0;
 };
 
 }  // namespace

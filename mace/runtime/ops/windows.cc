@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "mace/runtime/operator.h"
+#include "mace/runtime/ops/window.h"
 
 namespace mace {
 namespace runtime {
@@ -11,8 +12,6 @@ std::unique_ptr<Operator> MakePooling();
 std::unique_ptr<Operator> MakeReduce();
 
 namespace {
-
-constexpr int64_t kMaxWindow = 65536;
 
 // Outputs along one axis. When rounding up, the last window must start inside the image or the
 // padding before it.
@@ -90,8 +89,7 @@ class ReduceOperator : public Operator {
     const int64_t type = c->RequiredInt("reduce_type", 0, 4);
     const bool keep = c->Int("keepdims", 1, 0, 1) != 0;
     const size_t rank = x.shape.size();
-    std::vector<bool> reduced(rank, false);
-    for (int64_t axis : Axes(c, rank)) reduced[static_cast<size_t>(axis)] = true;
+    const std::vector<bool> reduced = c->RequiredAxes(rank);
     if (!c->ok()) return;
     Shape expected;
     for (size_t i = 0; i < rank; ++i) {
@@ -136,21 +134,6 @@ class ReduceOperator : public Operator {
   }
 
  private:
-  static std::vector<int64_t> Axes(PrepareContext* c, size_t rank) {
-    if (!c->HasAttribute("axis")) c->Fail(diagnostics::BadAttribute("axis", "is missing"));
-    // Any number of axes up to the rank.
-    for (size_t n = 0; n <= rank && c->ok(); ++n) {
-      if (c->CountInts("axis") != n) continue;
-      std::vector<int64_t> axes = c->Ints("axis", {}, n, 0, static_cast<int64_t>(rank) - 1);
-      for (size_t i = 1; i < axes.size(); ++i) {
-        if (axes[i] <= axes[i - 1]) c->Fail(diagnostics::BadAttribute("axis", "is not ascending"));
-      }
-      return c->ok() ? axes : std::vector<int64_t>();
-    }
-    c->Fail(diagnostics::BadAttribute("axis", "has more numbers than the input has axes"));
-    return {};
-  }
-
   // Joins neighbouring axes of one kind; the innermost kept run becomes `inner`.
   void Merge(const Shape& shape, const std::vector<bool>& reduced) {
     struct Run {
