@@ -100,7 +100,12 @@ export function spaceToDepth(lower: Lowering, target: Target, x: Value, order: I
 }
 
 /** Something on images for a value with one spatial axis: [N, C, L] becomes [N, C, 1, L] and back. */
-export function asImage(lower: Lowering, target: Target, x: Value, apply: (target: Target, image: Value) => Value): Value {
+export function asImage(
+  lower: Lowering,
+  target: Target,
+  x: Value,
+  apply: (target: Target, image: Value) => Value,
+): Value {
   if (x.shape.length !== 3) return apply(target, x);
   const [n = 1, c = 1, length = 1] = x.shape;
   const image = reshape(lower, lower.step(target, "image"), x, [n, c, 1, length]);

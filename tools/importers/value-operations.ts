@@ -5,7 +5,15 @@
 
 import type { DataType } from "../ir/graph";
 import { ELTWISE } from "../ir/operators";
-import { broadcastShapes, broadcastStrides, elementCount, type Shape, sameShape, shapeText, stridesOf } from "../ir/shape";
+import {
+  broadcastShapes,
+  broadcastStrides,
+  elementCount,
+  type Shape,
+  sameShape,
+  shapeText,
+  stridesOf,
+} from "../ir/shape";
 import { gatherStrided, permuteShape } from "../ir/transpose";
 import * as constants from "./constant-operations";
 import { badValue, unsupported } from "./failures";
@@ -117,10 +125,14 @@ export function gather(lower: Lowering, target: Target, x: Value, indices: Value
   if (isConstant(checked) && checked.data.length === 1) {
     // One index is a slice, which keeps the layout.
     const index = checked.data[0] ?? 0;
-    const axes = x.shape.map((d, i) =>
-      i === at ? resolveSlice(index, index + 1, 1, d) : resolveSlice(0, d, 1, d),
-    );
-    if (sameShape(shape, x.shape.map((d, i) => (i === at ? 1 : d)))) return slice(lower, target, x, axes);
+    const axes = x.shape.map((d, i) => (i === at ? resolveSlice(index, index + 1, 1, d) : resolveSlice(0, d, 1, d)));
+    if (
+      sameShape(
+        shape,
+        x.shape.map((d, i) => (i === at ? 1 : d)),
+      )
+    )
+      return slice(lower, target, x, axes);
     return reshape(lower, target, slice(lower, lower.step(target, "slice"), x, axes), shape);
   }
   if (indices.shape.length === 1) {
@@ -133,7 +145,8 @@ export function gather(lower: Lowering, target: Target, x: Value, indices: Value
 /** result[i, j, …] = x[i, indices[i, j, …], …] along the axis: a Gather on the flat tensor. */
 export function gatherElements(lower: Lowering, target: Target, x: Value, indices: Value, axis: number): Value {
   const at = axisIn(axis, x.shape.length);
-  const fits = indices.shape.length === x.shape.length && indices.shape.every((d, i) => i === at || d <= (x.shape[i] ?? 0));
+  const fits =
+    indices.shape.length === x.shape.length && indices.shape.every((d, i) => i === at || d <= (x.shape[i] ?? 0));
   if (!fits) badValue(`indices of shape ${shapeText(indices.shape)} do not fit ${shapeText(x.shape)}`);
   const strides = stridesOf(x.shape);
   const size = x.shape[at] ?? 1;
@@ -226,7 +239,8 @@ export function tile(lower: Lowering, target: Target, x: Value, repeats: readonl
 /** The broadcast of x with `shape`. */
 export function expand(lower: Lowering, target: Target, x: Value, shape: Shape): Value {
   if (isConstant(x)) return constants.expand(lower, target, x, shape);
-  const wide = broadcastShapes(x.shape, shape) ?? badValue(`${shapeText(x.shape)} does not expand to ${shapeText(shape)}`);
+  const wide =
+    broadcastShapes(x.shape, shape) ?? badValue(`${shapeText(x.shape)} does not expand to ${shapeText(shape)}`);
   if (sameShape(wide, x.shape)) return x;
   const leading = new Array<number>(wide.length - x.shape.length).fill(1);
   const same = sameShape([...leading, ...x.shape], wide);

@@ -80,6 +80,7 @@ function channelOfFilter(node: GraphNode, filter: Tensor): ((index: number) => n
   const { shape } = filter;
   switch (node.type) {
     case "Conv2D":
+    case "Deconv2D":
     case "FullyConnected": {
       const perOutput = shape.slice(1).reduce((product, size) => product * size, 1);
       return (index) => Math.floor(index / perOutput);
@@ -137,7 +138,8 @@ function replaceConstant(
   if (editor.onlyUser(old.name) !== user) return editor.addConstant(`${old.name}/folded`, old.shape, data);
   const tensor = editor.tensor(old.name);
   tensor.data = data;
-  // The trained range was that of the old values.
+  // The trained range and grid were those of the old values.
   delete tensor.range;
+  delete tensor.trained;
   return old.name;
 }

@@ -14,7 +14,10 @@ export function bypass(editor: GraphEditor, node: GraphNode): boolean {
   const to = editor.tensor(output);
   if (!editor.isOutput(output)) {
     // A trained range says something about the values whichever name they have.
-    if (to.range && !from.range && !from.data) from.range = to.range;
+    if (to.range && !from.range && !from.data) {
+      from.range = to.range;
+      if (to.trained) from.trained = to.trained;
+    }
     editor.replaceUses(output, input);
     editor.removeNode(node);
     return true;
@@ -22,7 +25,10 @@ export function bypass(editor: GraphEditor, node: GraphNode): boolean {
   const producer = editor.producer(input);
   if (!producer || editor.isOutput(input) || from.shape.join() !== to.shape.join()) return false;
   const index = producer.outputs.indexOf(input);
-  if (from.range && !to.range) to.range = from.range;
+  if (from.range && !to.range) {
+    to.range = from.range;
+    if (from.trained) to.trained = from.trained;
+  }
   editor.removeNode(node);
   editor.setOutput(producer, index, output);
   editor.replaceUses(input, output);

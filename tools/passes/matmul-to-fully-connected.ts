@@ -2,7 +2,7 @@
 
 import { numberAttribute } from "../ir/attributes";
 import { GraphEditor } from "../ir/edit";
-import type { Graph, GraphNode } from "../ir/graph";
+import type { Graph, GraphNode, TrainedQuantization } from "../ir/graph";
 import { transposeData } from "../ir/transpose";
 
 export function matMulToFullyConnected(graph: Graph): void {
@@ -22,12 +22,20 @@ function convert(editor: GraphEditor, node: GraphNode): void {
     if (editor.onlyUser(b.name) === node) {
       tensor.shape = [o, k];
       tensor.data = data;
+      Object.assign(tensor, transposedGrid(tensor.trained));
     } else {
       const name = editor.addConstant(`${b.name}/transposed`, [o, k], data);
       if (tensor.range) editor.tensor(name).range = tensor.range;
+      Object.assign(editor.tensor(name), transposedGrid(tensor.trained));
       editor.setInput(node, 1, name);
     }
   }
   node.type = "FullyConnected";
   node.attributes = {};
+}
+
+/** The grid of the transposed matrix. */
+function transposedGrid(trained: TrainedQuantization | undefined): { readonly trained?: TrainedQuantization } {
+  if (!trained) return {};
+  return { trained: trained.axis === null ? trained : { ...trained, axis: 1 - trained.axis } };
 }

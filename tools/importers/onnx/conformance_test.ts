@@ -93,7 +93,8 @@ function runCase(folder: string): Outcome {
     const feeds = new Map<string, ConstantData>(
       infos.flatMap((info, index) => {
         const message = inputs[index];
-        return message && !freeze(info, index) ? [[info.name, decode(message).data]] : [];
+        // Buffers are float32, whatever the model's type.
+        return message && !freeze(info, index) ? [[info.name, Float32Array.from(decode(message).data)]] : [];
       }),
     );
     check(graph, feeds, expected);

@@ -88,7 +88,8 @@ const convTranspose: ImageLowering = (node) => {
     const kernel = node.pair("kernel_shape", [kh, kw]);
     const more = node.pair("output_padding", [0, 0], 0);
     const wanted = node.integers("output_shape")?.slice(-2);
-    if (kernel[0] !== kh || kernel[1] !== kw) badValue(`kernel_shape contradicts the filter ${shapeText(filter.shape)}`);
+    if (kernel[0] !== kh || kernel[1] !== kw)
+      badValue(`kernel_shape contradicts the filter ${shapeText(filter.shape)}`);
     const mode = node.string("auto_pad", "NOTSET");
     const given: WindowPads = mode === "NOTSET" ? node.windowPads(x, kernel, strides, dilations) : [0, 0, 0, 0];
     const axis = (i: 0 | 1): { size: number; before: number } => {
@@ -219,6 +220,9 @@ const resizeOf: ImageLowering = (node) => {
   const { shape, scales } = newSize(node, x);
   const changed = shape.flatMap((size, axis) => (size !== x.shape[axis] || scales[axis] !== 1 ? [axis] : []));
   if (changed.length === 0) return x;
+  const whole = shape.every((size, axis) => Math.abs(size - (x.shape[axis] ?? 1) * (scales[axis] ?? 1)) < 1e-3);
+  // The distance between corners would be counted in parts of a pixel.
+  if (coordinates === "align_corners" && !whole) unsupported("its corners are aligned, and its size is not whole");
   const view = asResized(x.shape, changed);
   const grown = asResized(shape, changed).shape;
   const image = x.shape.length === 4 ? x : reshape(lower, lower.step(target, "image"), x, view.shape);
@@ -260,6 +264,5 @@ export const IMAGE_OPERATORS: Readonly<Record<string, ImageLowering>> = {
     if (mode !== "DCR" && mode !== "CRD") return badValue(`its mode is '${mode}'`);
     return depthToSpace(node.lower, node.target, node.input(0), "NCHW", node.integer("blocksize"), mode);
   },
-  SpaceToDepth: (node) =>
-    spaceToDepth(node.lower, node.target, node.input(0), "NCHW", node.integer("blocksize")),
+  SpaceToDepth: (node) => spaceToDepth(node.lower, node.target, node.input(0), "NCHW", node.integer("blocksize")),
 };

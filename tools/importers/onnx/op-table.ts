@@ -71,7 +71,8 @@ const unary =
   ): OnnxLowering =>
   (node) => {
     const x = node.input(0);
-    if (x.dtype !== "float32" && isConstant(x) && onIntegers) return mapConstant(node.lower, node.target, x, onIntegers);
+    if (x.dtype !== "float32" && isConstant(x) && onIntegers)
+      return mapConstant(node.lower, node.target, x, onIntegers);
     return activation(node.lower, node.target, x, attributes(node));
   };
 
@@ -214,11 +215,7 @@ function normalized(node: OnnxNode, x: Value, axes: readonly number[]): Value {
 
 const instanceNormalization: OnnxLowering = (node) => {
   const x = node.input(0);
-  return normalized(
-    node,
-    x,
-    x.shape.map((_, axis) => axis).slice(2),
-  );
+  return normalized(node, x, x.shape.map((_, axis) => axis).slice(2));
 };
 
 const groupNormalization: OnnxLowering = (node) => {
@@ -316,7 +313,13 @@ const extreme =
 const oneHotOf: OnnxLowering = (node) => {
   const [off = 0, on = 1] = numbersOf(node.input(2), "its values");
   const depth = numberOf(node.input(1), "its depth");
-  return oneHot(node.lower, node.target, node.input(0), { depth, axis: node.integer("axis", -1), on, off, wraps: true });
+  return oneHot(node.lower, node.target, node.input(0), {
+    depth,
+    axis: node.integer("axis", -1),
+    on,
+    off,
+    wraps: true,
+  });
 };
 
 const clip: OnnxLowering = (node) => {
@@ -508,7 +511,11 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   GroupNormalization: groupNormalization,
   LayerNormalization: layerNormalization,
   MeanVarianceNormalization: (node) =>
-    mvn(node.lower, node.target, node.input(0), { axes: node.integers("axes") ?? [0, 2, 3], epsilon: 1e-9, outside: true }),
+    mvn(node.lower, node.target, node.input(0), {
+      axes: node.integers("axes") ?? [0, 2, 3],
+      epsilon: 1e-9,
+      outside: true,
+    }),
   LpNormalization: (node) => {
     const axis = node.integer("axis", -1);
     return lpNorm(node.lower, node.target, node.input(0), node.integer("p", 2), [axis], LEAST_NORM);

@@ -43,7 +43,9 @@ export function gridOf(node: OnnxNode, shape: Shape, scaleAt: number, axis: numb
   if (scales.length === 1 && zeroPoints.length === 1) return { scales, zeroPoints, axis: null, type };
   const at = axis < 0 ? axis + shape.length : axis;
   if (scales.length !== shape[at] || zeroPoints.length !== scales.length) {
-    badValue(`it has ${scales.length} scales and ${zeroPoints.length} zero points for axis ${axis} of ${shapeText(shape)}`);
+    badValue(
+      `it has ${scales.length} scales and ${zeroPoints.length} zero points for axis ${axis} of ${shapeText(shape)}`,
+    );
   }
   return { scales, zeroPoints, axis: at, type };
 }
@@ -95,7 +97,14 @@ function dequantized(lower: Lowering, name: string, codes: ConstantValue, grid: 
 }
 
 /** Per-axis numbers of a grid as an operand that broadcasts with a tensor of `rank`. */
-function operand(lower: Lowering, target: Target, suffix: string, numbers: readonly number[], grid: Grid, rank: number) {
+function operand(
+  lower: Lowering,
+  target: Target,
+  suffix: string,
+  numbers: readonly number[],
+  grid: Grid,
+  rank: number,
+) {
   const shape = grid.axis === null ? [] : [numbers.length, ...new Array<number>(rank - 1 - grid.axis).fill(1)];
   return lower.constant(lower.fresh(`${target.tensor}/${suffix}`), shape, Float32Array.from(numbers));
 }
@@ -124,7 +133,13 @@ export function realValue(node: OnnxNode, target: Target, index: number, grid: G
   const x = lower.floats(lower.step(target, "codes"), numbers);
   const centred = grid.zeroPoints.every((zero) => zero === 0)
     ? x
-    : eltwise(lower, lower.step(target, "centred"), ELTWISE.SUB, x, operand(lower, target, "zero_point", grid.zeroPoints, grid, rank));
+    : eltwise(
+        lower,
+        lower.step(target, "centred"),
+        ELTWISE.SUB,
+        x,
+        operand(lower, target, "zero_point", grid.zeroPoints, grid, rank),
+      );
   const real = eltwise(lower, target, ELTWISE.PROD, centred, operand(lower, target, "scale", grid.scales, grid, rank));
   annotate(lower, real, grid, node.name);
   return real;
@@ -148,7 +163,13 @@ export function codesOf(context: OnnxContext, codes: Value): Value {
   const target: Target = { node: codes.name, tensor: lower.fresh(codes.name) };
   const step = (suffix: string): Target => lower.step(target, suffix);
   const rank = codes.shape.length;
-  const scaled = eltwise(lower, step("scaled"), ELTWISE.DIV, value, operand(lower, target, "scale", grid.scales, grid, rank));
+  const scaled = eltwise(
+    lower,
+    step("scaled"),
+    ELTWISE.DIV,
+    value,
+    operand(lower, target, "scale", grid.scales, grid, rank),
+  );
   const rounded = activation(lower, step("rounded"), scaled, { activation: "ROUND" });
   const zero = operand(lower, target, "zero_point", grid.zeroPoints, grid, rank);
   const shifted = eltwise(lower, step("shifted"), ELTWISE.SUM, rounded, zero);
@@ -191,7 +212,10 @@ export function dynamicQuantizeLinear(node: OnnxNode, extremes: readonly [Value,
   const min = eltwiseScalar(lower, step("min"), ELTWISE.MIN, least, 0);
   const max = eltwiseScalar(lower, step("max"), ELTWISE.MAX, greatest, 0);
   const [codesName = "", scaleName = "", zeroName = ""] = node.definition.output;
-  const named = (name: string, suffix: string): Target => ({ node: `${target.node}/${suffix}`, tensor: lower.fresh(name || suffix) });
+  const named = (name: string, suffix: string): Target => ({
+    node: `${target.node}/${suffix}`,
+    tensor: lower.fresh(name || suffix),
+  });
   const width = eltwise(lower, step("width"), ELTWISE.SUB, max, min);
   const scale = eltwiseScalar(lower, named(scaleName, "scale"), ELTWISE.DIV, width, 255);
   const toCodes = (value: Value, zero: Value | undefined, name: string, suffix: string): Value => {

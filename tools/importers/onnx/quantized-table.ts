@@ -17,7 +17,15 @@ import {
 } from "../operations";
 import { convolutionOf } from "./image-table";
 import type { OnnxNode } from "./node";
-import { coded, dequantizeLinear, dynamicQuantizeLinear, type Grid, gridOf, quantizeLinear, realValue } from "./quantize-linear";
+import {
+  coded,
+  dequantizeLinear,
+  dynamicQuantizeLinear,
+  type Grid,
+  gridOf,
+  quantizeLinear,
+  realValue,
+} from "./quantize-linear";
 
 type CodedLowering = (node: OnnxNode) => Value | readonly Value[];
 
@@ -52,14 +60,15 @@ const qLinearMatMul: CodedLowering = (node) => {
   const b = realInput(node, 3, -1);
   const { lower, target } = node;
   const rows = isConstant(b.value) && b.value.shape.length === 2 && !isConstant(a.value);
-  const y = rows && isConstant(b.value)
-    ? fullyConnected(lower, target, a.value, b.value, { transposed: false, alpha: 1 })
-    : matMul(lower, target, a.value, b.value);
+  const y =
+    rows && isConstant(b.value)
+      ? fullyConnected(lower, target, a.value, b.value, { transposed: false, alpha: 1 })
+      : matMul(lower, target, a.value, b.value);
   return isConstant(y) ? unsupported("both of its inputs are constant") : coded(node, y, outputGrid(node, 6));
 };
 
-/** Integers less their zero point, as float32: exact up to 2^24. */
-function centred(node: OnnxNode, index: number, zeroAt: number): Value {
+/** Integers less their zero point, as float32: exact up to 2^24. Several zero points lie along `axis`. */
+function centred(node: OnnxNode, index: number, zeroAt: number, axis: number): Value {
   const { lower, target } = node;
   const x = node.input(index);
   if (x.dtype === "float32") return unsupported("it works on float32 values");
@@ -69,22 +78,29 @@ function centred(node: OnnxNode, index: number, zeroAt: number): Value {
     : lower.floats(lower.step(target, suffix), x);
   const zero = node.inputs[zeroAt];
   if (!zero || (isConstant(zero) && zero.data.every((value) => value === 0))) return real;
-  if (zero.shape.length > 1 || (zero.shape[0] ?? 1) > 1) return unsupported("it has several zero points");
+  const count = zero.shape[0] ?? 1;
+  const at = axis < 0 ? axis + x.shape.length : axis;
+  const several = zero.shape.length > 1 || (count > 1 && !(isConstant(zero) && count === x.shape[at]));
+  if (several) return unsupported("it has zero points that do not lie along its channels");
+  const shape = count > 1 ? [count, ...new Array<number>(x.shape.length - 1 - at).fill(1)] : [];
   const offset = isConstant(zero)
-    ? lower.constant(lower.fresh(`${zero.name}/float`), [], Float32Array.from(zero.data))
+    ? lower.constant(lower.fresh(`${zero.name}/float`), shape, Float32Array.from(zero.data))
     : lower.floats(lower.step(target, `zero_point${index}`), zero);
   return eltwise(lower, lower.step(target, `${suffix}/centred`), ELTWISE.SUB, real, offset);
 }
 
 const convInteger: CodedLowering = (node) => {
-  const filter = centred(node, 1, 3);
+  const filter = centred(node, 1, 3, 0);
   if (!isConstant(filter)) return unsupported("its filter is computed at run time");
-  return node.lower.integers(node.lower.step(node.target, "int32"), convolutionOf(node, centred(node, 0, 2), filter));
+  return node.lower.integers(
+    node.lower.step(node.target, "int32"),
+    convolutionOf(node, centred(node, 0, 2, 1), filter),
+  );
 };
 
 const matMulInteger: CodedLowering = (node) => {
   const { lower, target } = node;
-  const product = matMul(lower, target, centred(node, 0, 2), centred(node, 1, 3));
+  const product = matMul(lower, target, centred(node, 0, 2, -2), centred(node, 1, 3, -1));
   if (!isConstant(product)) return lower.integers(lower.step(target, "int32"), product);
   return lower.constant(product.name, product.shape, Int32Array.from(product.data));
 };
