@@ -228,6 +228,12 @@ export class Lowering {
           made,
         ),
       );
+      // Small integers and truth values keep their width here, which results may overflow as in the framework.
+      const kinds = inputs.map((name) => {
+        const own = name === "" ? null : this.builder.tensor(name).dtype;
+        return own === null || own === "float32" ? own : "int32";
+      });
+      this.typesOf(spec, kinds, outputs.length);
       const values = inputs.map((name) => {
         const tensor = name === "" ? undefined : this.builder.tensor(name);
         return tensor?.data ? { shape: tensor.shape, data: tensor.data } : null;
@@ -242,17 +248,20 @@ export class Lowering {
     }
     if (made.some((shape) => elementCount(shape) < 1)) unsupported("its output is empty");
     const typed = inputs.map((name) => (name === "" ? "" : this.canonicalType(name)));
-    const types = this.typesOf(spec, typed, outputs.length);
+    const types = this.typesOf(
+      spec,
+      typed.map((name) => (name === "" ? null : this.builder.tensor(name).dtype)),
+      outputs.length,
+    );
     this.builder.node({ name: node, type, inputs: typed, attributes, outputs, shapes });
     return outputs.map((name, index) => {
       return { name, shape: framework(made[index] ?? []), dtype: types[index] ?? "float32", layout };
     });
   }
 
-  private typesOf(spec: Attributed, inputs: readonly string[], outputs: number): DataType[] {
+  private typesOf(spec: Attributed, inputs: readonly (DataType | null)[], outputs: number): DataType[] {
     try {
-      const types = inputs.map((name) => (name === "" ? null : this.builder.tensor(name).dtype));
-      return inferTypes(spec, types, outputs);
+      return inferTypes(spec, inputs, outputs);
     } catch (error) {
       if (error instanceof ElementTypeError) return unsupported(error.message);
       throw error;
@@ -271,7 +280,7 @@ export class Lowering {
     return made;
   }
 
-  /** The integers that a computed float32 value holds, as int32. */
+  /** The whole numbers that a computed float32 value holds, as int32. */
   integers(target: Target, x: Value): Value {
     const name = x.layout === "nhwc" ? this.nhwc(x) : this.plain(x);
     const made = this.emit(target, "Cast", [name], {}, x.layout);

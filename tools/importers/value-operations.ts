@@ -103,7 +103,7 @@ export function castTo(lower: Lowering, target: Target, x: Value, dtype: DataTyp
   }
   if (dtype === "bool") return eltwiseScalar(lower, target, ELTWISE.NOT_EQUAL, x, 0);
   if (dtype === "float32") return lower.floats(target, x);
-  return x.dtype === "float32" ? lower.integers(target, x) : x;
+  return x.dtype === "float32" ? lower.emit(target, "Cast", [stored(lower, x)], {}, x.layout) : x;
 }
 
 /** Indices as a constant, counted from the start; an index outside is an error of the model. */

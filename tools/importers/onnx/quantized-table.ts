@@ -181,9 +181,11 @@ export const MICROSOFT_OPERATORS: Readonly<Record<string, CodedLowering>> = {
   }),
 };
 
-/** Operators that read codes as what they stand for. */
+/** Operators that read codes as what they stand for; for all others codes become numbers. */
 export const READS_CODES: ReadonlySet<string> = new Set([
-  ...Object.keys(QUANTIZED_OPERATORS),
+  "DequantizeLinear",
+  "QLinearConv",
+  "QLinearMatMul",
   ...Object.keys(MICROSOFT_OPERATORS),
 ]);
 
