@@ -4,9 +4,10 @@
  */
 
 import type { AttributeValue, ConstantData } from "../ir/graph";
+import { sliceCount } from "../ir/infer-shapes";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../ir/operators";
 import { broadcastShapes, elementCount, type Shape, sameShape, shapeText } from "../ir/shape";
-import { keepsOrder, permuteShape, transposeData } from "../ir/transpose";
+import { emptyLike, keepsOrder, permuteShape, transposeData } from "../ir/transpose";
 import { badValue, unsupported } from "./failures";
 import {
   type ConstantForm,
@@ -391,6 +392,9 @@ export interface SliceAxis {
 export function slice(lower: Lowering, target: Target, x: Value, axes: readonly SliceAxis[]): Value {
   const whole = axes.every((a, i) => a.begin === 0 && a.stride === 1 && a.end === x.shape[i]);
   if (whole) return x;
+  const sizes = axes.map(({ begin, end, stride }) => sliceCount(begin, end, stride));
+  // Shape arithmetic may take nothing of a shape; computed tensors always have elements.
+  if (isConstant(x) && sizes.includes(0)) return lower.constant(target.tensor, sizes, emptyLike(x.data, 0), x.dtype);
   const list = (of: (axis: SliceAxis) => number): number[] => {
     const values = axes.map(of);
     return x.layout === "nhwc" ? permuteShape(values, TO_NHWC) : values;

@@ -152,7 +152,7 @@ const RESIZES: Readonly<Record<string, ResizeSpec["type"]>> = {
   bilinear: "ResizeBilinear",
   cubic: "ResizeBicubic",
 };
-const COORDINATES = ["asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel"];
+const COORDINATES = ["asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel", "half_pixel_uncentred"];
 
 interface NewSize {
   readonly shape: readonly number[];
@@ -214,8 +214,9 @@ const resizeOf: ImageLowering = (node) => {
   const old = node.type === "Upsample" || node.opset < 11;
   const mode = node.string("mode", "nearest");
   const type = RESIZES[mode] ?? unsupported(`its mode is '${mode}'`);
-  const coordinates = old ? "asymmetric" : node.string("coordinate_transformation_mode", "half_pixel");
-  if (!COORDINATES.includes(coordinates)) unsupported(`its coordinate_transformation_mode is '${coordinates}'`);
+  const given = old ? "asymmetric" : node.string("coordinate_transformation_mode", "half_pixel");
+  const coordinates = given === "tf_half_pixel_for_nn" ? "half_pixel_uncentred" : given;
+  if (!COORDINATES.includes(coordinates)) unsupported(`its coordinate_transformation_mode is '${given}'`);
   if (node.integer("antialias", 0) === 1) unsupported("it filters before it shrinks (antialias)");
   const { shape, scales } = newSize(node, x);
   const changed = shape.flatMap((size, axis) => (size !== x.shape[axis] || scales[axis] !== 1 ? [axis] : []));

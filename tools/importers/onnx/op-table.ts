@@ -4,7 +4,7 @@ import { ELTWISE, PAD, REDUCE } from "../../ir/operators";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
 import { fill, mapConstant, range, zipConstants } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
-import { isConstant, type Value } from "../lowering";
+import { isConstant, type Target, type Value } from "../lowering";
 import {
   activation,
   axisIn,
@@ -93,6 +93,17 @@ const binary =
   (type: number): OnnxLowering =>
   (node) =>
     eltwise(node.lower, node.target, type, node.input(0), alignedOperand(node));
+
+/** The exponent may have another type than the base, which is that of the result. */
+const power: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const [x, exponent] = [node.input(0), alignedOperand(node)];
+  if (x.dtype === exponent.dtype) return eltwise(lower, target, ELTWISE.POW, x, exponent);
+  const base = castTo(lower, lower.step(target, "base"), x, "float32");
+  const real = castTo(lower, lower.step(target, "exponent"), exponent, "float32");
+  const inner = x.dtype === "float32" ? target : lower.step(target, "power");
+  return castTo(lower, target, eltwise(lower, inner, ELTWISE.POW, base, real), x.dtype);
+};
 
 const variadic =
   (type: number): OnnxLowering =>
@@ -248,7 +259,17 @@ const layerNormalization: OnnxLowering = (node) => {
   const normal = mvn(lower, lower.step(target, "normal"), x, { axes, epsilon: node.float("epsilon", 1e-5) });
   const inner = offset ? lower.step(target, "scaled") : target;
   const scaled = eltwise(lower, inner, ELTWISE.PROD, normal, node.input(1));
-  return offset ? eltwise(lower, target, ELTWISE.SUM, scaled, offset) : scaled;
+  const y = offset ? eltwise(lower, target, ELTWISE.SUM, scaled, offset) : scaled;
+  const [, meanName = "", factorName = ""] = node.definition.output;
+  if (meanName === "" && factorName === "") return y;
+  const named = (name: string, suffix: string): Target => {
+    return { node: `${target.node}/${suffix}`, tensor: lower.fresh(name === "" ? `${target.tensor}/${suffix}` : name) };
+  };
+  const mean = reduce(lower, named(meanName, "mean"), REDUCE.MEAN, x, axes, true);
+  const squares = eltwise(lower, lower.step(target, "squares"), ELTWISE.SQR_DIFF, x, mean);
+  const variance = reduce(lower, lower.step(target, "variance"), REDUCE.MEAN, squares, axes, true);
+  const safe = eltwiseScalar(lower, lower.step(target, "safe"), ELTWISE.SUM, variance, node.float("epsilon", 1e-5));
+  return [y, mean, activation(lower, named(factorName, "factor"), safe, { activation: "RSQRT" })];
 };
 
 const gemm: OnnxLowering = (node) => {
@@ -535,7 +556,7 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   Sub: binary(ELTWISE.SUB),
   Mul: binary(ELTWISE.PROD),
   Div: binary(ELTWISE.DIV),
-  Pow: binary(ELTWISE.POW),
+  Pow: power,
   Sum: variadic(ELTWISE.SUM),
   Max: variadic(ELTWISE.MAX),
   Min: variadic(ELTWISE.MIN),
