@@ -319,7 +319,7 @@ test("trained weights are the codes of the same network's quantized file", (t) =
     const [scale = 1] = trained.scales;
     const codes = Uint8Array.from(weights.data, (value) => Math.round(value / scale) + trained.zeroPoint);
     // Filters lie in that file as they do here: [O, H, W, I], and depthwise ones [1, H, W, C].
-    assert.ok(quantized.includes(codes), node.name);
+    assert.ok(quantized.includes(Buffer.from(codes)), node.name);
     found++;
   }
   assert.equal(found, 28);
