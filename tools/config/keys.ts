@@ -73,6 +73,10 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   model_sha256_checksum: model("string", "SHA-256 of the model file, checked when given."),
   weight_file_path: model("string", "Weights file (Caffe); found like the model file."),
   weight_sha256_checksum: model("string", "SHA-256 of the weights file, checked when given."),
+  mean_file_path: model(
+    "string",
+    "Mean image of a Caffe network (.binaryproto), subtracted from its input in the graph; preprocess then gives the pixels.",
+  ),
   subgraphs: model("nested", "One subgraph in a list, or a map name to subgraph."),
   input_tensors: model("strings", "Names of the inputs."),
   input_shapes: model("shapes", "Shape of each input, in the layout of input_data_formats."),

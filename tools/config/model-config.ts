@@ -33,6 +33,8 @@ export interface ModelConfig {
   readonly modelSha256?: string;
   readonly weightFile?: string;
   readonly weightSha256?: string;
+  /** Mean image that the graph subtracts from its input. */
+  readonly meanFile?: string;
   readonly inputs: readonly InputConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly runtime: string;
@@ -193,6 +195,7 @@ class Reader {
       modelSha256: text("model_sha256_checksum"),
       weightFile: text("weight_file_path"),
       weightSha256: text("weight_sha256_checksum"),
+      meanFile: text("mean_file_path"),
       inputs: inputs.map((input) => (image ? { ...input, preprocess: image } : input)),
       outputs: merged.has("check_tensors") ? this.ports(merged, "check") : this.ports(merged, "output"),
       runtime: text("runtime") ?? "cpu",

@@ -5,6 +5,7 @@ import { KEYS, type KeySpec } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
 import { CAFFE_LAYERS, LEFT_OUT, PASS_THROUGH } from "../importers/caffe/layer-table";
 import { ONNX_OPERATORS } from "../importers/onnx/op-table";
+import { MICROSOFT_OPERATORS } from "../importers/onnx/quantized-table";
 import { TENSORFLOW_OPERATORS } from "../importers/tensorflow/op-table";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
 import { SCHEMES } from "../quantize/scheme";
@@ -145,6 +146,8 @@ Softmax for all but its logarithm.
 TensorFlow: ${list(TENSORFLOW_OPERATORS)}
 
 ONNX (opsets 6 to 25): ${list(ONNX_OPERATORS)}
+
+ONNX Runtime (domain com.microsoft): ${list(MICROSOFT_OPERATORS)}
 
 Caffe (layers of both versions, as they run in the phase TEST): ${[...Object.keys(CAFFE_LAYERS), ...PASS_THROUGH, "Input"].sort().join(", ")}.
 Data layers become inputs, whose shapes the configuration gives. A network ends before ${[...LEFT_OUT].join(", ")}.

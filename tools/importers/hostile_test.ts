@@ -322,9 +322,9 @@ const TENSORFLOW: readonly Case[] = [
     codes: ["MQ205"],
   },
   {
-    name: "integer placeholders",
+    name: "placeholders of texts",
     bytes: graphDef((b) => {
-      b.node("Placeholder", "x", [], { dtype: typeAttribute(DataType.DT_INT32), shape: AttrValue.fromPartial({}) });
+      b.node("Placeholder", "x", [], { dtype: typeAttribute(DataType.DT_STRING), shape: AttrValue.fromPartial({}) });
       b.node("Relu", "y", ["x"]);
     }),
     codes: ["MQ202"],

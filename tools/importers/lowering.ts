@@ -11,9 +11,19 @@
  * which turns shape arithmetic into plain values. A budget bounds that work, so that no small file can ask for much.
  */
 
-import { GraphBuilder, uniqueName } from "../ir/builder";
-import type { AttributeValue, BufferFormat, ConstantData, DataType, GraphPort, TensorRange } from "../ir/graph";
+import { dataTypeOf, GraphBuilder, uniqueName } from "../ir/builder";
+import type {
+  AttributeValue,
+  BufferFormat,
+  ConstantData,
+  DataType,
+  GraphPort,
+  TensorRange,
+  TrainedQuantization,
+} from "../ir/graph";
+import type { Attributed } from "../ir/attributes";
 import { inferShapes } from "../ir/infer-shapes";
+import { ElementTypeError, inferTypes } from "../ir/infer-types";
 import { interpretNode } from "../ir/interpret";
 import { nodeCost } from "../ir/node-cost";
 import { elementCount, type Shape } from "../ir/shape";
@@ -32,12 +42,15 @@ export interface Value {
   readonly name: string;
   /** As the framework sees it. */
   readonly shape: Shape;
+  /** As the framework sees it; computed integers and truth values are int32 in the graph, whatever their type. */
   readonly dtype: DataType;
   readonly layout: Layout;
   /** For constants: the values, in the framework's order. */
   readonly data?: ConstantData;
   /** For constants: the range that a trained fake quantization gives them. */
   readonly range?: TensorRange;
+  /** For constants: the trained grid that the values lie on; its axis is the framework's. */
+  readonly trained?: TrainedQuantization;
 }
 
 export interface ConstantValue extends Value {
@@ -50,19 +63,6 @@ export interface Target {
   readonly tensor: string;
 }
 
-/** Operators whose kernels and reference work on float32 only. */
-const FLOAT_OPERATORS = new Set([
-  "Conv2D",
-  "DepthwiseConv2d",
-  "FullyConnected",
-  "MatMul",
-  "BatchNorm",
-  "Pooling",
-  "Activation",
-  "Softmax",
-  "LocalResponseNorm",
-]);
-
 /** Greatest number of elements of any tensor. */
 const MAX_ELEMENTS = 2 ** 31 - 1;
 
@@ -70,9 +70,42 @@ export function isConstant(value: Value | undefined): value is ConstantValue {
   return value?.data !== undefined;
 }
 
+/** A constant in the form that a node needs. */
+export interface ConstantForm {
+  readonly shape: Shape;
+  readonly data: ConstantData;
+  /** The grid of the form, when its values are still those of the constant. */
+  readonly trained?: TrainedQuantization;
+}
+
+/** The grid of a constant whose axes are permuted: axis i of the result is axis dims[i]. */
+export function permutedGrid(
+  trained: TrainedQuantization | undefined,
+  dims: readonly number[],
+): { readonly trained?: TrainedQuantization } {
+  if (!trained || trained.axis === null) return trained ? { trained } : {};
+  return { trained: { ...trained, axis: dims.indexOf(trained.axis) } };
+}
+
+/** A constant with its axes permuted. */
+export function permutedForm(value: ConstantValue, dims: readonly number[]): ConstantForm {
+  return {
+    shape: permuteShape(value.shape, dims),
+    data: transposeData(value.data, value.shape, dims),
+    ...permutedGrid(value.trained, dims),
+  };
+}
+
+function dataType(data: ConstantData, like: DataType): DataType {
+  const type = dataTypeOf(data);
+  return type === "uint8" && like === "bool" ? like : type;
+}
+
 export class Lowering {
   readonly builder: GraphBuilder;
   private readonly forms = new Map<string, string>();
+  /** Computed int32 tensors that hold the values of a float32 one. */
+  private readonly floatForms = new Map<string, string>();
   /** Tensors that are outputs of the graph. */
   private readonly ends = new Set<string>();
   private readonly reserved: ReadonlySet<string>;
@@ -115,15 +148,16 @@ export class Lowering {
    * The canonical constant that holds `make()`, a form of the value's data such as another axis order. The same form is made
    * once only.
    */
-  constantForm(value: ConstantValue, form: string, make: () => { shape: Shape; data: ConstantData }): string {
+  constantForm(value: ConstantValue, form: string, make: () => ConstantForm): string {
     const key = `${form}\n${value.shape}\n${value.name}`;
     const known = this.forms.get(key);
     if (known !== undefined) return known;
-    const { shape, data } = make();
+    const { shape, data, trained } = make();
     const taken = this.builder.hasTensor(value.name);
     const name = taken ? this.fresh(`${value.name}/${form.split(" ")[0]}`) : value.name;
     this.builder.constant(name, shape, data, value.dtype);
     if (value.range) this.builder.tensor(name).range = value.range;
+    if (trained) this.builder.tensor(name).trained = trained;
     this.forms.set(key, name);
     return name;
   }
@@ -137,10 +171,7 @@ export class Lowering {
   /** The canonical tensor of a 4-D NCHW value, stored NHWC. */
   nhwc(value: Value): string {
     if (isConstant(value)) {
-      return this.constantForm(value, "nhwc", () => ({
-        shape: permuteShape(value.shape, TO_NHWC),
-        data: transposeData(value.data, value.shape, TO_NHWC),
-      }));
+      return this.constantForm(value, "nhwc", () => permutedForm(value, TO_NHWC));
     }
     return value.layout === "nhwc" ? value.name : this.permuted(value, "nhwc", TO_NHWC);
   }
@@ -179,9 +210,7 @@ export class Lowering {
     shapes: readonly Shape[] = [],
   ): Value[] {
     const tensors = inputs.filter((name) => name !== "").map((name) => this.builder.tensor(name));
-    const dtype = tensors[0]?.dtype ?? "float32";
-    if (tensors.some((tensor) => tensor.dtype !== dtype)) unsupported("its inputs have different element types");
-    if (dtype !== "float32" && FLOAT_OPERATORS.has(type)) unsupported(`it works on ${dtype} values`);
+    const like = tensors[0]?.dtype ?? "float32";
     const spec = { type, attributes: { ...attributes } };
     const made = inferShapes(
       spec,
@@ -199,6 +228,12 @@ export class Lowering {
           made,
         ),
       );
+      // Small integers and truth values keep their width here, which results may overflow as in the framework.
+      const kinds = inputs.map((name) => {
+        const own = name === "" ? null : this.builder.tensor(name).dtype;
+        return own === null || own === "float32" ? own : "int32";
+      });
+      this.typesOf(spec, kinds, outputs.length);
       const values = inputs.map((name) => {
         const tensor = name === "" ? undefined : this.builder.tensor(name);
         return tensor?.data ? { shape: tensor.shape, data: tensor.data } : null;
@@ -208,12 +243,65 @@ export class Lowering {
         const shape = made[index] ?? [];
         const data = results[index] ?? new Float32Array(0);
         const order = layout === "nhwc" ? transposeData(data, shape, TO_NCHW) : data;
-        return this.constant(name, framework(shape), order, dtype);
+        return this.constant(name, framework(shape), order, dataType(data, like));
       });
     }
     if (made.some((shape) => elementCount(shape) < 1)) unsupported("its output is empty");
-    this.builder.node({ name: node, type, inputs, attributes, outputs, shapes });
-    return outputs.map((name, index) => ({ name, shape: framework(made[index] ?? []), dtype, layout }));
+    const typed = inputs.map((name) => (name === "" ? "" : this.canonicalType(name)));
+    const types = this.typesOf(
+      spec,
+      typed.map((name) => (name === "" ? null : this.builder.tensor(name).dtype)),
+      outputs.length,
+    );
+    this.builder.node({ name: node, type, inputs: typed, attributes, outputs, shapes });
+    return outputs.map((name, index) => {
+      return { name, shape: framework(made[index] ?? []), dtype: types[index] ?? "float32", layout };
+    });
+  }
+
+  private typesOf(spec: Attributed, inputs: readonly (DataType | null)[], outputs: number): DataType[] {
+    try {
+      return inferTypes(spec, inputs, outputs);
+    } catch (error) {
+      if (error instanceof ElementTypeError) return unsupported(error.message);
+      throw error;
+    }
+  }
+
+  /** The tensor, or for a constant of truth values or small integers its values as int32. */
+  private canonicalType(name: string): string {
+    const { data, dtype, shape } = this.builder.tensor(name);
+    if (!data || dtype === "float32" || dtype === "int32") return name;
+    const key = `int32\n${name}`;
+    const known = this.forms.get(key);
+    if (known !== undefined) return known;
+    const made = this.builder.constant(this.fresh(`${name}/int32`), shape, Int32Array.from(data));
+    this.forms.set(key, made);
+    return made;
+  }
+
+  /** The whole numbers that a computed float32 value holds, as int32. */
+  integers(target: Target, x: Value): Value {
+    const name = x.layout === "nhwc" ? this.nhwc(x) : this.plain(x);
+    const made = this.emit(target, "Cast", [name], {}, x.layout);
+    if (!isConstant(made)) this.floatForms.set(made.name, name);
+    return made;
+  }
+
+  /** The computed integers as float32; nothing is to do where they came from float32. */
+  floats(target: Target, x: Value): Value {
+    const known = this.floatForms.get(x.name);
+    if (known !== undefined) return { ...x, name: known, dtype: "float32" };
+    const name = x.layout === "nhwc" ? this.nhwc(x) : this.plain(x);
+    return this.emit(target, "Cast", [name], {}, x.layout);
+  }
+
+  /** Notes that the values of a computed tensor were trained for this range and grid; the first note stays. */
+  annotate(x: Value, range: TensorRange, trained?: TrainedQuantization): void {
+    const tensor = this.builder.tensor(x.name);
+    if (tensor.range) return;
+    tensor.range = range;
+    if (trained) tensor.trained = trained;
   }
 
   /** `emitAll` for nodes with one output. */
@@ -241,6 +329,10 @@ export class Lowering {
    * second name (an Identity), the canonical tensor takes the name of the output.
    */
   output(name: string, value: Value, format: BufferFormat): void {
+    if (value.dtype !== "float32") {
+      this.output(name, this.floatOutput(name, value), format);
+      return;
+    }
     const tensor = value.layout === "nhwc" ? value.name : this.plain(value);
     if (tensor === name) {
       this.ends.add(name);
@@ -258,6 +350,22 @@ export class Lowering {
     this.builder.node({ name: free, type: "Reshape", inputs: [tensor], outputs: [free], shapes: [shape] });
     this.ends.add(free);
     this.builder.output(free, format);
+  }
+
+  /** Buffers of the caller are float32: integers are cast at the end of the graph. */
+  private floatOutput(name: string, value: Value): Value {
+    if (isConstant(value)) {
+      const free = this.builder.hasTensor(value.name) ? this.fresh(value.name) : value.name;
+      return this.constant(free, value.shape, Float32Array.from(value.data));
+    }
+    const known = this.floatForms.get(value.name);
+    const source = known !== undefined ? { ...value, name: known, dtype: "float32" as const } : value;
+    if (source.name === name && this.builder.isProduced(name) && !this.ends.has(name)) {
+      const inner = this.fresh(`${name}/int32`);
+      this.rename(name, inner);
+      return this.emit({ node: name, tensor: name }, "Cast", [inner], {}, value.layout);
+    }
+    return known !== undefined ? source : this.floats({ node: name, tensor: this.fresh(name) }, value);
   }
 
   private rename(from: string, to: string): void {

@@ -4,11 +4,23 @@
  */
 
 import type { AttributeValue, ConstantData } from "../ir/graph";
+import { sliceCount } from "../ir/infer-shapes";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../ir/operators";
 import { broadcastShapes, elementCount, type Shape, sameShape, shapeText } from "../ir/shape";
-import { keepsOrder, permuteShape, transposeData } from "../ir/transpose";
+import { emptyLike, keepsOrder, permuteShape, transposeData } from "../ir/transpose";
 import { badValue, unsupported } from "./failures";
-import { type ConstantValue, isConstant, type Lowering, type Target, TO_NCHW, TO_NHWC, type Value } from "./lowering";
+import {
+  type ConstantForm,
+  type ConstantValue,
+  isConstant,
+  type Lowering,
+  permutedForm,
+  permutedGrid,
+  type Target,
+  TO_NCHW,
+  TO_NHWC,
+  type Value,
+} from "./lowering";
 import type { WindowPads } from "./windows";
 
 /** Axis order of the images that a node works on. */
@@ -20,7 +32,7 @@ export interface WindowSpec {
   readonly pads: WindowPads;
 }
 
-const windowAttributes = ({ strides, dilations, pads }: WindowSpec): Record<string, AttributeValue> => ({
+export const windowAttributes = ({ strides, dilations, pads }: WindowSpec): Record<string, AttributeValue> => ({
   strides: [...strides],
   dilations: [...dilations],
   pads: [...pads],
@@ -40,7 +52,7 @@ export function imageChannels(x: Value, order: ImageOrder): number {
 }
 
 /** Emits a node that works on images: its first input NHWC, the result in the framework's order again. */
-function emitImage(
+export function emitImage(
   lower: Lowering,
   target: Target,
   type: string,
@@ -48,31 +60,20 @@ function emitImage(
   order: ImageOrder,
   others: readonly string[],
   attributes: Readonly<Record<string, AttributeValue>>,
+  /** Canonical shape of the output, where the inputs do not determine it. */
+  shape?: Shape,
 ): Value {
-  if (order === "NHWC") return lower.emit(target, type, [lower.plain(x), ...others], attributes);
-  return lower.emit(target, type, [lower.nhwc(x), ...others], attributes, "nhwc");
+  if (order === "NHWC") return lower.emit(target, type, [lower.plain(x), ...others], attributes, "plain", shape);
+  return lower.emit(target, type, [lower.nhwc(x), ...others], attributes, "nhwc", shape);
 }
 
 /** Where the axes of a filter are, in the framework's order. */
 export const FILTER_ORDERS = {
   /** TensorFlow's convolution. */
-  HWIO: { toOhwi: [3, 0, 1, 2], toHwcm: [0, 1, 2, 3] },
+  HWIO: { toOhwi: [3, 0, 1, 2] },
   /** ONNX's convolution. */
-  OIHW: { toOhwi: [0, 2, 3, 1], toHwcm: [2, 3, 0, 1] },
+  OIHW: { toOhwi: [0, 2, 3, 1] },
 } as const;
-
-function filterForm(
-  lower: Lowering,
-  filter: ConstantValue,
-  form: string,
-  dims: readonly number[],
-  shape?: Shape,
-): string {
-  return lower.constantForm(filter, form, () => ({
-    shape: shape ?? permuteShape(filter.shape, dims),
-    data: transposeData(filter.data, filter.shape, dims),
-  }));
-}
 
 /** Constants only: the runtime packs filters when it loads a model. */
 export function constantFilter(filter: Value | undefined): ConstantValue {
@@ -111,11 +112,18 @@ export function convolution(
     const multiplier = o / channels;
     const name = lower.constantForm(filter, "hwcm", () => {
       const hwio = [toOhwi[1], toOhwi[2], toOhwi[3], toOhwi[0]];
-      return { shape: [kh, kw, channels, multiplier], data: transposeData(filter.data, filter.shape, hwio) };
+      // The grid's axis O is (C, M), which axis 2 of the form stands for.
+      const { trained } = permutedGrid(filter.trained, hwio);
+      const grid = trained && { trained: trained.axis === 3 ? { ...trained, axis: 2 } : trained };
+      return {
+        shape: [kh, kw, channels, multiplier],
+        data: transposeData(filter.data, filter.shape, hwio),
+        ...(trained?.axis !== 2 && grid),
+      };
     });
     return emitImage(lower, target, "DepthwiseConv2d", x, order, [name, ...others], windowAttributes(spec));
   }
-  const name = filterForm(lower, filter, "ohwi", toOhwi);
+  const name = lower.constantForm(filter, "ohwi", () => permutedForm(filter, toOhwi));
   return emitImage(lower, target, "Conv2D", x, order, [name, ...others], {
     ...windowAttributes(spec),
     group: spec.group,
@@ -133,8 +141,23 @@ export function depthwiseConvolution(
 ): Value {
   imageSize(x, order);
   if (filter.shape.length !== 4) badValue(`the filter has the shape ${shapeText(filter.shape)}`);
-  const name = filterForm(lower, filter, "hwcm", FILTER_ORDERS.HWIO.toHwcm);
+  const name = lower.constantForm(filter, "hwcm", () => ({
+    shape: filter.shape,
+    data: filter.data,
+    ...depthwiseGrid(filter),
+  }));
   return emitImage(lower, target, "DepthwiseConv2d", x, order, [name], windowAttributes(spec));
+}
+
+/** The grid of a filter [H, W, C, M]: per output channel c * M + m, which axis 2 stands for. */
+function depthwiseGrid({ trained, shape }: ConstantValue): Pick<ConstantForm, "trained"> {
+  if (!trained || trained.axis === null) return trained ? { trained } : {};
+  const [, , channels = 1, multiplier = 1] = shape;
+  const scaleOf = (c: number, m: number): number => trained.scales[trained.axis === 3 ? m : c] ?? 1;
+  const scales = Array.from({ length: channels * multiplier }, (_, o) =>
+    scaleOf(Math.floor(o / multiplier), o % multiplier),
+  );
+  return trained.axis < 2 ? {} : { trained: { ...trained, scales, axis: 2 } };
 }
 
 export interface PoolingSpec extends WindowSpec {
@@ -221,13 +244,14 @@ function withoutLeadingOnes(shape: Shape): Shape {
 }
 
 /** The operand of a broadcast in which the result is stored NHWC. */
-function nhwcOperand(lower: Lowering, target: Target, value: Value): string {
+export function nhwcOperand(lower: Lowering, target: Target, value: Value): string {
   if (elementCount(value.shape) === 1 && (isConstant(value) || value.layout === "plain")) return lower.plain(value);
   const shape = [...new Array<number>(4 - value.shape.length).fill(1), ...value.shape];
   if (isConstant(value)) {
     return lower.constantForm(value, "nhwc_operand", () => ({
       shape: withoutLeadingOnes(permuteShape(shape, TO_NHWC)),
       data: transposeData(value.data, shape, TO_NHWC),
+      ...(value.trained?.axis === null && { trained: value.trained }),
     }));
   }
   if (value.shape.length === 4) return lower.nhwc(value);
@@ -238,17 +262,18 @@ function nhwcOperand(lower: Lowering, target: Target, value: Value): string {
 export function eltwise(lower: Lowering, target: Target, type: number, a: Value, b: Value): Value {
   const shape = broadcastShapes(a.shape, b.shape);
   if (shape === null) return badValue(`${shapeText(a.shape)} and ${shapeText(b.shape)} do not broadcast`);
-  if (a.dtype !== b.dtype) unsupported(`its inputs are ${a.dtype} and ${b.dtype}`);
+  if ((a.dtype === "float32") !== (b.dtype === "float32")) unsupported(`its inputs are ${a.dtype} and ${b.dtype}`);
   const nhwc = (a.layout === "nhwc" || b.layout === "nhwc") && shape.length === 4;
   if (!nhwc) return lower.emit(target, "Eltwise", [lower.plain(a), lower.plain(b)], { type });
   const operands = [nhwcOperand(lower, target, a), nhwcOperand(lower, target, b)];
-  const result = lower.emit(target, "Eltwise", operands, { type }, "nhwc");
-  return result;
+  return lower.emit(target, "Eltwise", operands, { type }, "nhwc");
 }
 
 /** Element-wise function with a number. */
 export function eltwiseScalar(lower: Lowering, target: Target, type: number, x: Value, number: number): Value {
-  return eltwise(lower, target, type, x, lower.scalar(target, "operand", number));
+  const operand = lower.scalar(target, "operand", number);
+  if (x.dtype === "float32") return eltwise(lower, target, type, x, operand);
+  return eltwise(lower, target, type, x, lower.constant(operand.name, [], Int32Array.of(number)));
 }
 
 /** a op b op c … of a variadic operator. */
@@ -269,12 +294,12 @@ export function axisIn(axis: number, rank: number): number {
 }
 
 /** The axis of the stored tensor that is `axis` to the framework. */
-function storedAxis(x: Value, axis: number): number {
+export function storedAxis(x: Value, axis: number): number {
   return x.layout === "nhwc" ? TO_NHWC.indexOf(axis as 0 | 1 | 2 | 3) : axis;
 }
 
 /** The tensor as it is stored, whichever way that is. */
-function stored(lower: Lowering, x: Value): string {
+export function stored(lower: Lowering, x: Value): string {
   return x.layout === "nhwc" ? lower.nhwc(x) : lower.plain(x);
 }
 
@@ -367,6 +392,9 @@ export interface SliceAxis {
 export function slice(lower: Lowering, target: Target, x: Value, axes: readonly SliceAxis[]): Value {
   const whole = axes.every((a, i) => a.begin === 0 && a.stride === 1 && a.end === x.shape[i]);
   if (whole) return x;
+  const sizes = axes.map(({ begin, end, stride }) => sliceCount(begin, end, stride));
+  // Shape arithmetic may take nothing of a shape; computed tensors always have elements.
+  if (isConstant(x) && sizes.includes(0)) return lower.constant(target.tensor, sizes, emptyLike(x.data, 0), x.dtype);
   const list = (of: (axis: SliceAxis) => number): number[] => {
     const values = axes.map(of);
     return x.layout === "nhwc" ? permuteShape(values, TO_NHWC) : values;
@@ -443,10 +471,24 @@ export function resolveShape(x: Value, wanted: readonly number[]): number[] {
 
 /** A reshape in the framework's order. An NHWC tensor whose data are in that order anyway is not transposed. */
 export function reshape(lower: Lowering, target: Target, x: Value, shape: Shape): Value {
-  if (isConstant(x))
-    return { ...lower.constant(target.tensor, shape, x.data, x.dtype), ...(x.range && { range: x.range }) };
+  if (isConstant(x)) {
+    return {
+      ...lower.constant(target.tensor, shape, x.data, x.dtype),
+      ...(x.range && { range: x.range }),
+      ...reshapedGrid(x, shape),
+    };
+  }
   const inOrder = x.layout === "nhwc" && keepsOrder(permuteShape(x.shape, TO_NHWC), TO_NCHW);
   return lower.emit(target, "Reshape", [inOrder ? lower.nhwc(x) : lower.plain(x)], {}, "plain", shape);
+}
+
+/** The grid of a reshaped constant, where an axis of the result is the grid's axis. */
+function reshapedGrid({ trained, shape: from }: ConstantValue, shape: Shape): Pick<Value, "trained"> {
+  if (!trained || trained.axis === null) return trained ? { trained } : {};
+  const { axis } = trained;
+  const behind = elementCount(from.slice(axis + 1));
+  const found = shape.findIndex((size, i) => size === from[axis] && elementCount(shape.slice(i + 1)) === behind);
+  return found < 0 ? {} : { trained: { ...trained, axis: found } };
 }
 
 /** A permutation of the framework's axes. One that only undoes or makes the NHWC storage costs nothing. */
@@ -462,7 +504,12 @@ export function transpose(lower: Lowering, target: Target, x: Value, dims: reado
   if (sameShape(dims, identity)) return x;
   if (isConstant(x)) {
     lower.spend(x.data.length);
-    return lower.constant(target.tensor, permuteShape(x.shape, dims), transposeData(x.data, x.shape, dims), x.dtype);
+    const { shape, data, trained } = permutedForm(x, dims);
+    return {
+      ...lower.constant(target.tensor, shape, data, x.dtype),
+      ...(x.range && { range: x.range }),
+      ...(trained && { trained }),
+    };
   }
   if (x.shape.length === 4 && x.layout === "nhwc" && sameShape(dims, TO_NHWC)) {
     return { ...x, shape: permuteShape(x.shape, dims), layout: "plain" };
@@ -523,7 +570,8 @@ export function fullyConnected(
   const shape = permuteShape(matrix.shape, dims);
   const filter = lower.constantForm(matrix, `filter ${transposed} ${alpha}`, () => {
     const data = transposeData(matrix.data, matrix.shape, dims);
-    return { shape, data: alpha === 1 ? data : Float32Array.from(data, (value) => value * alpha) };
+    if (alpha !== 1) return { shape, data: Float32Array.from(data, (value) => value * alpha) };
+    return { shape, data, ...permutedGrid(matrix.trained, dims) };
   });
   const inputs = [lower.plain(x), filter];
   if (bias) {

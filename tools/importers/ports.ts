@@ -2,7 +2,7 @@
 
 import { badShape, inputShapeMismatch, inputShapeUnknown } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
-import type { BufferFormat } from "../ir/graph";
+import type { BufferFormat, DataType } from "../ir/graph";
 import { elementCount, type Shape, shapeText } from "../ir/shape";
 import { permuteShape } from "../ir/transpose";
 import { type Layout, type Lowering, TO_NCHW, TO_NHWC, type Value } from "./lowering";
@@ -27,6 +27,8 @@ export function declareInput(
   declared: Shape | undefined,
   order: ImageOrder,
   option: ImportInput | undefined,
+  /** The model's element type. Buffers are float32: integers in them are cast. */
+  dtype: DataType = "float32",
 ): Value {
   let shape: number[];
   if (option?.shape) {
@@ -49,10 +51,13 @@ export function declareInput(
   const nchw = order === "NCHW" && shape.length === 4 && option?.format !== "NONE";
   const layout: Layout = nchw ? "nhwc" : "plain";
   const own: BufferFormat = shape.length !== 4 ? "NONE" : nchw ? "NCHW" : order === "NCHW" ? "NONE" : "NHWC";
-  return lower.input(name, shape, layout, shape.length === 4 ? (option?.format ?? own) : "NONE", {
+  const value = lower.input(name, shape, layout, shape.length === 4 ? (option?.format ?? own) : "NONE", {
     ...(option?.alias !== undefined && { alias: option.alias }),
     ...(option?.range && { declaredRange: option.range }),
   });
+  if (dtype === "float32") return value;
+  const integers = lower.fresh(`${name}/int32`);
+  return { ...lower.integers({ node: integers, tensor: integers }, value), dtype };
 }
 
 /** Declares one output; the format says in which order the caller expects a 4-D buffer. */

@@ -298,3 +298,29 @@ test("a network from Caffe and from ONNX gives the same results", (t) => {
     assert.ok(x.length > 0 && difference <= 1e-5, `${name} differs by ${difference}`);
   }
 });
+
+test("trained weights are the codes of the same network's quantized file", (t) => {
+  const file = testData("models/tf/mobilenet_v1_0.25_224_qat.pb");
+  const twin = testData("models/tflite/mobilenet_v1_0.25_224_quant.tflite");
+  if (!file || !twin) {
+    t.skip("no trained network with its quantized form in the test data");
+    return;
+  }
+  const graph = IMPORTERS.tensorflow?.(readBytes(file), { file, name: "qat" });
+  assert.ok(graph);
+  optimize(graph);
+  const quantized = Buffer.from(readBytes(twin));
+  let found = 0;
+  for (const node of graph.nodes) {
+    const weights = graph.tensors.get(node.inputs[1] ?? "");
+    if (node.type !== "Conv2D" && node.type !== "DepthwiseConv2d") continue;
+    const trained = weights?.trained;
+    assert.ok(trained && weights?.data, `${node.name} has no trained weights`);
+    const [scale = 1] = trained.scales;
+    const codes = Uint8Array.from(weights.data, (value) => Math.round(value / scale) + trained.zeroPoint);
+    // Filters lie in that file as they do here: [O, H, W, I], and depthwise ones [1, H, W, C].
+    assert.ok(quantized.includes(Buffer.from(codes)), node.name);
+    found++;
+  }
+  assert.equal(found, 28);
+});

@@ -12,6 +12,7 @@ import type {
   Tensor,
 } from "./graph";
 import { inferShapes } from "./infer-shapes";
+import { inferTypes } from "./infer-types";
 import { elementCount, type Shape } from "./shape";
 
 export interface NodeSpec {
@@ -21,7 +22,7 @@ export interface NodeSpec {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
   /** Names of the outputs. */
   readonly outputs: readonly string[];
-  /** Shapes of the outputs, needed for Reshape and Split only. */
+  /** Shapes of the outputs, where the inputs do not determine them (inferShapes). */
   readonly shapes?: readonly Shape[];
 }
 
@@ -58,7 +59,7 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Adds a node whose outputs have the inferred shapes and the type of the first input. Returns the first output. */
+  /** Adds a node whose outputs have the inferred shapes and types. Returns the first output. */
   node(spec: NodeSpec): string {
     const node: GraphNode = {
       name: this.uniqueNodeName(spec.name),
@@ -73,11 +74,15 @@ export class GraphBuilder {
       inputs.map((tensor) => tensor?.shape ?? null),
       spec.shapes ?? [],
     );
-    const dtype = inputs[0]?.dtype ?? "float32";
+    const types = inferTypes(
+      node,
+      inputs.map((tensor) => tensor?.dtype ?? null),
+      node.outputs.length,
+    );
     node.outputs.forEach((name, index) => {
       const shape = shapes[index];
       invariant(shape !== undefined, `${node.type} '${node.name}' has no output ${index}`);
-      this.addTensor({ name, shape, dtype });
+      this.addTensor({ name, shape, dtype: types[index] ?? "float32" });
     });
     this.nodeNames.add(node.name);
     this.graph.nodes.push(node);

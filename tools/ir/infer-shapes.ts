@@ -79,8 +79,8 @@ function axisOf(node: Attributed, rank: number): number {
 }
 
 /**
- * Shapes of the outputs of a node. `inputs` holds null for absent optional inputs. Reshape and Split take the shapes of
- * their outputs from `declared`, which is checked against the input.
+ * Shapes of the outputs of a node. `inputs` holds null for absent optional inputs. Reshape, Split, Deconv2D and
+ * the resizing operators take the shapes of their outputs from `declared`, which is checked against the input.
  */
 export function inferShapes(node: Attributed, inputs: readonly (Shape | null)[], declared: readonly Shape[]): Shape[] {
   const input = (index: number): Shape => inputs[index] ?? fail(`input ${index} is absent`);
@@ -247,6 +247,150 @@ export function inferShapes(node: Attributed, inputs: readonly (Shape | null)[],
           return size + before + after;
         }),
       ];
+    }
+    case "Deconv2D": {
+      const [n, h, w, c] = rank4(input(0), "the input");
+      const [o, kh, kw, i] = rank4(input(1), "the filter");
+      const group = numberAttribute(node, "group");
+      if (group < 1 || i * group !== c || o % group !== 0) {
+        fail(`a filter of shape ${shapeText(input(1))} in ${group} groups does not fit ${c} input channels`);
+      }
+      checkVector(inputs[2], o, "bias");
+      const target = declared[0] ?? fail("a transposed convolution needs the shape of its output");
+      const [batch, rows, columns, channels] = rank4(target, "the output");
+      const [sh, sw] = pairAttribute(node, "strides");
+      const [dh, dw] = pairAttribute(node, "dilations");
+      const { top, left, bottom, right } = padsAttribute(node);
+      if (sh < 1 || sw < 1 || dh < 1 || dw < 1) fail("strides and dilations must be at least 1");
+      if (top < 0 || left < 0 || bottom < 0 || right < 0) fail("pads must not be negative");
+      // Less than a stride or a dilation may lie beyond the last window: output sizes that one input size stands for.
+      const fits = (size: number, before: number, most: number): boolean => size >= 1 && size + before <= most;
+      const fitting =
+        fits(rows, top, (h - 1) * sh + dh * (kh - 1) + Math.max(sh, dh)) &&
+        fits(columns, left, (w - 1) * sw + dw * (kw - 1) + Math.max(sw, dw));
+      if (batch !== n || channels !== o || !fitting) {
+        fail(`an output of shape ${shapeText(target)} does not fit an input of shape ${shapeText(input(0))}`);
+      }
+      return [[...target]];
+    }
+    case "ResizeBilinear":
+    case "ResizeNearestNeighbor":
+    case "ResizeBicubic": {
+      const [n, , , c] = rank4(input(0), "the input");
+      const target = declared[0] ?? fail("a resize needs the shape of its output");
+      const [batch, , , channels] = rank4(target, "the output");
+      const scales = listAttribute(node, "scales");
+      if (![0, 2].includes(scales.length) || !scales.every((scale) => scale > 0)) fail("scales must be two factors");
+      if (batch !== n || channels !== c) fail(`${shapeText(input(0))} cannot be resized to ${shapeText(target)}`);
+      return [[...target]];
+    }
+    case "DepthToSpace": {
+      const [n, h, w, c] = rank4(input(0), "the input");
+      const b = numberAttribute(node, "block_size");
+      if (b < 1 || c % (b * b) !== 0) fail(`blocks of side ${b} do not fit ${c} channels`);
+      return [[n, h * b, w * b, c / (b * b)]];
+    }
+    case "SpaceToDepth": {
+      const [n, h, w, c] = rank4(input(0), "the input");
+      const b = numberAttribute(node, "block_size");
+      if (b < 1 || h % b !== 0 || w % b !== 0) fail(`blocks of side ${b} do not fit ${shapeText(input(0))}`);
+      return [[n, h / b, w / b, c * b * b]];
+    }
+    case "SpaceToBatchND": {
+      const [n, h, w, c] = rank4(input(0), "the input");
+      const [bh, bw] = pairAttribute(node, "block_shape");
+      const [top = 0, bottom = 0, left = 0, right = 0] = listAttribute(node, "paddings");
+      const [rows, columns] = [h + top + bottom, w + left + right];
+      const sound = Math.min(top, bottom, left, right) >= 0 && bh >= 1 && bw >= 1;
+      if (!sound || rows % bh !== 0 || columns % bw !== 0)
+        fail(`blocks of ${bh} by ${bw} do not fit ${rows} by ${columns}`);
+      return [[n * bh * bw, rows / bh, columns / bw, c]];
+    }
+    case "BatchToSpaceND": {
+      const [n, h, w, c] = rank4(input(0), "the input");
+      const [bh, bw] = pairAttribute(node, "block_shape");
+      const [top = 0, bottom = 0, left = 0, right = 0] = listAttribute(node, "crops");
+      const [rows, columns] = [h * bh - top - bottom, w * bw - left - right];
+      const sound = Math.min(top, bottom, left, right) >= 0 && bh >= 1 && bw >= 1 && rows >= 1 && columns >= 1;
+      if (!sound || n % (bh * bw) !== 0)
+        fail(`blocks of ${bh} by ${bw} and their crops do not fit ${shapeText(input(0))}`);
+      return [[n / (bh * bw), rows, columns, c]];
+    }
+    case "ArgMax": {
+      const x = input(0);
+      const at = axisOf(node, x.length);
+      if (numberAttribute(node, "keepdims") === 1) return [x.map((size, axis) => (axis === at ? 1 : size))];
+      return [x.filter((_, axis) => axis !== at)];
+    }
+    case "Cast":
+    case "Cumsum":
+      if (node.type === "Cumsum") axisOf(node, input(0).length);
+      return [input(0)];
+    case "Gather": {
+      const x = input(0);
+      const axis = axisOf(node, x.length);
+      return [[...x.slice(0, axis), ...input(1), ...x.slice(axis + 1)]];
+    }
+    case "Tile": {
+      const x = input(0);
+      const multiples = listAttribute(node, "multiples");
+      if (multiples.length !== x.length || multiples.some((multiple) => multiple < 1)) {
+        fail(`the multiples ${shapeText(multiples)} do not fit ${shapeText(x)}`);
+      }
+      return [x.map((size, axis) => size * (multiples[axis] ?? 1))];
+    }
+    case "Reverse":
+    case "MVN":
+    case "LpNorm": {
+      const x = input(0);
+      for (const axis of listAttribute(node, "axis")) {
+        if (axis < 0 || axis >= x.length) fail(`axis ${axis} is outside ${shapeText(x)}`);
+      }
+      return [x];
+    }
+    case "Select": {
+      const values = broadcastShapes(input(1), input(2));
+      const result = values && broadcastShapes(input(0), values);
+      if (!result) fail(`${[input(0), input(1), input(2)].map(shapeText).join(", ")} do not broadcast`);
+      return [result];
+    }
+    case "OneHot": {
+      const x = input(0);
+      const axis = axisOf(node, x.length + 1);
+      const depth = numberAttribute(node, "depth");
+      if (depth < 1) fail(`a depth of ${depth} makes no axis`);
+      return [[...x.slice(0, axis), depth, ...x.slice(axis)]];
+    }
+    case "ExtractImagePatches": {
+      const [n, , , c] = rank4(input(0), "the input");
+      const kernel = pairAttribute(node, "kernels");
+      return [[n, ...windowed(node, input(0), kernel, false), kernel[0] * kernel[1] * c]];
+    }
+    case "DetectionPostProcess": {
+      const [count = 0, four] = input(2);
+      const scores = input(1);
+      const columns = scores[2] ?? 0;
+      const background = columns - numberAttribute(node, "num_classes");
+      const fits = sameShape(input(0), [1, count, 4]) && sameShape(scores, [1, count, columns]);
+      if (!fits || input(2).length !== 2 || four !== 4 || background < 0 || background > 1) {
+        fail(`boxes, scores and anchors of ${inputs.map((shape) => shapeText(shape ?? [])).join(", ")} do not fit`);
+      }
+      const rows = numberAttribute(node, "max_detections") * numberAttribute(node, "max_classes_per_detection");
+      if (rows < 1) fail("there is no room for a detection");
+      return [[1, rows, 4], [1, rows], [1, rows], [1]];
+    }
+    case "DetectionOutput": {
+      const [n = 0, locations = 0] = input(0);
+      const [, , coordinates = 0] = input(2);
+      const count = coordinates / 4;
+      const classes = numberAttribute(node, "num_classes");
+      const fits = Number.isInteger(count) && locations === 4 * count && input(0).length === 2;
+      if (!fits || !sameShape(input(1), [n, count * classes]) || !sameShape(input(2), [1, 2, coordinates])) {
+        fail(`locations, confidences and priors of ${inputs.map((s) => shapeText(s ?? [])).join(", ")} do not fit`);
+      }
+      const keep = numberAttribute(node, "keep_top_k");
+      if (keep < 1) fail("there is no room for a detection");
+      return [[1, 1, n * keep, 7]];
     }
     default:
       return fail(`there is no operator '${node.type}'`);

@@ -11,6 +11,8 @@ export function nodeCost(node: Attributed, inputs: readonly Shape[], outputs: re
   switch (node.type) {
     case "Conv2D":
       return written * Math.max(1, elementCount(second.slice(1)));
+    case "Deconv2D":
+      return elementCount(inputs[0] ?? []) * Math.max(1, elementCount(second.slice(0, 3)));
     case "DepthwiseConv2d":
       return written * Math.max(1, elementCount(second.slice(0, 2)));
     case "FullyConnected":
@@ -20,7 +22,15 @@ export function nodeCost(node: Attributed, inputs: readonly Shape[], outputs: re
     case "Pooling":
       return written * elementCount(listAttribute(node, "kernels"));
     case "LocalResponseNorm":
+    case "ResizeBicubic":
       return written * 16;
+    case "ResizeBilinear":
+    case "MVN":
+      return written * 4;
+    case "DetectionPostProcess":
+    case "DetectionOutput":
+      // Suppression compares every candidate of a class with every better one.
+      return elementCount(second) * Math.max(1, elementCount(inputs[2] ?? []));
     default:
       return read + written;
   }
@@ -28,6 +38,6 @@ export function nodeCost(node: Attributed, inputs: readonly Shape[], outputs: re
 
 /** The multiply-adds of a matrix product; 0 for all other operators. */
 export function multiplyAdds(node: Attributed, inputs: readonly Shape[], outputs: readonly Shape[]): number {
-  const products = ["Conv2D", "DepthwiseConv2d", "FullyConnected", "MatMul"];
+  const products = ["Conv2D", "Deconv2D", "DepthwiseConv2d", "FullyConnected", "MatMul"];
   return products.includes(node.type) ? nodeCost(node, inputs, outputs) : 0;
 }

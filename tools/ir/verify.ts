@@ -5,8 +5,9 @@
 
 import { InternalError } from "../diagnostics/diagnostic";
 import { dataTypeOf } from "./builder";
-import type { AttributeValue, Graph, GraphNode, Tensor } from "./graph";
+import type { AttributeValue, DataType, Graph, GraphNode, Tensor } from "./graph";
 import { inferShapes, ShapeError } from "./infer-shapes";
+import { ElementTypeError, inferTypes } from "./infer-types";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "./operators";
 import { elementCount, sameShape, shapeText } from "./shape";
 
@@ -62,7 +63,7 @@ function inputProblems(node: GraphNode, spec: OperatorSpec, graph: Graph): strin
       return;
     }
     const tensor = graph.tensors.get(name);
-    if (tensor && input && input.role !== "activation" && !tensor.data) {
+    if (tensor && input && input.role !== "activation" && input.role !== "index" && !tensor.data) {
       problems.push(`input ${index} ('${name}') must be constant`);
     }
   });
@@ -81,6 +82,23 @@ function shapeProblems(node: GraphNode, graph: Graph): string[] {
     });
   } catch (error) {
     if (error instanceof ShapeError) return [error.message];
+    throw error;
+  }
+}
+
+/** Nodes on codes are left out: what their types are is quantization's business. */
+function typeProblems(node: GraphNode, graph: Graph): string[] {
+  const typeOf = (name: string): DataType | null => graph.tensors.get(name)?.dtype ?? null;
+  const own = node.outputs.map(typeOf);
+  const inputs = node.inputs.map(typeOf);
+  if ([...inputs, ...own].some((type) => type === "uint8" || type === "int8")) return [];
+  try {
+    const inferred = inferTypes(node, inputs, node.outputs.length);
+    return node.outputs.flatMap((name, index) =>
+      own[index] === inferred[index] ? [] : [`output '${name}' is ${own[index]}, not ${inferred[index]}`],
+    );
+  } catch (error) {
+    if (error instanceof ElementTypeError) return [error.message];
     throw error;
   }
 }
@@ -143,7 +161,7 @@ export function graphProblems(graph: Graph): string[] {
     const own = [...inputProblems(node, spec, graph), ...attributeProblems(node, spec)];
     if (spec.outputs !== "variadic" && node.outputs.length !== spec.outputs)
       own.push(`has ${node.outputs.length} outputs`);
-    if (own.length === 0) own.push(...shapeProblems(node, graph));
+    if (own.length === 0) own.push(...shapeProblems(node, graph), ...typeProblems(node, graph));
     for (const problem of own) problems.push(`${where}: ${problem}`);
     for (const name of node.outputs) define(name, where);
   }

@@ -10,6 +10,7 @@ import { batchNormToDepthwise } from "./batch-norm-to-depthwise";
 import { foldBatchNorm } from "./fold-batch-norm";
 import { foldBias } from "./fold-bias";
 import { foldConstants } from "./fold-constants";
+import { foldDilation } from "./fold-dilation";
 import { foldPad } from "./fold-pad";
 import { fuseActivation } from "./fuse-activation";
 import { lowerGlobalPooling } from "./lower-global-pooling";
@@ -30,6 +31,7 @@ export const PASSES: readonly Pass[] = [
   { name: "fold-constants", run: foldConstants },
   { name: "remove-identities", run: removeIdentities },
   { name: "matmul-to-fully-connected", run: matMulToFullyConnected },
+  { name: "fold-dilation", run: foldDilation },
   { name: "fold-pad", run: foldPad },
   { name: "fold-batch-norm", run: foldBatchNorm },
   { name: "fold-bias", run: foldBias },

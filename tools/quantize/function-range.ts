@@ -14,6 +14,8 @@ export function functionRange({ attributes }: GraphNode): readonly [number, numb
     case "HARDSIGMOID":
       return [0, 1];
     case "TANH":
+    case "ERF":
+    case "SIGN":
       return [-1, 1];
     default:
       return undefined;

@@ -61,9 +61,10 @@ function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | 
       (input.role === "weights" || input.role === "bias") && node.inputs[i] && !graph.tensors.get(node.inputs[i])?.data,
   );
   if (computed >= 0) return `its ${spec.inputs[computed]?.name} is computed at run time`;
-  if ([...node.inputs, ...node.outputs].some((name) => name !== "" && graph.tensors.get(name)?.dtype !== "float32")) {
-    return "it works on integers";
-  }
+  // Indices stay int32 beside codes: those that a node reads, and those that ArgMax finds.
+  const values = node.inputs.filter((_, i) => spec.inputs[Math.min(i, spec.inputs.length - 1)]?.role !== "index");
+  if (node.type !== "ArgMax") values.push(...node.outputs);
+  if (values.some((name) => name !== "" && graph.tensors.get(name)?.dtype !== "float32")) return "it works on integers";
   return undefined;
 }
 

@@ -189,7 +189,10 @@ class Quantizer {
     invariant(spec, `unknown operator ${node.type}`);
     const role = (i: number) => spec.inputs[Math.min(i, spec.inputs.length - 1)]?.role;
     const activations = node.inputs.map((name, i) => (role(i) === "activation" ? this.codeForm(name) : undefined));
-    const inputs = activations.map((activation) => activation?.name ?? "");
+    const inputs = activations.map((activation, i) => {
+      const name = node.inputs[i];
+      return activation?.name ?? (role(i) === "index" && name ? this.floatForm(name) : "");
+    });
     const first = activations[0]?.affine;
     invariant(first, `node '${node.name}' has no activation input`);
 
@@ -207,6 +210,10 @@ class Quantizer {
     }
     const outputs = node.outputs.map((name) => {
       const tensor = this.sourceTensor(name);
+      if (tensor.dtype === "int32") {
+        this.floats.set(name, this.define({ ...tensor }));
+        return { name, affine: first };
+      }
       const affine = node.type === "Softmax" ? softmaxOutput(this.scheme.type) : this.parameters(tensor);
       const made = this.define({
         name: this.outputs.has(name) ? this.freeName(`${name}/quantized`) : name,

@@ -235,3 +235,28 @@ test("bias correction takes back what rounded weights add on average", () => {
     assert.ok(Math.abs(code - expected / (weightScale * activationParameters(-1, 1, "uint8").scale)) <= 0.51);
   });
 });
+
+test("indices stay int32 beside codes", () => {
+  const graph = sketchGraph(
+    { x: [1, 2, 2, 3] },
+    {},
+    [
+      { type: "ArgMax", inputs: ["x"], outputs: { i: [1, 2, 2] }, attributes: { axis: 3 } },
+      { type: "Reshape", inputs: ["i"], outputs: { flat: [4] } },
+      { type: "Gather", inputs: ["x", "flat"], outputs: { y: [1, 2, 2, 4] }, attributes: { axis: 3 } },
+    ],
+    ["y"],
+  );
+  for (const name of ["i", "flat"]) Object.assign(graph.tensors.get(name) ?? {}, { dtype: "int32" });
+  const { graph: quantized, float } = quantize(graph, { x: [-1, 1] });
+  assert.deepEqual([...float.keys()], ["flat/node"]);
+  assert.deepEqual(outline(quantized), [
+    "Quantize(x)->x/quantized",
+    "ArgMax(x/quantized)->i",
+    "Reshape(i)->flat",
+    "Gather(x/quantized,flat)->y/quantized",
+    "Dequantize(y/quantized)->y",
+  ]);
+  assert.equal(quantized.tensors.get("i")?.dtype, "int32");
+  assert.deepEqual(quantized.tensors.get("y/quantized")?.quant, quantized.tensors.get("x/quantized")?.quant);
+});

@@ -11,6 +11,7 @@ import {
 import { UserError } from "../../diagnostics/diagnostic";
 import { type ModelConfig, readModelConfig } from "../../config/model-config";
 import { writeModel } from "../../emit/model-writer";
+import { subtractMean } from "../../importers/caffe/mean-file";
 import { IMPORTERS } from "../../importers/importer";
 import { readFile, readTextFile, writeFileAtomically } from "../../io/files";
 import type { Graph, GraphPort } from "../../ir/graph";
@@ -69,6 +70,10 @@ function convertConfigured(options: Options, configFile: string): void {
     externalData: (location) => locate(location, "external data", sources, configFile, undefined),
     ...(weightFile !== undefined && weights && { weights, weightsFile: path.basename(weightFile) }),
   });
+  if (model.meanFile !== undefined) {
+    const mean = locate(model.meanFile, "mean_file_path", sources, configFile, undefined);
+    subtractMean(graph, mean, path.basename(model.meanFile));
+  }
   optimize(graph, { checkPasses: options.flag("check_passes") });
   describePorts(graph, model);
   checkOutputShapes(graph, model, configFile);

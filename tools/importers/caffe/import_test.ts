@@ -6,10 +6,11 @@ import { elementCount } from "../../ir/shape";
 import type { Graph } from "../../ir/graph";
 import { optimize } from "../../passes/pipeline";
 import type { ImportOptions } from "../options";
-import { type Blob, caffemodel, inputs, layer, oldCaffemodel, text } from "../testing/caffe-builder";
+import { type Blob, blobBytes, caffemodel, inputs, layer, oldCaffemodel, text } from "../testing/caffe-builder";
 import { greatestDifference, runModel } from "../testing/run-model";
 import { importCaffe } from "./import";
 import { CAFFE_LAYERS } from "./layer-table";
+import { subtractMean } from "./mean-file";
 import { V1_TYPES } from "./net";
 
 interface Setup {
@@ -371,7 +372,19 @@ test("local response normalization divides alpha by the size", () => {
     return value / (2 + (0.9 / 3) * sum) ** 0.75;
   });
   near(one("LRN", [1, 3, 1, 1], "lrn_param { local_size: 3 alpha: 0.9 beta: 0.75 k: 2 }", undefined, x), expected);
-  refused(() => one("LRN", [1, 3, 1, 1], "lrn_param { norm_region: WITHIN_CHANNEL }"), "MQ202", /WITHIN_CHANNEL/);
+  // Within the channel: the squares of the pixel and its neighbours, over the size of the whole window.
+  const row = Float32Array.of(1, 2, 3);
+  const sums = [5, 14, 13];
+  near(
+    one(
+      "LRN",
+      [1, 1, 1, 3],
+      "lrn_param { norm_region: WITHIN_CHANNEL local_size: 3 alpha: 9 beta: 0.5 }",
+      undefined,
+      row,
+    ),
+    [1, 2, 3].map((value, i) => value / Math.sqrt(1 + (sums[i] ?? 0))),
+  );
 });
 
 test("normalization to length one", () => {
@@ -617,10 +630,137 @@ test("part of a network", () => {
   );
 });
 
+// --- Images, detections and the rest ---
+
+test("a transposed convolution", () => {
+  const blobs = [
+    { shape: [1, 2, 1, 3], values: [1, 2, 3, 10, 20, 30] },
+    { shape: [2], values: [0.5, 0] },
+  ];
+  const parameters =
+    "convolution_param { num_output: 2 kernel_h: 1 kernel_w: 3 stride_h: 1 stride_w: 2 pad_h: 0 pad_w: 1 }";
+  const expected = [2.5, 5.5, 4.5, 20, 50, 40];
+  near(one("Deconvolution", [1, 1, 1, 2], parameters, blobs, Float32Array.of(1, 2)), expected);
+});
+
+test("a transposed convolution with a group per channel", () => {
+  const blobs = [{ shape: [2, 1, 1, 2], values: [1, 2, 3, 4] }];
+  for (const type of ["DeconvolutionDepthwise", "DepthwiseDeconvolution"]) {
+    const parameters = "convolution_param { num_output: 2 kernel_h: 1 kernel_w: 2 bias_term: false }";
+    near(one(type, [1, 2, 1, 1], parameters, blobs, Float32Array.of(5, 7)), [5, 10, 21, 28]);
+  }
+});
+
+for (const [type, shape, parameters, x, expected] of [
+  ["Interp", [1, 1, 1, 2], "interp_param { height: 1 width: 4 }", [0, 3], [0, 1, 2, 3]],
+  ["Interp", [1, 1, 1, 2], "interp_param { zoom_factor: 2 }", [0, 4], [0, 2, 4]],
+  ["Interp", [1, 1, 1, 5], "interp_param { shrink_factor: 2 }", [0, 1, 2, 3, 4], [0, 2, 4]],
+  ["Upsample", [1, 1, 1, 2], "upsample_param { scale: 2 }", [1, 2], [1, 1, 2, 2, 1, 1, 2, 2]],
+  ["ResizeNearest", [1, 1, 1, 2], "resize_nearest_param { height_scale: 1 width_scale: 2 }", [1, 2], [1, 1, 2, 2]],
+  // Four channels of a pixel become one of 2 by 2 pixels, and blocks of that the channels again.
+  [
+    "Reorg",
+    [1, 4, 2, 2],
+    "reorg_param { stride: 2 }",
+    [...Array(16).keys()],
+    [0, 2, 8, 10, 1, 3, 9, 11, 4, 6, 12, 14, 5, 7, 13, 15],
+  ],
+  ["MVN", [1, 2, 1, 2], "mvn_param { eps: 1 }", [0, 6, 1, 1], [-0.75, 0.75, 0, 0]],
+  ["MVN", [1, 2, 1, 1], "mvn_param { across_channels: true normalize_variance: false }", [0, 6], [-3, 3]],
+  ["GroupNorm", [1, 4, 1, 1], "group_norm_param { group_num: 2 eps: 0 }", [1, 3, 5, 5.5], [-1, 1, -1, 1]],
+  ["L2Normalization", [1, 2, 1, 1], "", [3, 4], [0.6, 0.8]],
+  ["L1Normalization", [1, 2, 1, 1], "", [1, -3], [0.25, -0.75]],
+  ["Reduction", [2, 2], "reduction_param { axis: 1 operation: SUMSQ coeff: 2 }", [1, 2, 3, 4], [10, 50]],
+  ["Reduction", [2, 2], "reduction_param { operation: MEAN }", [1, 2, 3, 6], [3]],
+  ["Reduction", [2, 2], "reduction_param { axis: -1 operation: 2 }", [1, -2, 3, 4], [3, 7]],
+  ["ArgMax", [2, 3], "", [1, 3, 2, 6, 5, 4], [1, 0]],
+  ["ArgMax", [1, 3], "argmax_param { out_max_val: true }", [1, 3, 2], [1, 3]],
+  ["ArgMax", [1, 2, 1, 2], "argmax_param { axis: 1 }", [1, 4, 2, 3], [1, 0]],
+  ["Tile", [1, 2], "tile_param { tiles: 2 }", [1, 2], [1, 2, 1, 2]],
+  ["Log", [2], "log_param { base: 2 }", [1, 8], [0, 3]],
+  ["Threshold", [2], "threshold_param { threshold: 0.5 }", [0.5, 0.6], [0, 1]],
+  ["BNLL", [1], "", [0], [Math.LN2]],
+  ["Swish", [1], "swish_param { beta: 2 }", [1], [1 / (1 + Math.exp(-2))]],
+  ["Swish", [1], "", [1], [1 / (1 + Math.exp(-1))]],
+  ["Mish", [1], "", [0], [0]],
+] as const) {
+  test(`${type} ${parameters}`, () => {
+    near(one(type, shape, parameters, undefined, Float32Array.from(x)), expected);
+  });
+}
+
+test("cutting to the shape of another blob, and products", () => {
+  const cut =
+    inputs({ x: [1, 1, 3, 3] }) +
+    layer("Pooling", "p", "x", "small", "pooling_param { kernel_size: 2 stride: 1 }") +
+    layer("Crop", "l", "x small", "y", "crop_param { axis: 2 offset: 1 }");
+  near(
+    run(cut, sequence(9)).data,
+    [4, 5, 7, 8].map((i) => sequence(9)[i] ?? 0),
+  );
+  const square = inputs({ x: [2, 2] }) + layer("MatMul", "l", "x x", "y");
+  near(run(square, Float32Array.of(1, 2, 3, 4)).data, [7, 10, 15, 22]);
+});
+
+test("prior boxes are constants of the shapes", () => {
+  const prototxt =
+    inputs({ x: [1, 1, 1, 2] }) +
+    layer(
+      "PriorBox",
+      "l",
+      "x x",
+      "priors",
+      "prior_box_param { min_size: 4 max_size: 9 aspect_ratio: 4 img_size: 10 variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 clip: true }",
+    ) +
+    layer("Reshape", "r", "priors", "rows", "reshape_param { shape { dim: 2 dim: -1 } }") +
+    layer("Reduction", "s", "x", "sum") +
+    layer("Scale", "t", "rows sum", "y", "scale_param { axis: 0 }");
+  const { data } = run(prototxt, Float32Array.of(0.5, 0.5));
+  // Steps of 5 by 10 pixels: the first centre is at 2.5, 5; sides 4, 6, 8 by 2 and 2 by 8.
+  const first = [0.05, 0.3, 0.45, 0.7, 0, 0.2, 0.55, 0.8, 0, 0.4, 0.65, 0.6, 0.15, 0.1, 0.35, 0.9];
+  near(data.slice(0, 16), first);
+  near(data.slice(32, 36), [0.1, 0.1, 0.2, 0.2]);
+});
+
+test("detections", () => {
+  const prototxt =
+    inputs({ x: [1, 4] }) +
+    `input: "scores" input_shape { dim: 1 dim: 2 } input: "image" input_shape { dim: 1 dim: 1 dim: 1 dim: 1 }` +
+    layer("PriorBox", "p", "image image", "priors", "prior_box_param { min_size: 4 img_size: 8 }") +
+    layer(
+      "DetectionOutput",
+      "l",
+      "x scores priors",
+      "y",
+      "detection_output_param { num_classes: 2 code_type: CENTER_SIZE keep_top_k: 2 confidence_threshold: 0.5 nms_param { nms_threshold: 0.4 top_k: 10 } }",
+    );
+  const graph = importNet(prototxt);
+  const feeds = new Map([
+    ["x", Float32Array.of(1, 0, 0, 0)],
+    ["scores", Float32Array.of(0.25, 0.75)],
+    ["image", Float32Array.of(0)],
+  ]);
+  const rows = runModel(graph, feeds).get("y") ?? [];
+  near(rows, [0, 1, 0.75, 0.3, 0.25, 0.8, 0.75, 0, -1, 0, 0, 0, 0, 0]);
+  refused(() => importNet(prototxt.replace("CENTER_SIZE", "CORNER")), "MQ202", /code_type/);
+});
+
+test("a mean image is subtracted in the graph", () => {
+  const graph = importNet(inputs({ x: [1, 2, 1, 2] }) + layer("ReLU", "l", "x", "y"));
+  // One row and column more on each side than the input has.
+  const mean = { shape: [1, 2, 3, 4], values: [...Array(24).keys()] };
+  subtractMean(graph, blobBytes(mean), "mean.binaryproto");
+  const x = Float32Array.of(10, 10, 20, 20);
+  near(runModel(graph, new Map([["x", x]])).get("y") ?? [], [5, 4, 3, 2]);
+  const other = importNet(inputs({ x: [1, 3, 1, 2] }) + layer("ReLU", "l", "x", "y"));
+  refused(() => subtractMean(other, blobBytes(mean), "mean.binaryproto"), "MQ204", /does not fit/);
+  refused(() => subtractMean(other, Uint8Array.of(0x2a, 0xff), "mean.binaryproto"), "MQ201", /./);
+});
+
 test("everything that is not supported is in one message", () => {
   const prototxt = [
     inputs({ x: [1, 2, 4, 4] }),
-    layer("Deconvolution", "up", "x", "a"),
+    layer("Python", "up", "x", "a"),
     layer("ReLU", "r", "a", "a"),
     layer("Pooling", "p", "x", "b", "pooling_param { pool: STOCHASTIC kernel_size: 2 }"),
     layer("ReLU", "q", "x", "c", "relu_param { steepness: 3 }"),
@@ -629,7 +769,7 @@ test("everything that is not supported is in one message", () => {
   refused(
     () => importNet(prototxt),
     "MQ202",
-    /Deconvolution 'up'[\s\S]*Pooling 'p': it pools[\s\S]*steepness[\s\S]*constructor '__proto__'/,
+    /Python 'up'[\s\S]*Pooling 'p': it pools[\s\S]*steepness[\s\S]*constructor '__proto__'/,
   );
 });
 

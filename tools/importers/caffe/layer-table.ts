@@ -5,7 +5,7 @@ import { ELTWISE, POOLING, REDUCE } from "../../ir/operators";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
 import { transposeData } from "../../ir/transpose";
 import { badValue, unsupported } from "../failures";
-import { type ConstantValue, TO_NCHW, TO_NHWC, type Value } from "../lowering";
+import { type ConstantValue, type Target, TO_NCHW, TO_NHWC, type Value } from "../lowering";
 import {
   activation,
   axisIn,
@@ -19,49 +19,23 @@ import {
   imageChannels,
   imageSize,
   localResponseNorm,
+  matMul,
   pooling,
   reduce,
   reshape,
   resolveShape,
+  slice,
   softmax,
   split,
   transpose,
 } from "../operations";
-import type { CaffeLayer } from "./layer";
+import { argMax, castTo, lpNorm, mvn, tile } from "../value-operations";
+import { DETECTION_LAYERS } from "./detection-table";
+import { IMAGE_LAYERS } from "./image-table";
+import { type CaffeLayer, type CaffeLowering, MAX_AXES } from "./layer";
 import { shapesOf } from "./net";
 import type { Parameters } from "./parameters";
-
-/** As many as Caffe's blobs may have. */
-export const MAX_AXES = 32;
-
-export type CaffeLowering = (layer: CaffeLayer) => Value | readonly Value[];
-
-/** Rows and columns: `<name>_h` and `<name>_w`, or a list with one number for both or one each. */
-function pair(parameters: Parameters, list: string, name: string, fallback?: number): [number, number] {
-  const both = parameters.integers(list);
-  const rows = parameters.has(`${name}_h`) ? parameters.integer(`${name}_h`) : undefined;
-  const columns = parameters.has(`${name}_w`) ? parameters.integer(`${name}_w`) : undefined;
-  if (rows !== undefined || columns !== undefined) {
-    if (both.length > 0) badValue(`it has both '${list}' and '${name}_h' or '${name}_w'`);
-    return [
-      rows ?? fallback ?? badValue(`'${name}_h' is missing`),
-      columns ?? fallback ?? badValue(`'${name}_w' is missing`),
-    ];
-  }
-  const [first = fallback ?? badValue(`'${list}' is missing`), second = first] = both;
-  if (both.length > 2) unsupported(`'${list}' has ${both.length} numbers; only two spatial dimensions are supported`);
-  return [first, second];
-}
-
-function checkWindow(
-  kernel: readonly number[],
-  strides: readonly number[],
-  dilations: readonly number[],
-  pads: readonly number[],
-): void {
-  if (Math.min(...kernel, ...strides, ...dilations) < 1) badValue("a window has a size or step below 1");
-  if (Math.min(...pads) < 0) badValue("a padding is negative");
-}
+import { checkWindow, pair } from "./window-parameters";
 
 /** `depthwise`: the layer of several forks that is a convolution with a group per channel. */
 const conv =
@@ -454,6 +428,28 @@ const shuffleChannel: CaffeLowering = (layer) => {
   return transpose(lower, target, reshape(lower, target, mixed, [...shape, channels]), TO_NCHW);
 };
 
+/** x * (1 + alpha * mean of squares in the window around the pixel) ^ -beta */
+function withinChannel(layer: CaffeLayer, size: number, alpha: number, beta: number): Value {
+  const { lower, target } = layer;
+  const x = layer.only();
+  imageSize(x, "NCHW");
+  const pad = (size - 1) / 2;
+  const squares = activation(lower, lower.step(target, "squares"), x, { activation: "SQUARE" });
+  const means = pooling(lower, lower.step(target, "means"), squares, "NCHW", {
+    type: POOLING.AVG,
+    kernel: [size, size],
+    strides: [1, 1],
+    dilations: [1, 1],
+    pads: [pad, pad, pad, pad],
+    roundUp: false,
+    countPads: true,
+  });
+  const scaled = eltwiseScalar(lower, lower.step(target, "scaled"), ELTWISE.PROD, means, Math.fround(alpha));
+  const safe = eltwiseScalar(lower, lower.step(target, "safe"), ELTWISE.SUM, scaled, 1);
+  const factor = eltwiseScalar(lower, lower.step(target, "factor"), ELTWISE.POW, safe, Math.fround(-beta));
+  return eltwise(lower, target, ELTWISE.PROD, x, factor);
+}
+
 const localResponse: CaffeLowering = (layer) => {
   const p = layer.parameters("lrn_param");
   const size = p.integer("local_size", 5);
@@ -461,8 +457,8 @@ const localResponse: CaffeLowering = (layer) => {
   const beta = p.number("beta", 0.75);
   const bias = p.number("k", 1);
   const region = p.choice("norm_region", ["ACROSS_CHANNELS", "WITHIN_CHANNEL"], "ACROSS_CHANNELS");
-  if (region !== "ACROSS_CHANNELS") unsupported("it normalizes within each channel (WITHIN_CHANNEL)");
   if (size < 1 || size % 2 === 0) badValue(`'local_size' is ${size}, not odd`);
+  if (region === "WITHIN_CHANNEL") return withinChannel(layer, size, alpha, beta);
   return localResponseNorm(layer.lower, layer.target, layer.only(), "NCHW", { size, alpha: alpha / size, beta, bias });
 };
 
@@ -486,12 +482,148 @@ const normalize: CaffeLowering = (layer) => {
   return eltwise(lower, target, ELTWISE.PROD, normal, { ...factor, shape: [factor.data.length, 1, 1] });
 };
 
+/** Without a learned factor, over the channels of each pixel. */
+const normalizedBy =
+  (norm: number): CaffeLowering =>
+  (layer) => {
+    const x = layer.only();
+    return lpNorm(layer.lower, layer.target, x, norm, [1], Math.fround(1e-10));
+  };
+
+const mvnOf: CaffeLowering = (layer) => {
+  const x = layer.only();
+  const p = layer.parameters("mvn_param");
+  const across = p.flag("across_channels", false);
+  imageSize(x, "NCHW");
+  return mvn(layer.lower, layer.target, x, {
+    axes: across ? [1, 2, 3] : [2, 3],
+    epsilon: p.number("eps", Math.fround(1e-9)),
+    variance: p.flag("normalize_variance", true),
+    outside: true,
+  });
+};
+
+const groupNorm: CaffeLowering = (layer) => {
+  const { lower, target } = layer;
+  const x = layer.only();
+  const p = layer.parameters("group_norm_param");
+  const groups = p.integer("group_num", 32);
+  const [n = 1, channels = 0] = x.shape;
+  if (groups < 1 || channels % groups !== 0) badValue(`${channels} channels do not make ${groups} groups`);
+  const rows = [n, groups, elementCount(x.shape) / (n * groups)];
+  const flat = reshape(lower, lower.step(target, "groups"), x, rows);
+  const normal = mvn(lower, lower.step(target, "normal"), flat, { axes: [2], epsilon: p.number("eps", 1e-5) });
+  return reshape(lower, target, normal, x.shape);
+};
+
+/** The sum, or the like, over all axes from one on, times a factor. */
+const reduction: CaffeLowering = (layer) => {
+  const { lower, target } = layer;
+  const x = layer.only();
+  const p = layer.parameters("reduction_param");
+  // Numbers of the enumeration begin with 1.
+  const operation = p.choice("operation", ["", "SUM", "ASUM", "SUMSQ", "MEAN"], "SUM");
+  const axis = layer.axis(p, x, 0);
+  const factor = p.number("coeff", 1);
+  const axes = x.shape.map((_, i) => i).slice(axis);
+  const before = { ASUM: "ABS", SUMSQ: "SQUARE" } as const;
+  const mapped =
+    operation === "ASUM" || operation === "SUMSQ"
+      ? activation(lower, lower.step(target, "mapped"), x, { activation: before[operation] })
+      : x;
+  const type = operation === "MEAN" ? REDUCE.MEAN : REDUCE.SUM;
+  const sum = reduce(lower, factor === 1 ? target : lower.step(target, "sum"), type, mapped, axes, false);
+  return factor === 1 ? sum : eltwiseScalar(lower, target, ELTWISE.PROD, sum, Math.fround(factor));
+};
+
+/** The index of the greatest element, as float32; of all axes behind the first where none is given. */
+const argMaxOf: CaffeLowering = (layer) => {
+  const { lower, target } = layer;
+  const x = layer.only();
+  const p = layer.parameters("argmax_param");
+  const values = p.flag("out_max_val", false);
+  if (p.integer("top_k", 1) !== 1) unsupported("it gives more than the greatest element (top_k)");
+  const given = p.has("axis");
+  const [n = 1] = x.shape;
+  const rows = given ? x : reshape(lower, lower.step(target, "rows"), x, [n, 1, elementCount(x.shape) / n]);
+  const axis = given ? layer.axis(p, x) : 2;
+  const greatest = (to: Target): Value => reduce(lower, to, REDUCE.MAX, rows, [axis], true);
+  const index = (to: Target): Value => {
+    const found = argMax(lower, lower.step(to, "int32"), rows, { axis, keepDims: true });
+    return castTo(lower, to, found, "float32");
+  };
+  if (!values) return index(target);
+  if (given) return greatest(target);
+  return concat(lower, target, [index(lower.step(target, "index")), greatest(lower.step(target, "value"))], 1);
+};
+
+const tileOf: CaffeLowering = (layer) => {
+  const x = layer.only();
+  const p = layer.parameters("tile_param");
+  const axis = layer.axis(p, x);
+  const count = p.integer("tiles");
+  if (count < 1) badValue(`'tiles' is ${count}`);
+  const repeats = x.shape.map((_, i) => (i === axis ? count : 1));
+  return tile(layer.lower, layer.target, x, repeats);
+};
+
+/** The part of the first input that has the shape of the second, from `axis` on. */
+const crop: CaffeLowering = (layer) => {
+  const x = layer.input(0);
+  const p = layer.parameters("crop_param");
+  const axis = layer.axis(p, x, 2);
+  const offsets = p.integers("offset");
+  const other = layer.input(1).shape;
+  const count = x.shape.length - axis;
+  if (other.length !== x.shape.length) badValue(`${shapeText(x.shape)} cannot be cut to ${shapeText(other)}`);
+  if (offsets.length > 1 && offsets.length !== count) badValue(`${offsets.length} offsets for ${count} axes`);
+  const axes = x.shape.map((size, i) => {
+    const begin = i < axis ? 0 : (offsets[offsets.length > 1 ? i - axis : 0] ?? 0);
+    const end = i < axis ? size : begin + (other[i] ?? 0);
+    if (begin < 0 || end > size) badValue(`${other[i]} elements from ${begin} on are outside an axis of ${size}`);
+    return { begin, end, stride: 1 };
+  });
+  return slice(layer.lower, layer.target, x, axes);
+};
+
+/** log(shift + scale * x) to a base, of which -1 stands for e. */
+const logarithm: CaffeLowering = (layer) => {
+  const p = layer.parameters("log_param");
+  const base = p.number("base", -1);
+  if (base !== -1 && (base <= 0 || base === 1)) badValue(`the base is ${base}`);
+  const inner = affine(layer, layer.only(), p.number("scale", 1), p.number("shift", 0), false);
+  const { lower, target } = layer;
+  if (base === -1) return activation(lower, target, inner, { activation: "LOG" });
+  const log = activation(lower, lower.step(target, "log"), inner, { activation: "LOG" });
+  return eltwiseScalar(lower, target, ELTWISE.PROD, log, Math.fround(1 / Math.log(base)));
+};
+
+/** 1 where x is above the threshold, else 0. */
+const threshold: CaffeLowering = (layer) => {
+  const { lower, target } = layer;
+  const limit = layer.parameters("threshold_param").number("threshold", 0);
+  const above = eltwiseScalar(lower, lower.step(target, "int32"), ELTWISE.GREATER, layer.only(), Math.fround(limit));
+  return castTo(lower, target, above, "float32");
+};
+
+/** x * sigmoid(beta * x) */
+const swish: CaffeLowering = (layer) => {
+  const { lower, target } = layer;
+  const x = layer.only();
+  const beta = layer.parameters("swish_param").number("beta", 1);
+  if (beta === 1) return activation(lower, target, x, { activation: "SILU" });
+  const scaled = eltwiseScalar(lower, lower.step(target, "scaled"), ELTWISE.PROD, x, Math.fround(beta));
+  const gate = activation(lower, lower.step(target, "gate"), scaled, { activation: "SIGMOID" });
+  return eltwise(lower, target, ELTWISE.PROD, x, gate);
+};
+
 export const CAFFE_LAYERS: Readonly<Record<string, CaffeLowering>> = {
   // Products.
   Convolution: conv(false),
   ConvolutionDepthwise: conv(true),
   DepthwiseConvolution: conv(true),
   InnerProduct: innerProduct,
+  MatMul: (layer) => matMul(layer.lower, layer.target, layer.input(0), layer.input(1)),
 
   // Normalization.
   BatchNorm: batchNormalization,
@@ -499,6 +631,10 @@ export const CAFFE_LAYERS: Readonly<Record<string, CaffeLowering>> = {
   Bias: addedBias,
   LRN: localResponse,
   Normalize: normalize,
+  L1Normalization: normalizedBy(1),
+  L2Normalization: normalizedBy(2),
+  MVN: mvnOf,
+  GroupNorm: groupNorm,
 
   // Element by element.
   Eltwise: eltwiseOf,
@@ -521,17 +657,28 @@ export const CAFFE_LAYERS: Readonly<Record<string, CaffeLowering>> = {
   Sigmoid: unary(named("SIGMOID")),
   TanH: unary(named("TANH")),
   AbsVal: unary(named("ABS")),
+  BNLL: unary(named("SOFTPLUS")),
+  Mish: unary(named("MISH")),
+  Log: logarithm,
+  Threshold: threshold,
+  Swish: swish,
   Softmax: (layer) => {
     const x = layer.only();
     return softmax(layer.lower, layer.target, x, layer.axis(layer.parameters("softmax_param"), x), false);
   },
 
-  // Pooling.
+  // Images, pooling and reductions.
+  ...IMAGE_LAYERS,
+  ...DETECTION_LAYERS,
   Pooling: pool,
+  Reduction: reduction,
+  ArgMax: argMaxOf,
 
   // Data movement.
   Concat: concatOf,
   Slice: sliceOf,
+  Crop: crop,
+  Tile: tileOf,
   Flatten: flatten,
   Reshape: reshapeOf,
   Permute: permute,

@@ -8,6 +8,11 @@ import type { Layer } from "./net";
 import type { Parameters } from "./parameters";
 import type { Weights } from "./weights";
 
+/** As many as Caffe's blobs may have. */
+export const MAX_AXES = 32;
+
+export type CaffeLowering = (layer: CaffeLayer) => Value | readonly Value[];
+
 export class CaffeLayer {
   readonly target: Target;
   private readonly read: Parameters[] = [];

@@ -76,3 +76,8 @@ function declaredShape(message: Uint8Array): number[] {
   const blob = decodeMessage(() => BlobProto.decode(message));
   return blob.shape?.dim ?? [blob.num ?? 1, blob.channels ?? 1, blob.height ?? 1, blob.width ?? 1];
 }
+
+/** A blob in a file of its own, such as a mean image. */
+export function readBlob(message: Uint8Array): { readonly shape: number[]; readonly data: Float32Array } {
+  return { shape: declaredShape(message), data: readData(message) };
+}

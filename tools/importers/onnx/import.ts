@@ -34,11 +34,20 @@ import { CycleError, executionOrder } from "../order";
 import { declareInput, declareOutput } from "../ports";
 import { decodeMessage, readIntegers, WireError } from "../wire";
 import { type OnnxContext, OnnxNode } from "./node";
-import { CONTROL_FLOW, ONNX_OPERATORS } from "./op-table";
+import { CONTROL_FLOW, ONNX_OPERATORS, type OnnxLowering } from "./op-table";
+import { coded, codesOf } from "./quantize-linear";
+import { MICROSOFT_OPERATORS, MOVES_CODES, READS_CODES } from "./quantized-table";
 import { decodeTensor, elementType, typeName } from "./tensors";
 
 const OLDEST_OPSET = 6;
 const NEWEST_OPSET = 25;
+
+/** Operators by domain. */
+const OPERATOR_SETS: Readonly<Record<string, Readonly<Record<string, OnnxLowering>>>> = {
+  "": ONNX_OPERATORS,
+  "ai.onnx": ONNX_OPERATORS,
+  "com.microsoft": MICROSOFT_OPERATORS,
+};
 
 export function importOnnx(bytes: Uint8Array, options: ImportOptions): Graph {
   return new Importer(bytes, options).run();
@@ -135,13 +144,13 @@ class Importer {
     if (this.faults.length > 0) throw new UserError(this.faults);
     for (const name of outputs) {
       const value = this.values.get(name);
-      if (!value || this.context.codes.has(value)) {
-        const why = value ? "the graph ends in codes" : `'${name}' is a secondary output that is not supported`;
+      if (!value) {
+        const why = `'${name}' is a secondary output that is not supported`;
         const node = this.producers.get(name);
         const described = node ? describe(node) : { name, type: "output" };
         throw new UserError(unsupportedOperators(this.file, [{ ...described, why }]));
       }
-      declareOutput(this.lower, this.file, name, value, "NCHW");
+      declareOutput(this.lower, this.file, name, codesOf(this.context, value), "NCHW");
     }
     return finishGraph(this.lower.builder.graph);
   }
@@ -181,16 +190,16 @@ class Importer {
       this.unsupported.push({ name, type: "input", why: "inputs must be tensors" });
       return;
     }
-    if (type && elementType(type.elemType) !== "float32") {
-      const why = `inputs must be float32, not ${typeName(type.elemType)}`;
+    const dtype = type ? elementType(type.elemType) : "float32";
+    if (dtype === undefined) {
+      const why = `inputs must be numbers, not ${typeName(type?.elemType ?? 0)}`;
       this.unsupported.push({ name, type: "input", why });
       return;
     }
     const declared = type?.shape?.dim.map((dim) => dim.dimValue ?? -1).map((size) => (size === 0 ? -1 : size));
-    this.values.set(
-      name,
-      declareInput(this.lower, this.file, name, declared, this.inputOrder(name), this.inputs.get(name)),
-    );
+    const order = this.inputOrder(name);
+    const value = declareInput(this.lower, this.file, name, declared, order, this.inputs.get(name), dtype);
+    this.values.set(name, value);
   }
 
   /** NHWC when the model itself turns the input into NCHW first, as converted TensorFlow models do. */
@@ -223,8 +232,8 @@ class Importer {
   }
 
   private lowerNode(node: NodeProto): void {
-    const standard = node.domain === "" || node.domain === "ai.onnx";
-    const lowering = standard && Object.hasOwn(ONNX_OPERATORS, node.opType) ? ONNX_OPERATORS[node.opType] : undefined;
+    const table = OPERATOR_SETS[node.domain];
+    const lowering = table && Object.hasOwn(table, node.opType) ? table[node.opType] : undefined;
     if (!lowering) {
       this.unsupported.push(describe(node));
       return;
@@ -241,14 +250,35 @@ class Importer {
       }
       return;
     }
-    const context = new OnnxNode(this.context, node, inputs);
-    const coded = inputs.some((value) => value && this.context.codes.has(value));
-    if (coded && node.opType !== "DequantizeLinear") throw new UnsupportedError("it works on codes");
-    const results = [lowering(context)].flat();
+    const results = [this.lowerWith(lowering, node, inputs)].flat();
     node.output.forEach((name, index) => {
       const value = results[index];
       if (value && name !== "" && !this.inputs.has(name)) this.values.set(name, value);
     });
+  }
+
+  /** Lowers a node; what it does to codes it does to the values that they stand for, or to the codes as numbers. */
+  private lowerWith(
+    lowering: OnnxLowering,
+    node: NodeProto,
+    inputs: readonly (Value | undefined)[],
+  ): Value | readonly Value[] {
+    const { codes } = this.context;
+    const known = inputs.map((value) => value && codes.get(value));
+    if (READS_CODES.has(node.opType)) {
+      const gives = node.opType.startsWith("QLinear");
+      return lowering(new OnnxNode(this.context, node, inputs, gives));
+    }
+    const first = known[0];
+    if (first && first.grid.axis === null && MOVES_CODES.has(node.opType)) {
+      const values = inputs.map((value, i) => (i === 0 ? first.value : value));
+      const context = new OnnxNode(this.context, node, values, true);
+      const [moved, ...others] = [lowering(context)].flat();
+      if (!moved) return others;
+      return [coded(context, moved, first.grid), ...others];
+    }
+    const numbers = inputs.map((value) => value && codesOf(this.context, value));
+    return lowering(new OnnxNode(this.context, node, numbers));
   }
 
   private fault(node: NodeProto, error: unknown): void {

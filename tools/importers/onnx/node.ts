@@ -7,6 +7,7 @@ import { imageSize } from "../operations";
 import type { ImportOptions } from "../options";
 import { type AutoPad, autoPads, type WindowPads } from "../windows";
 import { decodeMessage, readFloats, readInteger, readIntegers } from "../wire";
+import type { Grid } from "./quantize-linear";
 import { decodeTensor } from "./tensors";
 
 const I = 3;
@@ -19,8 +20,16 @@ export interface OnnxContext {
   readonly options: ImportOptions;
   /** Version of the standard operators. */
   readonly opset: number;
-  /** What QuantizeLinear gave: values whose codes stand for the computed tensor itself. */
-  readonly codes: Map<Value, Value>;
+  /** Tensors of codes, which stand for the float32 values that they are the codes of. */
+  readonly codes: Map<Value, CodedValue>;
+}
+
+/** A float32 value and the grid on which its codes are. */
+export interface CodedValue {
+  readonly value: Value;
+  readonly grid: Grid;
+  /** The codes as numbers, once something has asked for them. */
+  readonly numbers?: Value;
 }
 
 interface Attribute {
@@ -32,6 +41,8 @@ export class OnnxNode {
   readonly name: string;
   readonly type: string;
   readonly target: Target;
+  /** The framework's name of the first output. */
+  readonly codesName: string;
   readonly lower: Lowering;
   readonly opset: number;
   private readonly attributes: ReadonlyMap<string, Attribute>;
@@ -41,13 +52,16 @@ export class OnnxNode {
     readonly definition: NodeProto,
     /** undefined for absent optional inputs. */
     readonly inputs: readonly (Value | undefined)[],
+    /** True when the node's first output is a tensor of codes, so that its values need another name. */
+    givesCodes = false,
   ) {
     this.lower = context.lower;
     this.opset = context.opset;
     const [output = ""] = definition.output;
     this.name = definition.name === "" ? output : definition.name;
     this.type = definition.opType;
-    this.target = { node: this.name, tensor: output };
+    this.codesName = output;
+    this.target = { node: this.name, tensor: givesCodes ? this.lower.fresh(`${output}/real`) : output };
     this.attributes = new Map(
       definition.attribute.map((message) => {
         const proto = decodeMessage(() => AttributeProto.decode(message));
@@ -101,11 +115,15 @@ export class OnnxNode {
     return bytes && decodeTensor(this.lower, as, bytes, this.context.options);
   }
 
-  /** A list with one entry per spatial axis; only two axes are supported. */
-  pair(name: string, fallback?: readonly [number, number]): [number, number] {
+  /**
+   * A list with one entry per spatial axis, of which there are one or two; one axis is the columns of an image with one row,
+   * where `single` is the number for the rows.
+   */
+  pair(name: string, fallback?: readonly [number, number], single = 1): [number, number] {
     const list = this.integers(name);
     if (!list || list.length === 0) return fallback ? [...fallback] : badValue(`the attribute '${name}' is missing`);
     const [rows, columns] = list;
+    if (list.length === 1 && rows !== undefined) return [single, rows];
     if (list.length !== 2 || rows === undefined || columns === undefined) {
       return unsupported(`'${name}' has ${list.length} elements; only two spatial dimensions are supported`);
     }
@@ -129,7 +147,10 @@ export class OnnxNode {
       }
       case "NOTSET":
       case "": {
-        const [top = 0, left = 0, bottom = 0, right = 0, ...more] = this.integers("pads") ?? [];
+        const list = this.integers("pads") ?? [];
+        const [before = 0, after = 0] = list;
+        const both = list.length === 2 ? [0, before, 0, after] : list;
+        const [top = 0, left = 0, bottom = 0, right = 0, ...more] = both;
         if (more.length > 0) unsupported("'pads' has more than 4 elements; only two spatial dimensions are supported");
         if (Math.min(top, left, bottom, right) < 0) badValue("'pads' has negative elements");
         return [top, left, bottom, right];

@@ -1,8 +1,8 @@
 /** The table of ONNX operators: one entry each, from attributes and inputs to the operations both importers share. */
 
-import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
+import { ELTWISE, PAD, REDUCE } from "../../ir/operators";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
-import { expand, fill, gather, mapConstant, range, roundHalfEven, tile, zipConstants } from "../constant-operations";
+import { fill, mapConstant, range, zipConstants } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
 import { isConstant, type Target, type Value } from "../lowering";
 import {
@@ -10,20 +10,16 @@ import {
   axisIn,
   batchNorm,
   concat,
-  constantFilter,
   constantOf,
-  convolution,
   eltwise,
   eltwiseChain,
   eltwiseScalar,
   fullyConnected,
-  imageSize,
   localResponseNorm,
   matMul,
   numberOf,
   numbersOf,
   pad,
-  pooling,
   reduce,
   reshape,
   resolveShape,
@@ -34,11 +30,34 @@ import {
   split,
   transpose,
 } from "../operations";
+import {
+  argMax,
+  castTo,
+  channelAffine,
+  compare,
+  cumsum,
+  expand,
+  gather,
+  gatherElements,
+  LOGIC,
+  logical,
+  lpNorm,
+  mvn,
+  not,
+  oneHot,
+  select,
+  tile,
+  widened,
+} from "../value-operations";
+import { IMAGE_OPERATORS } from "./image-table";
 import type { OnnxNode } from "./node";
-import { dequantizeLinear, quantizeLinear } from "./quantize-linear";
+import { QUANTIZED_OPERATORS } from "./quantized-table";
 import { elementType, typeName } from "./tensors";
 
 export type OnnxLowering = (node: OnnxNode) => Value | readonly Value[];
+
+/** Keeps the norm of zeros from dividing 0 by 0, and changes no other. */
+const LEAST_NORM = 1e-30;
 
 const FLOAT_MAX = 3.4028234663852886e38;
 
@@ -52,7 +71,8 @@ const unary =
   ): OnnxLowering =>
   (node) => {
     const x = node.input(0);
-    if (x.dtype !== "float32" && onIntegers) return mapConstant(node.lower, node.target, x, onIntegers);
+    if (x.dtype !== "float32" && isConstant(x) && onIntegers)
+      return mapConstant(node.lower, node.target, x, onIntegers);
     return activation(node.lower, node.target, x, attributes(node));
   };
 
@@ -74,20 +94,31 @@ const binary =
   (node) =>
     eltwise(node.lower, node.target, type, node.input(0), alignedOperand(node));
 
+/** The exponent may have another type than the base, which is that of the result. */
+const power: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const [x, exponent] = [node.input(0), alignedOperand(node)];
+  if (x.dtype === exponent.dtype) return eltwise(lower, target, ELTWISE.POW, x, exponent);
+  const base = castTo(lower, lower.step(target, "base"), x, "float32");
+  const real = castTo(lower, lower.step(target, "exponent"), exponent, "float32");
+  const inner = x.dtype === "float32" ? target : lower.step(target, "power");
+  return castTo(lower, target, eltwise(lower, inner, ELTWISE.POW, base, real), x.dtype);
+};
+
 const variadic =
   (type: number): OnnxLowering =>
   (node) =>
     eltwiseChain(node.lower, node.target, type, node.all());
 
-const compare =
-  (apply: (a: number, b: number) => boolean): OnnxLowering =>
+const compares =
+  (type: number): OnnxLowering =>
   (node) =>
-    zipConstants(node.lower, node.target, [node.input(0), node.input(1)], (a, b) => (apply(a, b) ? 1 : 0), "bool");
+    compare(node.lower, node.target, type, node.input(0), alignedOperand(node));
 
-const onConstant =
-  (apply: (value: number) => number): OnnxLowering =>
+const logic =
+  (type: number): OnnxLowering =>
   (node) =>
-    mapConstant(node.lower, node.target, node.input(0), apply);
+    logical(node.lower, node.target, type, node.input(0), alignedOperand(node));
 
 /** Axes from the attribute of older operators or the input of newer ones; undefined when neither is there. */
 function axesOf(node: OnnxNode, input: number): number[] | undefined {
@@ -104,53 +135,74 @@ const reduction =
     return reduce(node.lower, node.target, type, x, all, node.integer("keepdims", 1) === 1);
   };
 
-const conv: OnnxLowering = (node) => {
+/** A reduction of what a function makes of the elements, and a function of the result. */
+const reductionOf =
+  (before: "ABS" | "SQUARE" | "EXP" | undefined, after: "SQRT" | "LOG" | undefined): OnnxLowering =>
+  (node) => {
+    const { lower, target } = node;
+    const x = node.input(0);
+    const axes = axesOf(node, 1) ?? [];
+    const nothing = axes.length === 0 && node.integer("noop_with_empty_axes", 0) === 1;
+    const all = axes.length > 0 || nothing ? axes : x.shape.map((_, axis) => axis);
+    const keep = node.integer("keepdims", 1) === 1;
+    if (x.dtype !== "float32") unsupported(`it works on ${x.dtype} values`);
+    const mapped = before ? activation(lower, lower.step(target, "mapped"), x, { activation: before }) : x;
+    const sum = reduce(lower, after ? lower.step(target, "sum") : target, REDUCE.SUM, mapped, all, keep);
+    return after ? activation(lower, target, sum, { activation: after }) : sum;
+  };
+
+/** log(sum(exp(x))), with the greatest element taken out so that no power overflows. */
+const reduceLogSumExp: OnnxLowering = (node) => {
+  const { lower, target } = node;
   const x = node.input(0);
-  imageSize(x, "NCHW");
-  const filter = constantFilter(node.input(1));
-  const [, , kh = 0, kw = 0] = filter.shape;
-  const strides = node.pair("strides", [1, 1]);
-  const dilations = node.pair("dilations", [1, 1]);
-  const kernel = node.pair("kernel_shape", [kh, kw]);
-  if (kernel[0] !== kh || kernel[1] !== kw) badValue(`kernel_shape contradicts the filter ${shapeText(filter.shape)}`);
-  const bias = node.inputs[2];
-  return convolution(node.lower, node.target, x, filter, "NCHW", {
-    strides,
-    dilations,
-    pads: node.windowPads(x, kernel, strides, dilations),
-    group: node.integer("group", 1),
-    filterOrder: "OIHW",
-    ...(bias && { bias: constantOf(bias, "its bias") }),
-  });
+  const given = axesOf(node, 1) ?? [];
+  const axes = given.length > 0 ? given : x.shape.map((_, axis) => axis);
+  const greatest = reduce(lower, lower.step(target, "greatest"), REDUCE.MAX, x, axes, true);
+  const rest = eltwise(lower, lower.step(target, "rest"), ELTWISE.SUB, x, greatest);
+  const powers = activation(lower, lower.step(target, "powers"), rest, { activation: "EXP" });
+  const sum = reduce(lower, lower.step(target, "sum"), REDUCE.SUM, powers, axes, true);
+  const log = activation(lower, lower.step(target, "log"), sum, { activation: "LOG" });
+  const keep = node.integer("keepdims", 1) === 1;
+  const total = eltwise(lower, keep ? target : lower.step(target, "total"), ELTWISE.SUM, log, greatest);
+  if (keep) return total;
+  const dropped = new Set(axes.map((axis) => axisIn(axis, x.shape.length)));
+  return reshape(
+    lower,
+    target,
+    total,
+    x.shape.filter((_, axis) => !dropped.has(axis)),
+  );
 };
 
-const pool =
-  (type: number): OnnxLowering =>
-  (node) => {
-    const x = node.input(0);
-    imageSize(x, "NCHW");
-    const kernel = node.pair("kernel_shape");
-    const strides = node.pair("strides", [1, 1]);
-    const dilations = node.pair("dilations", [1, 1]);
-    return pooling(node.lower, node.target, x, "NCHW", {
-      type,
-      kernel,
-      strides,
-      dilations,
-      pads: node.windowPads(x, kernel, strides, dilations),
-      roundUp: node.integer("ceil_mode", 0) === 1,
-      countPads: node.integer("count_include_pad", 0) === 1,
-    });
-  };
+/** gamma * (max(x, 0) + min(alpha * (exp(x) - 1), 0)), in which alpha may be scaled first (Celu). */
+const selu: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const alpha = node.float("alpha", 1.6732632423543772);
+  const bent = activation(lower, lower.step(target, "elu"), node.input(0), {
+    activation: "ELU",
+    activation_coefficient: alpha,
+  });
+  return eltwiseScalar(lower, target, ELTWISE.PROD, bent, node.float("gamma", 1.0507009873554805));
+};
 
-/** Over all spatial axes. */
-const globalPool =
-  (type: number): OnnxLowering =>
-  (node) => {
-    const x = node.input(0);
-    const axes = x.shape.map((_, axis) => axis).slice(2);
-    return reduce(node.lower, node.target, type, x, axes, true);
-  };
+/** max(0, x) + min(0, alpha * (exp(x / alpha) - 1)): alpha * elu(x / alpha). */
+const celu: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const alpha = node.float("alpha", 1);
+  const elu = { activation: "ELU", activation_coefficient: 1 };
+  if (alpha === 1) return activation(lower, target, node.input(0), elu);
+  const scaled = eltwiseScalar(lower, lower.step(target, "scaled"), ELTWISE.DIV, node.input(0), alpha);
+  const bent = activation(lower, lower.step(target, "elu"), scaled, elu);
+  return eltwiseScalar(lower, target, ELTWISE.PROD, bent, alpha);
+};
+
+/** x where it is above alpha, else 0. */
+const thresholdedRelu: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const x = node.input(0);
+  const above = eltwiseScalar(lower, lower.step(target, "above"), ELTWISE.GREATER, x, node.float("alpha", 1));
+  return select(lower, target, above, x, lower.scalar(target, "zero", 0));
+};
 
 const batchNormalization: OnnxLowering = (node) => {
   if (node.integer("training_mode", 0) === 1)
@@ -165,24 +217,59 @@ const batchNormalization: OnnxLowering = (node) => {
   });
 };
 
+/** Normalization over axes, then scale and offset per channel. */
+function normalized(node: OnnxNode, x: Value, axes: readonly number[]): Value {
+  const { lower, target } = node;
+  const normal = mvn(lower, lower.step(target, "normal"), x, { axes, epsilon: node.float("epsilon", 1e-5) });
+  return channelAffine(lower, target, normal, 1, node.input(1), node.input(2));
+}
+
 const instanceNormalization: OnnxLowering = (node) => {
+  const x = node.input(0);
+  return normalized(node, x, x.shape.map((_, axis) => axis).slice(2));
+};
+
+const groupNormalization: OnnxLowering = (node) => {
   const { lower, target } = node;
   const x = node.input(0);
-  const spatial = x.shape.map((_, axis) => axis).slice(2);
-  const step = (suffix: string): Target => lower.step(target, suffix);
-  const perChannel = (value: Value, what: string): Value => {
+  const groups = node.integer("num_groups");
+  const [n = 1, channels = 0] = x.shape;
+  if (groups < 1 || channels % groups !== 0) badValue(`${channels} channels do not make ${groups} groups`);
+  const rows = [n, groups, elementCount(x.shape) / (n * groups)];
+  const flat = reshape(lower, lower.step(target, "groups"), x, rows);
+  const spread = (value: Value, what: string): Value => {
+    // Up to opset 20 there was one number per group.
+    if (value.shape[0] === channels) return value;
     const constant = constantOf(value, what);
-    return { ...constant, shape: [...constant.shape, ...spatial.map(() => 1)] };
+    const wide = widened(lower, { ...constant, shape: [groups, 1] }, [groups, channels / groups]);
+    return { ...wide, shape: [channels] };
   };
-  const mean = reduce(lower, step("mean"), REDUCE.MEAN, x, spatial, true);
-  const centred = eltwise(lower, step("centred"), ELTWISE.SUB, x, mean);
-  const square = eltwise(lower, step("square"), ELTWISE.SQR_DIFF, x, mean);
-  const variance = reduce(lower, step("variance"), REDUCE.MEAN, square, spatial, true);
-  const safe = eltwiseScalar(lower, step("safe"), ELTWISE.SUM, variance, node.float("epsilon", 1e-5));
-  const factor = activation(lower, step("factor"), safe, { activation: "RSQRT" });
-  const normal = eltwise(lower, step("normal"), ELTWISE.PROD, centred, factor);
-  const scaled = eltwise(lower, step("scaled"), ELTWISE.PROD, normal, perChannel(node.input(1), "its scale"));
-  return eltwise(lower, target, ELTWISE.SUM, scaled, perChannel(node.input(2), "its offset"));
+  const normal = mvn(lower, lower.step(target, "normal"), flat, { axes: [2], epsilon: node.float("epsilon", 1e-5) });
+  const shaped = reshape(lower, lower.step(target, "shaped"), normal, x.shape);
+  const [scale, offset] = [spread(node.input(1), "its scale"), spread(node.input(2), "its offset")];
+  return channelAffine(lower, target, shaped, 1, scale, offset);
+};
+
+const layerNormalization: OnnxLowering = (node) => {
+  const { lower, target } = node;
+  const x = node.input(0);
+  const first = axisIn(node.integer("axis", -1), x.shape.length);
+  const axes = x.shape.map((_, axis) => axis).slice(first);
+  const offset = node.inputs[2];
+  const normal = mvn(lower, lower.step(target, "normal"), x, { axes, epsilon: node.float("epsilon", 1e-5) });
+  const inner = offset ? lower.step(target, "scaled") : target;
+  const scaled = eltwise(lower, inner, ELTWISE.PROD, normal, node.input(1));
+  const y = offset ? eltwise(lower, target, ELTWISE.SUM, scaled, offset) : scaled;
+  const [, meanName = "", factorName = ""] = node.definition.output;
+  if (meanName === "" && factorName === "") return y;
+  const named = (name: string, suffix: string): Target => {
+    return { node: `${target.node}/${suffix}`, tensor: lower.fresh(name === "" ? `${target.tensor}/${suffix}` : name) };
+  };
+  const mean = reduce(lower, named(meanName, "mean"), REDUCE.MEAN, x, axes, true);
+  const squares = eltwise(lower, lower.step(target, "squares"), ELTWISE.SQR_DIFF, x, mean);
+  const variance = reduce(lower, lower.step(target, "variance"), REDUCE.MEAN, squares, axes, true);
+  const safe = eltwiseScalar(lower, lower.step(target, "safe"), ELTWISE.SUM, variance, node.float("epsilon", 1e-5));
+  return [y, mean, activation(lower, named(factorName, "factor"), safe, { activation: "RSQRT" })];
 };
 
 const gemm: OnnxLowering = (node) => {
@@ -232,6 +319,28 @@ const product: OnnxLowering = (node) => {
   if (b.shape.length === 1) shape.pop();
   if (a.shape.length === 1) shape.splice(shape.length - (b.shape.length === 1 ? 1 : 2), 1);
   return reshape(lower, target, y, shape);
+};
+
+const extreme =
+  (least: boolean): OnnxLowering =>
+  (node) =>
+    argMax(node.lower, node.target, node.input(0), {
+      axis: node.integer("axis", 0),
+      keepDims: node.integer("keepdims", 1) === 1,
+      last: node.integer("select_last_index", 0) === 1,
+      least,
+    });
+
+const oneHotOf: OnnxLowering = (node) => {
+  const [off = 0, on = 1] = numbersOf(node.input(2), "its values");
+  const depth = numberOf(node.input(1), "its depth");
+  return oneHot(node.lower, node.target, node.input(0), {
+    depth,
+    axis: node.integer("axis", -1),
+    on,
+    off,
+    wraps: true,
+  });
 };
 
 const clip: OnnxLowering = (node) => {
@@ -369,30 +478,13 @@ const padOf: OnnxLowering = (node) => {
   return pad(node.lower, node.target, x, pairs, types[mode] ?? unsupported(`its mode is '${mode}'`), value);
 };
 
-const gatherOf: OnnxLowering = (node) => {
-  const [x, indices] = [node.input(0), node.input(1)];
-  const axis = axisIn(node.integer("axis", 0), x.shape.length);
-  if (isConstant(x)) return gather(node.lower, node.target, x, indices, axis);
-  // One index of a computed tensor is a slice.
-  const size = x.shape[axis] ?? 0;
-  const index = numberOf(indices, "its index");
-  const at = index < 0 ? index + size : index;
-  if (at < 0 || at >= size) badValue(`the index ${index} is outside an axis of ${size}`);
-  const axes = x.shape.map(
-    (d, i): SliceAxis => (i === axis ? { begin: at, end: at + 1, stride: 1 } : { begin: 0, end: d, stride: 1 }),
-  );
-  const part = slice(node.lower, node.lower.step(node.target, "slice"), x, axes);
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return reshape(node.lower, node.target, part, shape);
-};
+const gatherOf: OnnxLowering = (node) =>
+  gather(node.lower, node.target, node.input(0), node.input(1), node.integer("axis", 0));
 
 const cast: OnnxLowering = (node) => {
-  const x = node.input(0);
   const to = node.integer("to");
   const dtype = elementType(to) ?? unsupported(`it casts to ${typeName(to)}`);
-  if (dtype === x.dtype) return x;
-  const truncate = dtype !== "float32" && dtype !== "bool";
-  return mapConstant(node.lower, node.target, x, truncate ? Math.trunc : (value) => value, dtype);
+  return castTo(node.lower, node.target, node.input(0), dtype);
 };
 
 const constant: OnnxLowering = (node) => {
@@ -430,13 +522,25 @@ const dropout: OnnxLowering = (node) => {
 
 export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   // Products.
-  Conv: conv,
+  ...IMAGE_OPERATORS,
   Gemm: gemm,
   MatMul: product,
 
   // Normalization.
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
+  GroupNormalization: groupNormalization,
+  LayerNormalization: layerNormalization,
+  MeanVarianceNormalization: (node) =>
+    mvn(node.lower, node.target, node.input(0), {
+      axes: node.integers("axes") ?? [0, 2, 3],
+      epsilon: 1e-9,
+      outside: true,
+    }),
+  LpNormalization: (node) => {
+    const axis = node.integer("axis", -1);
+    return lpNorm(node.lower, node.target, node.input(0), node.integer("p", 2), [axis], LEAST_NORM);
+  },
   LRN: (node) => {
     const size = node.integer("size");
     return localResponseNorm(node.lower, node.target, node.input(0), "NCHW", {
@@ -452,7 +556,7 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   Sub: binary(ELTWISE.SUB),
   Mul: binary(ELTWISE.PROD),
   Div: binary(ELTWISE.DIV),
-  Pow: binary(ELTWISE.POW),
+  Pow: power,
   Sum: variadic(ELTWISE.SUM),
   Max: variadic(ELTWISE.MAX),
   Min: variadic(ELTWISE.MIN),
@@ -484,23 +588,46 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   Sqrt: unary(named("SQRT")),
   Abs: unary(named("ABS"), Math.abs),
   Neg: unary(named("NEG"), (value) => -value),
-  Reciprocal: (node) =>
-    eltwise(node.lower, node.target, ELTWISE.DIV, node.lower.scalar(node.target, "one", 1), node.input(0)),
+  Reciprocal: unary(named("RECIPROCAL")),
+  Log: unary(named("LOG")),
+  Erf: unary(named("ERF")),
+  Gelu: unary((node) => ({ activation: node.string("approximate", "none") === "tanh" ? "GELU_TANH" : "GELU" })),
+  Softplus: unary(named("SOFTPLUS")),
+  Softsign: (node) => {
+    const { lower, target } = node;
+    const size = activation(lower, lower.step(target, "size"), node.input(0), { activation: "ABS" });
+    const divisor = eltwiseScalar(lower, lower.step(target, "divisor"), ELTWISE.SUM, size, 1);
+    return eltwise(lower, target, ELTWISE.DIV, node.input(0), divisor);
+  },
+  Mish: unary(named("MISH")),
+  Selu: selu,
+  Celu: celu,
+  ThresholdedRelu: thresholdedRelu,
+  Floor: unary(named("FLOOR"), Math.floor),
+  Ceil: unary(named("CEIL"), Math.ceil),
+  Round: unary(named("ROUND"), (value) => value),
+  Sign: unary(named("SIGN"), Math.sign),
   Softmax: softmaxOf(false),
   LogSoftmax: softmaxOf(true),
-  QuantizeLinear: quantizeLinear,
-  DequantizeLinear: dequantizeLinear,
 
   // Pooling and reductions.
-  MaxPool: pool(POOLING.MAX),
-  AveragePool: pool(POOLING.AVG),
-  GlobalAveragePool: globalPool(REDUCE.MEAN),
-  GlobalMaxPool: globalPool(REDUCE.MAX),
   ReduceMean: reduction(REDUCE.MEAN),
   ReduceMax: reduction(REDUCE.MAX),
   ReduceMin: reduction(REDUCE.MIN),
   ReduceSum: reduction(REDUCE.SUM),
   ReduceProd: reduction(REDUCE.PROD),
+  ReduceL1: reductionOf("ABS", undefined),
+  ReduceL2: reductionOf("SQUARE", "SQRT"),
+  ReduceSumSquare: reductionOf("SQUARE", undefined),
+  ReduceLogSum: reductionOf(undefined, "LOG"),
+  ReduceLogSumExp: reduceLogSumExp,
+  ArgMax: extreme(false),
+  ArgMin: extreme(true),
+  CumSum: (node) => {
+    const axis = numberOf(node.input(1), "its axis");
+    const exclusive = node.integer("exclusive", 0) === 1;
+    return cumsum(node.lower, node.target, node.input(0), axis, exclusive, node.integer("reverse", 0) === 1);
+  },
 
   // Data movement.
   Concat: (node) => concat(node.lower, node.target, node.all(), node.integer("axis")),
@@ -516,6 +643,16 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   Slice: sliceOf,
   Split: splitOf,
   Pad: padOf,
+  Gather: gatherOf,
+  GatherElements: (node) =>
+    gatherElements(node.lower, node.target, node.input(0), node.input(1), node.integer("axis", 0)),
+  Expand: (node) => expand(node.lower, node.target, node.input(0), numbersOf(node.input(1), "its shape")),
+  Tile: (node) => tile(node.lower, node.target, node.input(0), numbersOf(node.input(1), "its repeats")),
+  OneHot: oneHotOf,
+  Cast: cast,
+  CastLike: (node) => castTo(node.lower, node.target, node.input(0), node.input(1).dtype),
+  Where: (node) => select(node.lower, node.target, node.input(0), node.input(1), node.input(2)),
+  ...QUANTIZED_OPERATORS,
 
   // What stands for its input.
   Identity: identity,
@@ -526,30 +663,8 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   ConstantOfShape: constantOfShape,
   Shape: shapeOf,
   Size: (node) => node.lower.constant(node.target.tensor, [], Int32Array.of(elementCount(node.input(0).shape))),
-  Gather: gatherOf,
-  Cast: cast,
-  Expand: (node) => {
-    const shape = numbersOf(node.input(1), "its shape");
-    const x = node.input(0);
-    const same =
-      shape.length <= x.shape.length &&
-      shape.every((size, i) => {
-        const own = x.shape[x.shape.length - shape.length + i];
-        return size === 1 || size === own;
-      });
-    return same ? x : expand(node.lower, node.target, x, shape);
-  },
-  Tile: (node) => {
-    const repeats = numbersOf(node.input(1), "its repeats");
-    return repeats.every((count) => count === 1)
-      ? node.input(0)
-      : tile(node.lower, node.target, node.input(0), repeats);
-  },
   Range: (node) => range(node.lower, node.target, node.all()),
-  Floor: onConstant(Math.floor),
-  Ceil: onConstant(Math.ceil),
-  Round: onConstant(roundHalfEven),
-  Not: onConstant((value) => (value === 0 ? 1 : 0)),
+  Not: (node) => not(node.lower, node.target, node.input(0)),
   Mod: (node) => {
     const values = [node.input(0), node.input(1)];
     const c = node.integer("fmod", 0) === 1;
@@ -561,15 +676,14 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
       node.input(0).dtype,
     );
   },
-  Equal: compare((a, b) => a === b),
-  Greater: compare((a, b) => a > b),
-  GreaterOrEqual: compare((a, b) => a >= b),
-  Less: compare((a, b) => a < b),
-  LessOrEqual: compare((a, b) => a <= b),
-  And: compare((a, b) => a !== 0 && b !== 0),
-  Or: compare((a, b) => a !== 0 || b !== 0),
-  Where: (node) =>
-    zipConstants(node.lower, node.target, node.all(), (c = 0, a = 0, b = 0) => (c !== 0 ? a : b), node.input(1).dtype),
+  Equal: compares(ELTWISE.EQUAL),
+  Greater: compares(ELTWISE.GREATER),
+  GreaterOrEqual: compares(ELTWISE.GREATER_OR_EQUAL),
+  Less: compares(ELTWISE.LESS),
+  LessOrEqual: compares(ELTWISE.LESS_OR_EQUAL),
+  And: logic(LOGIC.AND),
+  Or: logic(LOGIC.OR),
+  Xor: logic(LOGIC.XOR),
 };
 
 /** Operators whose body depends on computed values. */

@@ -26,12 +26,10 @@ import { CycleError, executionOrder } from "../order";
 import { declareInput, declareOutput } from "../ports";
 import { WireError } from "../wire";
 import { Branches } from "./branches";
-import type { PendingDilation } from "./dilation";
 import { attributesOf, producerOf, TensorflowNode, tensorName } from "./node";
 import { CONTROL_FLOW, QUANTIZED_WEIGHTS, TENSORFLOW_OPERATORS } from "./op-table";
+import { elementType } from "./tensors";
 
-/** What may read a tensor that is still folded into blocks. */
-const READS_PENDING: ReadonlySet<string> = new Set(["Conv2D", "DepthwiseConv2dNative", "BatchToSpaceND", "Identity"]);
 /** What may stand between an input and the first convolution. */
 const KEEPS_ORDER: ReadonlySet<string> = new Set([
   "Add",
@@ -59,7 +57,6 @@ class Importer {
   private readonly branches: Branches;
   private readonly lower: Lowering;
   private readonly values = new Map<string, Value>();
-  private readonly pending = new Map<Value, PendingDilation>();
   private readonly unsupported: UnsupportedNode[] = [];
   private readonly faults: Diagnostic[] = [];
   private readonly inputs: ReadonlyMap<string, ImportInput>;
@@ -108,10 +105,6 @@ class Importer {
     for (const output of outputs) {
       const value = this.values.get(this.branches.resolve(output));
       if (!value) throw new UserError(tensorNotInModel(this.file, output, "output", this.values.keys()));
-      if (this.pending.has(value)) {
-        const why = "the graph ends between SpaceToBatchND and BatchToSpaceND";
-        throw new UserError(unsupportedOperators(this.file, [{ ...describe(this.definition(output, "output")), why }]));
-      }
       declareOutput(this.lower, this.file, output, value, "NHWC");
     }
     return finishGraph(this.lower.builder.graph);
@@ -195,16 +188,16 @@ class Importer {
     const declared = !proto || proto.unknownRank ? undefined : proto.dim.map((dim) => dim.size);
     const placeholder = node.op === "Placeholder" || node.op === "PlaceholderWithDefault";
     const type = attributes.get("dtype")?.type;
-    if (placeholder && type !== undefined && type !== DataType.DT_FLOAT && type !== DataType.DT_HALF) {
-      this.unsupported.push({ ...describe(node), why: `inputs must be float32, not ${DataType[type] ?? type}` });
+    const dtype = placeholder && type !== undefined ? elementType(type) : "float32";
+    if (dtype === undefined) {
+      this.unsupported.push({ ...describe(node), why: `inputs must be numbers, not ${DataType[type ?? 0] ?? type}` });
       return;
     }
     // Old writers leave the shape of a placeholder out, which reads as a scalar.
     const known = placeholder && !(declared?.length === 0) ? declared : undefined;
-    this.values.set(
-      tensor,
-      declareInput(this.lower, this.file, tensor, known, this.inputOrder(tensor), this.inputs.get(tensor)),
-    );
+    const order = this.inputOrder(tensor);
+    const value = declareInput(this.lower, this.file, tensor, known, order, this.inputs.get(tensor), dtype);
+    this.values.set(tensor, value);
   }
 
   /** NCHW when the first operators that have an order, behind those that keep it, work in NCHW. */
@@ -255,10 +248,7 @@ class Importer {
       return;
     }
     try {
-      if (known.some((value) => this.pending.has(value)) && !READS_PENDING.has(node.op)) {
-        throw new UnsupportedError("it stands between SpaceToBatchND and BatchToSpaceND");
-      }
-      const context = new TensorflowNode(this.lower, node, known, this.pending);
+      const context = new TensorflowNode(this.lower, node, known);
       const results = [lowering(context)].flat();
       results.forEach((value, index) => {
         const tensor = index === 0 ? name : `${name}:${index}`;

@@ -346,7 +346,10 @@ test("a dilated convolution between SpaceToBatchND and BatchToSpaceND", () => {
       padding: stringAttribute("SAME"),
     });
   });
-  assert.deepEqual(dilated.nodes, plain.nodes);
+  assert.deepEqual(types(dilated), ["SpaceToBatchND", "Conv2D", "BatchToSpaceND"]);
+  optimize(dilated, { checkPasses: true });
+  assert.deepEqual(types(dilated), ["Conv2D"]);
+  assert.deepEqual(run(dilated), run(plain));
 });
 
 /** Dropout as TensorFlow 1 wraps it: a condition on is_training. */
@@ -392,12 +395,59 @@ test("fake quantization becomes ranges", () => {
     b.node("FakeQuantWithMinMaxVars", "y", ["m", "min", "max"]);
   });
   assert.deepEqual(types(graph), ["MatMul"]);
-  assert.deepEqual(graph.tensors.get("x")?.range, { min: -2, max: 2, source: "trained", reason: "xq" });
-  assert.deepEqual(graph.tensors.get("w")?.range, { min: -1, max: 3, source: "trained", reason: "wq" });
+  // Zero gets a code: 127.49999 in binary32, so that -2 … 2 becomes -127 … 128 steps of 4/255.
+  const step = Math.fround(4 / 255);
+  const x = graph.tensors.get("x");
+  assert.deepEqual(x?.range, {
+    min: Math.fround(-127 * step),
+    max: Math.fround(128 * step),
+    source: "trained",
+    reason: "xq",
+  });
+  assert.deepEqual(x?.trained, { type: "uint8", scales: [step], zeroPoint: 127, axis: null, qmin: 0, qmax: 255 });
+  const w = graph.tensors.get("w");
+  assert.equal(w?.range?.reason, "wq");
+  assert.equal(w?.trained?.zeroPoint, 64);
+  // 1, 2 and 3 lie between steps, 4 outside.
+  assert.deepEqual(
+    [...(w?.data ?? [])],
+    [64, 127, 191, 191].map((code) => Math.fround(code * step)),
+  );
   assert.deepEqual(graph.outputs, [{ tensor: "y", format: "NONE" }]);
   assert.equal(graph.tensors.get("y")?.range?.reason, "y");
   optimize(graph);
   assert.equal(graph.tensors.get("w")?.range?.reason, "wq");
+  assert.equal(graph.tensors.get("w")?.trained?.zeroPoint, 64);
+});
+
+test("fake quantization per channel, with narrow ranges and other widths", () => {
+  const weights = (
+    attributes: Parameters<GraphDefBuilder["node"]>[3],
+    min: readonly number[],
+    max: readonly number[],
+  ) =>
+    importGraph((b) => {
+      b.placeholder("x", [1, 2, 2, 3]);
+      b.constant("w", [1, 1, 3, 2], Float32Array.of(0.5, 2, -0.25, 1, 0.125, -2));
+      b.constant("min", [2], Float32Array.from(min));
+      b.constant("max", [2], Float32Array.from(max));
+      b.node("FakeQuantWithMinMaxVarsPerChannel", "wq", ["w", "min", "max"], attributes);
+      b.node("Conv2D", "y", ["x", "wq"], { strides: intsAttribute([1, 1, 1, 1]), padding: stringAttribute("VALID") });
+    }).tensors.get("w");
+  const narrow = weights({ narrow_range: { b: true } }, [-0.5, -2], [0.5, 2]);
+  const scales = [Math.fround(1 / 254), Math.fround(4 / 254)];
+  // The output channels are axis 0 of the canonical filter.
+  assert.deepEqual(narrow?.trained, { type: "uint8", scales, zeroPoint: 128, axis: 0, qmin: 1, qmax: 255 });
+  assert.deepEqual(
+    [...(narrow?.data ?? [])],
+    [127, -63, 32, 127, 64, -127].map((code, i) => Math.fround(code * (scales[i < 3 ? 0 : 1] ?? 0))),
+  );
+  // Grids with different zero points, or of fewer codes, leave the values and the range alone.
+  assert.equal(weights({}, [-0.5, 0], [0.5, 2])?.trained, undefined);
+  const four = weights({ num_bits: { i: 4 } }, [-0.5, -2], [0.5, 2]);
+  assert.equal(four?.trained, undefined);
+  assert.equal(four?.range?.source, "trained");
+  assert.equal(new Set(four?.data).size, 6);
 });
 
 const chain = (b: GraphDefBuilder): void => {
@@ -481,10 +531,10 @@ test("all unsupported nodes are listed at once", () => {
       b.node("Foo", "foo", ["x"]);
       b.node("Bar", "bar", ["foo"]);
       b.node("Relu", "y", ["bar"]);
-      b.node("Floor", "floor", ["x"]);
+      b.node("FloorMod", "mod", ["x", "x"]);
     }),
   );
-  assert.match(result, /MQ202[\s\S]*Foo 'foo'[\s\S]*Bar 'bar'[\s\S]*Floor 'floor': it is supported on constants only/);
+  assert.match(result, /MQ202[\s\S]*Foo 'foo'[\s\S]*Bar 'bar'[\s\S]*FloorMod 'mod': it is supported on constants only/);
 });
 
 test("batch norm in training mode is refused", () => {
@@ -496,4 +546,125 @@ test("batch norm in training mode is refused", () => {
     }),
   );
   assert.match(result, /is_training/);
+});
+
+/** Operator, attributes, further constant inputs behind the input x of the given shape, and the values expected of a ramp. */
+const OPERATORS: readonly (readonly [
+  string,
+  Attributes,
+  readonly number[],
+  readonly number[],
+  readonly (readonly [readonly number[], Float32Array | Int32Array])[],
+  readonly number[],
+])[] = [
+  ["ResizeBilinear", { align_corners: { b: true } }, [1, 1, 2, 1], [0, 3], [[[2], Int32Array.of(1, 4)]], [0, 1, 2, 3]],
+  [
+    "ResizeBilinear",
+    { half_pixel_centers: { b: true } },
+    [1, 1, 2, 1],
+    [0, 4],
+    [[[2], Int32Array.of(1, 4)]],
+    [0, 1, 3, 4],
+  ],
+  ["ResizeNearestNeighbor", {}, [1, 1, 2, 1], [1, 2], [[[2], Int32Array.of(1, 4)]], [1, 1, 2, 2]],
+  ["ResizeBicubic", {}, [1, 1, 2, 1], [8, 0], [[[2], Int32Array.of(1, 2)]], [8, 0]],
+  ["DepthToSpace", { block_size: { i: 2 } }, [1, 1, 1, 4], [1, 2, 3, 4], [], [1, 2, 3, 4]],
+  ["SpaceToDepth", { block_size: { i: 2 } }, [1, 2, 2, 1], [1, 2, 3, 4], [], [1, 2, 3, 4]],
+  ["ArgMax", {}, [2, 3], [1, 3, 2, 6, 5, 4], [[[], Int32Array.of(1)]], [1, 0]],
+  ["ArgMin", {}, [2, 3], [1, 3, 2, 6, 5, 4], [[[], Int32Array.of(0)]], [0, 0, 0]],
+  ["Cumsum", { reverse: { b: true } }, [3], [1, 2, 4], [[[], Int32Array.of(0)]], [7, 6, 4]],
+  ["ReverseV2", {}, [1, 3], [1, 2, 4], [[[1], Int32Array.of(-1)]], [4, 2, 1]],
+  ["Tile", {}, [2], [1, 2], [[[1], Int32Array.of(2)]], [1, 2, 1, 2]],
+  ["BroadcastTo", {}, [2], [1, 2], [[[2], Int32Array.of(2, 2)]], [1, 2, 1, 2]],
+  ["Gather", {}, [3, 1], [5, 6, 7], [[[2], Int32Array.of(2, 0)]], [7, 5]],
+  ["FloorDiv", {}, [2], [-3, 3], [[[], Float32Array.of(2)]], [-2, 1]],
+  ["Greater", {}, [3], [1, 2, 3], [[[], Float32Array.of(2)]], [0, 0, 1]],
+  ["NotEqual", {}, [3], [1, 2, 3], [[[], Float32Array.of(2)]], [1, 0, 1]],
+  ["Sign", {}, [3], [-2, 0, 3], [], [-1, 0, 1]],
+  ["Log", {}, [1], [1], [], [0]],
+  ["Floor", {}, [2], [-1.5, 1.5], [], [-2, 1]],
+  ["Rint", {}, [3], [-1.5, 0.5, 1.2], [], [-2, 0, 1]],
+  ["Square", {}, [2], [-3, 2], [], [9, 4]],
+  ["Erf", {}, [1], [0], [], [0]],
+  ["Softplus", {}, [1], [0], [], [Math.LN2]],
+  ["Selu", {}, [2], [0, 1], [], [0, 1.0507009873554805]],
+  ["ZerosLike", {}, [2], [3, 4], [], [0, 0]],
+  [
+    "ExtractImagePatches",
+    {
+      ksizes: intsAttribute([1, 1, 2, 1]),
+      strides: intsAttribute([1, 1, 1, 1]),
+      rates: intsAttribute([1, 1, 1, 1]),
+      padding: stringAttribute("VALID"),
+    },
+    [1, 1, 3, 1],
+    [1, 2, 3],
+    [],
+    [1, 2, 2, 3],
+  ],
+];
+
+for (const [op, attributes, shape, x, others, expected] of OPERATORS) {
+  test(`${op} ${JSON.stringify(attributes)} at run time`, () => {
+    const graph = importGraph(
+      (b) => {
+        b.placeholder("x", [...shape]);
+        for (const [i, [dims, data]] of others.entries()) b.constant(`c${i}`, [...dims], data);
+        b.node(op, "y", ["x", ...others.map((_, i) => `c${i}`)], attributes);
+      },
+      { outputs: ["y"] },
+    );
+    const feeds = new Map([["x", Float32Array.from(x)]]);
+    const first = (): ConstantData => runModel(graph, feeds).get("y") ?? new Float32Array(0);
+    assert.ok(first() instanceof Float32Array, "buffers are float32");
+    assert.ok(greatestDifference(first(), expected) < 1e-6, `${first()}`);
+    optimize(graph);
+    assert.ok(greatestDifference(first(), expected) < 1e-6, `${first()}`);
+  });
+}
+
+test("choices, casts and one-hot rows at run time", () => {
+  const graph = importGraph(
+    (b) => {
+      b.placeholder("x", [2, 2]);
+      b.constant("zero", [], Float32Array.of(0));
+      b.constant("nine", [2, 2], Float32Array.of(9, 9, 9, 9));
+      b.node("Less", "negative", ["x", "zero"]);
+      b.node("Select", "chosen", ["negative", "nine", "x"]);
+      b.node("Cast", "whole", ["chosen"], { DstT: typeAttribute(DataType.DT_INT32) });
+      b.constant("depth", [], Int32Array.of(3));
+      b.constant("on", [], Float32Array.of(1));
+      b.node("OneHot", "rows", ["whole", "depth", "on", "zero"], { axis: { i: -1 } });
+      b.node("Cast", "back", ["whole"], { DstT: typeAttribute(DataType.DT_FLOAT) });
+    },
+    { outputs: ["back", "rows"] },
+  );
+  const results = runModel(graph, new Map([["x", Float32Array.of(-1, 0.5, 1.9, 2)]]));
+  assert.deepEqual([...(results.get("back") ?? [])], [9, 0, 1, 2]);
+  assert.deepEqual([...(results.get("rows") ?? [])], [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
+});
+
+test("a transposed convolution undoes the positions of a SAME convolution", () => {
+  const graph = importGraph((b) => {
+    b.placeholder("x", [1, 1, 2, 1]);
+    b.constant("size", [4], Int32Array.of(1, 1, 3, 2));
+    b.constant("w", [1, 2, 2, 1], Float32Array.of(1, 10, 2, 20));
+    const attributes = { strides: intsAttribute([1, 1, 2, 1]), padding: stringAttribute("SAME") };
+    b.node("Conv2DBackpropInput", "y", ["size", "w", "x"], attributes);
+  });
+  const [y] = [...runModel(graph, new Map([["x", Float32Array.of(1, 3)]])).values()];
+  // Of the windows at 0 and 2, the second's last cell lies in the padding.
+  assert.deepEqual([...(y ?? [])], [1, 10, 2, 20, 3, 30]);
+});
+
+test("an integer input is a float32 buffer", () => {
+  const graph = importGraph((b) => {
+    b.node("Placeholder", "x", [], {
+      dtype: typeAttribute(DataType.DT_UINT8),
+      shape: { shape: { dim: [{ size: 2 }], unknownRank: false } },
+    });
+    b.node("Cast", "real", ["x"], { DstT: typeAttribute(DataType.DT_FLOAT) });
+    b.node("Relu", "y", ["real"]);
+  });
+  assert.deepEqual(types(graph), ["Activation"]);
 });

@@ -5,7 +5,6 @@ import { badValue, unsupported } from "../failures";
 import type { Lowering, Target, Value } from "../lowering";
 import type { ImageOrder } from "../operations";
 import type { AutoPad } from "../windows";
-import type { PendingDilation } from "./dilation";
 
 /** "a:0" and "a" are the same tensor; control dependencies are null. */
 export function tensorName(reference: string): string | null {
@@ -30,8 +29,6 @@ export class TensorflowNode {
     definition: NodeDef,
     /** Data inputs. */
     readonly inputs: readonly Value[],
-    /** Convolutions between SpaceToBatchND and BatchToSpaceND, by tensor. */
-    readonly pending: Map<Value, PendingDilation>,
   ) {
     this.name = definition.name;
     this.type = definition.op;

@@ -2,9 +2,10 @@
 
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { elementCount, shapeText } from "../../ir/shape";
-import { expand, fill, gather, mapConstant, range, roundHalfEven, tile, zipConstants } from "../constant-operations";
+import { fill, mapConstant, range, zipConstants } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
-import type { Target, Value } from "../lowering";
+import { depthToSpace, spaceToDepth } from "../image-operations";
+import { isConstant, type Target, type Value } from "../lowering";
 import {
   activation,
   addBias,
@@ -17,8 +18,8 @@ import {
   depthwiseConvolution,
   eltwise,
   eltwiseChain,
+  eltwiseScalar,
   imageChannels,
-  imageSize,
   localResponseNorm,
   matMul,
   numberOf,
@@ -34,11 +35,24 @@ import {
   softmax,
   split,
   transpose,
-  type WindowSpec,
 } from "../operations";
-import { autoPads, type WindowPads } from "../windows";
-import { batchToSpace, pendingConvolution, spaceToBatch } from "./dilation";
+import {
+  argMax,
+  castTo,
+  compare,
+  cumsum,
+  expand,
+  gather,
+  LOGIC,
+  logical,
+  not,
+  oneHot,
+  reverse,
+  select,
+  tile,
+} from "../value-operations";
 import { fakeQuantArgs, fakeQuantPerChannel, fakeQuantVars } from "./fake-quant";
+import { batchToSpace, deconv2d, extractPatches, resizeWith, spaceToBatch, windowOf } from "./image-table";
 import type { TensorflowNode } from "./node";
 import { decodeTensor, elementType } from "./tensors";
 
@@ -63,71 +77,43 @@ const reduction =
     return reduce(node.lower, node.target, type, node.input(0), numbersOf(node.input(1), "its axes"), keep);
   };
 
-const onConstant =
-  (apply: (value: number) => number): TensorflowLowering =>
-  (node) =>
-    mapConstant(node.lower, node.target, node.input(0), apply);
-
 const onConstants =
   (apply: (a: number, b: number) => number): TensorflowLowering =>
   (node) =>
     zipConstants(node.lower, node.target, [node.input(0), node.input(1)], apply, node.input(0).dtype);
 
-const compare =
-  (apply: (a: number, b: number) => boolean): TensorflowLowering =>
+const compares =
+  (type: number): TensorflowLowering =>
   (node) =>
-    zipConstants(node.lower, node.target, [node.input(0), node.input(1)], (a, b) => (apply(a, b) ? 1 : 0), "bool");
+    compare(node.lower, node.target, type, node.input(0), node.input(1));
+
+const logic =
+  (type: number): TensorflowLowering =>
+  (node) =>
+    logical(node.lower, node.target, type, node.input(0), node.input(1));
 
 const shapeVector = (node: TensorflowNode, target: Target, numbers: readonly number[]): Value =>
   node.lower.constant(target.tensor, [numbers.length], Int32Array.from(numbers));
-
-function explicitPads(node: TensorflowNode): WindowPads {
-  const list = node.integers("explicit_paddings");
-  if (list.length !== 8) badValue("the attribute 'explicit_paddings' does not have 8 elements");
-  const [h, w] = node.order() === "NHWC" ? [2, 4] : [4, 6];
-  return [list[h] ?? 0, list[w] ?? 0, list[h + 1] ?? 0, list[w + 1] ?? 0];
-}
-
-function windowOf(
-  node: TensorflowNode,
-  x: Value,
-  kernel: readonly [number, number],
-  dilations: readonly [number, number],
-): WindowSpec {
-  const strides = node.spatial("strides");
-  const padding = node.padding();
-  const size = imageSize(x, node.order());
-  const pads = padding === "EXPLICIT" ? explicitPads(node) : autoPads(padding, size, kernel, strides, dilations);
-  return { strides, dilations, pads };
-}
 
 const conv2d: TensorflowLowering = (node) => {
   const filter = constantFilter(node.input(1));
   const [kh = 0, kw = 0, depth = 0] = filter.shape;
   const order = node.order();
-  const emit = (target: Target, x: Value, window: WindowSpec): Value => {
-    const group = depth > 0 ? imageChannels(x, order) / depth : 0;
-    if (!Number.isInteger(group))
-      badValue(`a filter of shape ${shapeText(filter.shape)} does not fit ${shapeText(x.shape)}`);
-    return convolution(node.lower, target, x, filter, order, { ...window, group, filterOrder: "HWIO" });
-  };
   const x = node.input(0);
-  return (
-    pendingConvolution(node, emit) ??
-    emit(node.target, x, windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1])))
-  );
+  const group = depth > 0 ? imageChannels(x, order) / depth : 0;
+  if (!Number.isInteger(group)) {
+    badValue(`a filter of shape ${shapeText(filter.shape)} does not fit ${shapeText(x.shape)}`);
+  }
+  const window = windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1]));
+  return convolution(node.lower, node.target, x, filter, order, { ...window, group, filterOrder: "HWIO" });
 };
 
 const depthwise: TensorflowLowering = (node) => {
   const filter = constantFilter(node.input(1));
   const [kh = 0, kw = 0] = filter.shape;
-  const emit = (target: Target, x: Value, window: WindowSpec): Value =>
-    depthwiseConvolution(node.lower, target, x, filter, node.order(), window);
   const x = node.input(0);
-  return (
-    pendingConvolution(node, emit) ??
-    emit(node.target, x, windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1])))
-  );
+  const window = windowOf(node, x, [kh, kw], node.spatial("dilations", [1, 1]));
+  return depthwiseConvolution(node.lower, node.target, x, filter, node.order(), window);
 };
 
 const pool =
@@ -336,17 +322,53 @@ const splitUnevenly: TensorflowLowering = (node) => {
 };
 
 const cast: TensorflowLowering = (node) => {
-  const x = node.input(0);
   const dtype = elementType(node.dataType("DstT")) ?? unsupported("it casts to a type without canonical form");
-  if (dtype === x.dtype) return x;
-  const truncate = dtype !== "float32" && dtype !== "bool";
-  return mapConstant(node.lower, node.target, x, truncate ? Math.trunc : (value) => value, dtype);
+  return castTo(node.lower, node.target, node.input(0), dtype);
 };
 
 const gatherWith =
   (axis: (node: TensorflowNode) => number): TensorflowLowering =>
   (node) =>
     gather(node.lower, node.target, node.input(0), node.input(1), axis(node));
+
+const extreme =
+  (least: boolean): TensorflowLowering =>
+  (node) => {
+    const axis = numberOf(node.input(1), "its axis");
+    return argMax(node.lower, node.target, node.input(0), { axis, keepDims: false, least });
+  };
+
+/** The first version's condition may be a vector, which then chooses whole rows. */
+const selectRows: TensorflowLowering = (node) => {
+  const { lower, target } = node;
+  const [condition, a, b] = [node.input(0), node.input(1), node.input(2)];
+  const rows = condition.shape.length === 1 && a.shape.length > 1;
+  const shape = [condition.shape[0] ?? 1, ...a.shape.slice(1).map(() => 1)];
+  const spread = rows ? reshape(lower, lower.step(target, "rows"), condition, shape) : condition;
+  return select(lower, target, spread, a, b);
+};
+
+const oneHotOf: TensorflowLowering = (node) =>
+  oneHot(node.lower, node.target, node.input(0), {
+    depth: numberOf(node.input(1), "its depth"),
+    axis: node.integer("axis", -1),
+    on: numberOf(node.input(2), "its value at the index"),
+    off: numberOf(node.input(3), "its value elsewhere"),
+    wraps: false,
+  });
+
+/** Functions that constants of integers have too. */
+const rounding =
+  (name: string): TensorflowLowering =>
+  (node) =>
+    node.input(0).dtype === "float32" ? unary({ activation: name })(node) : node.input(0);
+
+const selu: TensorflowLowering = (node) => {
+  const { lower, target } = node;
+  const attributes = { activation: "ELU", activation_coefficient: 1.6732632423543772 };
+  const bent = activation(lower, lower.step(target, "elu"), node.input(0), attributes);
+  return eltwiseScalar(lower, target, ELTWISE.PROD, bent, 1.0507009873554805);
+};
 
 export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> = {
   // Sources and what stands for its input.
@@ -366,6 +388,7 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   // Products.
   Conv2D: conv2d,
   DepthwiseConv2dNative: depthwise,
+  Conv2DBackpropInput: deconv2d,
   SpaceToBatchND: spaceToBatch,
   BatchToSpaceND: batchToSpace,
   MatMul: product,
@@ -402,16 +425,18 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   Minimum: binary(ELTWISE.MIN),
   SquaredDifference: binary(ELTWISE.SQR_DIFF),
   Pow: binary(ELTWISE.POW),
-  FloorDiv: onConstants((a, b) => Math.floor(a / b)),
+  FloorDiv: binary(ELTWISE.FLOOR_DIV),
   FloorMod: onConstants((a, b) => a - b * Math.floor(a / b)),
-  Greater: compare((a, b) => a > b),
-  GreaterEqual: compare((a, b) => a >= b),
-  Less: compare((a, b) => a < b),
-  LessEqual: compare((a, b) => a <= b),
-  Equal: compare((a, b) => a === b),
-  NotEqual: compare((a, b) => a !== b),
-  LogicalAnd: compare((a, b) => a !== 0 && b !== 0),
-  LogicalOr: compare((a, b) => a !== 0 || b !== 0),
+  Greater: compares(ELTWISE.GREATER),
+  GreaterEqual: compares(ELTWISE.GREATER_OR_EQUAL),
+  Less: compares(ELTWISE.LESS),
+  LessEqual: compares(ELTWISE.LESS_OR_EQUAL),
+  Equal: compares(ELTWISE.EQUAL),
+  NotEqual: compares(ELTWISE.NOT_EQUAL),
+  LogicalAnd: logic(LOGIC.AND),
+  LogicalOr: logic(LOGIC.OR),
+  Select: selectRows,
+  SelectV2: (node) => select(node.lower, node.target, node.input(0), node.input(1), node.input(2)),
 
   // Element by element, one input.
   Relu: unary({ activation: "RELU" }),
@@ -431,10 +456,20 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
     node.input(0).dtype === "float32"
       ? unary({ activation: "NEG" })(node)
       : mapConstant(node.lower, node.target, node.input(0), (value) => -value),
-  Square: (node) => eltwise(node.lower, node.target, ELTWISE.PROD, node.input(0), node.input(0)),
-  Reciprocal: (node) =>
-    eltwise(node.lower, node.target, ELTWISE.DIV, node.lower.scalar(node.target, "one", 1), node.input(0)),
-  Inv: (node) => eltwise(node.lower, node.target, ELTWISE.DIV, node.lower.scalar(node.target, "one", 1), node.input(0)),
+  Square: (node) =>
+    node.input(0).dtype === "float32"
+      ? unary({ activation: "SQUARE" })(node)
+      : eltwise(node.lower, node.target, ELTWISE.PROD, node.input(0), node.input(0)),
+  Reciprocal: unary({ activation: "RECIPROCAL" }),
+  Inv: unary({ activation: "RECIPROCAL" }),
+  Log: unary({ activation: "LOG" }),
+  Sign: (node) =>
+    isConstant(node.input(0))
+      ? mapConstant(node.lower, node.target, node.input(0), Math.sign)
+      : unary({ activation: "SIGN" })(node),
+  Erf: unary({ activation: "ERF" }),
+  Softplus: unary({ activation: "SOFTPLUS" }),
+  Selu: selu,
   ClipByValue: (node) => {
     const limits = {
       min_limit: numberOf(node.input(1), "its minimum"),
@@ -442,12 +477,13 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
     };
     return activation(node.lower, node.target, node.input(0), { activation: "CLIP", ...limits });
   },
-  Floor: onConstant(Math.floor),
-  Ceil: onConstant(Math.ceil),
-  Round: onConstant(roundHalfEven),
-  LogicalNot: onConstant((value) => (value === 0 ? 1 : 0)),
-  ZerosLike: onConstant(() => 0),
-  OnesLike: onConstant(() => 1),
+  Floor: rounding("FLOOR"),
+  Ceil: rounding("CEIL"),
+  Round: rounding("ROUND"),
+  Rint: rounding("ROUND"),
+  LogicalNot: (node) => not(node.lower, node.target, node.input(0)),
+  ZerosLike: (node) => fill(node.lower, node.target, node.input(0).shape, 0, node.input(0).dtype),
+  OnesLike: (node) => fill(node.lower, node.target, node.input(0).shape, 1, node.input(0).dtype),
   Cast: cast,
   Softmax: (node) => softmax(node.lower, node.target, node.input(0), -1, false),
   LogSoftmax: (node) => softmax(node.lower, node.target, node.input(0), -1, true),
@@ -460,6 +496,15 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   Prod: reduction(REDUCE.PROD),
   MaxPool: pool(POOLING.MAX),
   AvgPool: pool(POOLING.AVG),
+  ArgMax: extreme(false),
+  ArgMin: extreme(true),
+  Cumsum: (node) => {
+    const axis = numberOf(node.input(1), "its axis");
+    return cumsum(node.lower, node.target, node.input(0), axis, node.boolean("exclusive"), node.boolean("reverse"));
+  },
+  ResizeBilinear: resizeWith("ResizeBilinear"),
+  ResizeNearestNeighbor: resizeWith("ResizeNearestNeighbor"),
+  ResizeBicubic: resizeWith("ResizeBicubic"),
 
   // Data movement.
   ConcatV2: (node) => concat(node.lower, node.target, node.inputs.slice(0, -1), numberOf(node.last(), "its axis")),
@@ -474,7 +519,16 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   Squeeze: squeeze,
   ExpandDims: expandDims,
   Pack: pack,
+  Stack: pack,
   Unpack: unpack,
+  Unstack: unpack,
+  DepthToSpace: (node) =>
+    depthToSpace(node.lower, node.target, node.input(0), node.order(), node.integer("block_size")),
+  SpaceToDepth: (node) =>
+    spaceToDepth(node.lower, node.target, node.input(0), node.order(), node.integer("block_size")),
+  ExtractImagePatches: extractPatches,
+  ReverseV2: (node) => reverse(node.lower, node.target, node.input(0), numbersOf(node.input(1), "its axes")),
+  OneHot: oneHotOf,
   StridedSlice: stridedSlice,
   Slice: sliceOf,
   Split: splitEvenly,
@@ -496,16 +550,6 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   Tile: (node) => tile(node.lower, node.target, node.input(0), numbersOf(node.input(1), "its repeats")),
   Gather: gatherWith(() => 0),
   GatherV2: gatherWith((node) => numberOf(node.input(2), "its axis")),
-  Select: (node) => {
-    const values = [node.input(0), node.input(1), node.input(2)];
-    return zipConstants(
-      node.lower,
-      node.target,
-      values,
-      (c = 0, a = 0, b = 0) => (c !== 0 ? a : b),
-      node.input(1).dtype,
-    );
-  },
 };
 
 /** Loops and conditions; Switch and Merge remain only where their condition is computed. */
