@@ -629,7 +629,13 @@ export const badInputShape = (text: string): Diagnostic =>
   make("MQ507", {}, `--input_shape cannot be '${text}'`, undefined, "write NAME=1,224,224,3, every size at least 1");
 
 export const configOrFile = (): Diagnostic =>
-  make("MQ508", {}, "one model is needed", "a model file and --config were both given, or neither", "give the model file, or --config");
+  make(
+    "MQ508",
+    {},
+    "one model is needed",
+    "a model file and --config were both given, or neither",
+    "give the model file, or --config",
+  );
 
 export const nothingToDo = (option: string, what: string): Diagnostic =>
   make("MQ505", {}, `${option} is missing`, undefined, `say ${what}`);

@@ -138,7 +138,7 @@ The canonical operators. Layout is NHWC. Where an element type has no kernel, th
 \`mace quantize\` says so.
 
 ${support}
-Eltwise has integer kernels for sum, difference, product, minimum and maximum; Reduce for mean, minimum, maximum and sum; Activation for all but PRELU;
+Eltwise has integer kernels for sum, difference, product, minimum and maximum; Reduce for mean, minimum, maximum and sum; Activation for all functions;
 Softmax for all but its logarithm.
 
 ## What is imported
