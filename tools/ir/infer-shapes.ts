@@ -154,7 +154,7 @@ export function inferShapes(node: Attributed, inputs: readonly (Shape | null)[],
     }
     case "Activation": {
       const x = input(0);
-      if (stringAttribute(node, "activation") === "PRELU") checkVector(input(1), x[x.length - 1] ?? 0, "slope");
+      if (stringAttribute(node, "activation") === "PRELU") checkVector(inputs[1], x[x.length - 1] ?? 0, "slope");
       return [x];
     }
     case "Softmax":

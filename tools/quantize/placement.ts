@@ -55,7 +55,6 @@ function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | 
     return `${none} Reduce of type ${node.attributes.reduce_type}`;
   }
   if (node.type === "Softmax" && node.attributes.log === 1) return `${none} the logarithm of Softmax`;
-  if (node.type === "Activation" && node.attributes.activation === "PRELU") return `${none} PRELU`;
   const computed = spec.inputs.findIndex(
     (input, i) =>
       (input.role === "weights" || input.role === "bias") && node.inputs[i] && !graph.tensors.get(node.inputs[i])?.data,

@@ -227,11 +227,16 @@ class Quantizer {
     });
     const output = outputs[0];
     if (node.type === "Activation" && output) {
-      const data = activationTable(activationFunction(node), first, output.affine, this.scheme.type);
+      const functions = this.functionsOf(node);
+      const data =
+        this.scheme.type === "uint8" ? new Uint8Array(256 * functions.length) : new Int8Array(256 * functions.length);
+      functions.forEach((f, c) => {
+        data.set(activationTable(f, first, output.affine, this.scheme.type), 256 * c);
+      });
       inputs[1] = "";
       inputs[2] = this.define({
         name: this.freeName(`${node.name}/table`),
-        shape: [256],
+        shape: functions.length === 1 ? [256] : [functions.length, 256],
         dtype: this.scheme.type,
         data,
       });
@@ -244,6 +249,12 @@ class Quantizer {
       });
     }
     this.graph.nodes.push({ ...node, inputs, outputs: outputs.map((o) => o.name), attributes: { ...node.attributes } });
+  }
+
+  /** The function of an Activation; PRELU has one per channel, with the channel's slope. */
+  private functionsOf(node: GraphNode): readonly ((x: number) => number)[] {
+    const slope = node.attributes.activation === "PRELU" ? this.sourceTensor(node.inputs[1] ?? "").data : undefined;
+    return slope ? Array.from(slope, (k) => (x: number) => (x < 0 ? x * k : x)) : [activationFunction(node)];
   }
 
   /** Per channel, what the scale of the weights must be for the bias to fit; see leastWeightScale. */

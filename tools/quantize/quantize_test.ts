@@ -260,3 +260,25 @@ test("indices stay int32 beside codes", () => {
   assert.equal(quantized.tensors.get("i")?.dtype, "int32");
   assert.deepEqual(quantized.tensors.get("y/quantized")?.quant, quantized.tensors.get("x/quantized")?.quant);
 });
+
+test("PRELU has a table for each channel", () => {
+  const graph = sketchGraph(
+    { x: [1, 2, 2, 2] },
+    { slope: { shape: [2], data: [0.25, -1] } },
+    [{ type: "Activation", inputs: ["x", "slope"], outputs: { y: [1, 2, 2, 2] }, attributes: { activation: "PRELU" } }],
+    ["y"],
+  );
+  const { graph: quantized, float } = quantize(graph, { x: [-1, 1], y: [-1, 1] }, "uint8");
+  assert.equal(float.size, 0);
+  const table = quantized.tensors.get(quantized.nodes[1]?.inputs[2] ?? "");
+  assert.deepEqual(table?.shape, [2, 256]);
+  assert.equal(quantized.nodes[1]?.inputs[1], "");
+  const zero = activationParameters(-1, 1, "uint8").zeroPoint;
+  const entry = (c: number, q: number): number => table?.data?.[256 * c + q] ?? -1;
+  for (const q of [0, 40, zero]) {
+    assert.equal(entry(0, q), zero + Math.round((q - zero) * 0.25));
+    assert.ok(Math.abs(entry(1, q) - Math.min(255, 2 * zero - q)) <= 1);
+  }
+  assert.equal(entry(0, 200), 200);
+  assert.equal(entry(1, 200), 200);
+});
