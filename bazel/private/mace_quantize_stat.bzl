@@ -132,7 +132,7 @@ def _mace_quantize_stat_impl(ctx):
             runfiles = runfiles,
         ),
         OutputGroupInfo(statistics = depset([statistics] if statistics else [])),
-        mace_ranges_info(model_label = model.label, ranges = ranges, statistics = statistics),
+        mace_ranges_info(model_label = model.label, ranges = ranges, samples = ctx.files.inputs, statistics = statistics),
     ]
 
 mace_quantize_stat = rule(

@@ -1,6 +1,7 @@
 """mace_quantized_model: a model in 8 bits, and a program that runs it on each target."""
 
 load("//bazel/private/actions:quantize.bzl", "quantize_model")
+load("//bazel/private/actions:report.bzl", "write_report")
 load(":abi.bzl", "ABIS")
 load(":compat.bzl", "TRANSITION_ALLOWLIST")
 load(
@@ -16,13 +17,18 @@ load(
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
 load(":schemes.bzl", "DEFAULT_SCHEME", "SCHEMES")
-load(":tools.bzl", "MACE_TOOL")
+load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL")
 load(":transitions.bzl", "by_abi", "each_abi")
 
 _DOC = """Quantizes a float model to 8 bits and builds the runtime for the targets.
 
 Outputs: `<name>.pb`, `<name>.data` and `<name>.txt`, which are the same for all targets, and for each ABI `<name>.<abi>.mace_run`, a program that
 runs the model, with `<name>.<abi>.pb` and `<name>.<abi>.data`. Each ABI is an output group.
+
+The output group `report` is `<name>.html`: error of every layer on the samples that the ranges were measured on, the reason for every range,
+histograms, the graph, and the attributes that act on what was found. It needs no network.
+
+    bazel build --output_groups=report //models:x_quant
 
 `bazel run` runs the model on this machine and prints the best classes and the time:
 
@@ -115,6 +121,11 @@ def _statistics_file(ctx):
     target = ctx.attr.ranges
     return target[MaceRangesInfo].statistics if target and MaceRangesInfo in target else None
 
+def _samples(ctx):
+    """The Files that the ranges were measured on."""
+    target = ctx.attr.ranges
+    return target[MaceRangesInfo].samples if target and MaceRangesInfo in target else []
+
 def _for_abi(ctx, abi, quantized, runner):
     """Files of one ABI under names that say so."""
     files = struct(
@@ -171,6 +182,16 @@ def _mace_quantized_model_impl(ctx):
         range_overrides = ctx.attr.range_overrides,
         prefix = ctx.label.name,
     )
+    page = write_report(
+        ctx,
+        tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
+        runner = ctx.attr.evaluation_runner[DefaultInfo].files_to_run,
+        model = model,
+        quantized = quantized,
+        statistics = _statistics_file(ctx),
+        samples = _samples(ctx),
+        name = ctx.label.name,
+    )
     runners = by_abi(ctx.split_attr.runner, ctx.attr.target_abis)
     abis = {
         abi: _for_abi(ctx, abi, quantized, runner[DefaultInfo].files_to_run.executable)
@@ -184,7 +205,7 @@ def _mace_quantized_model_impl(ctx):
             files = depset([quantized.model, quantized.data, quantized.text], transitive = files_of_abi.values()),
             runfiles = runfiles,
         ),
-        OutputGroupInfo(**files_of_abi),
+        OutputGroupInfo(report = depset([page]), **files_of_abi),
         mace_quantized_model_info(
             abis = abis,
             data = quantized.data,
@@ -201,7 +222,7 @@ def _mace_quantized_model_impl(ctx):
 mace_quantized_model = rule(
     implementation = _mace_quantized_model_impl,
     doc = _DOC,
-    attrs = dict(dict(_ATTRS, **MACE_TOOL), **TRANSITION_ALLOWLIST),
+    attrs = dict(dict(dict(_ATTRS, **EVALUATION_RUNNER), **MACE_TOOL), **TRANSITION_ALLOWLIST),
     executable = True,
     provides = [MaceQuantizedModelInfo],
 )

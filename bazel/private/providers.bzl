@@ -24,6 +24,7 @@ MaceRangesInfo = provider(
         "model_label": "Label: MaceModelInfo.label of the model that was measured",
         "ranges": "Optional[File]: lines `tensor@@min,max`; None when the target has no inputs",
         "statistics": "Optional[File]: what was measured, a Statistics message; None when the target has no inputs",
+        "samples": "list[File]: what was measured on; empty when the target has no inputs",
     },
 )
 
@@ -77,13 +78,14 @@ def mace_model_info(label, config, model, data, text):
         _check("MaceModelInfo", field, value, "File")
     return MaceModelInfo(config = config, data = data, label = label, model = model, text = text)
 
-def mace_ranges_info(model_label, ranges, statistics):
+def mace_ranges_info(model_label, ranges, statistics, samples):
     """Makes a MaceRangesInfo.
 
     Args:
       model_label: field of the provider
       ranges: field of the provider
       statistics: field of the provider
+      samples: field of the provider
 
     Returns:
       a MaceRangesInfo
@@ -91,7 +93,8 @@ def mace_ranges_info(model_label, ranges, statistics):
     _check("MaceRangesInfo", "model_label", model_label, "Label")
     _check_optional("MaceRangesInfo", "ranges", ranges, "File")
     _check_optional("MaceRangesInfo", "statistics", statistics, "File")
-    return MaceRangesInfo(model_label = model_label, ranges = ranges, statistics = statistics)
+    _check("MaceRangesInfo", "samples", samples, "list")
+    return MaceRangesInfo(model_label = model_label, ranges = ranges, samples = samples, statistics = statistics)
 
 def mace_quantized_model_info(model_label, model, data, text, float, reference, ranges, scheme, abis):
     """Makes a MaceQuantizedModelInfo.

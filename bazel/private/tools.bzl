@@ -11,6 +11,15 @@ MACE_TOOL = {
     ),
 }
 
+EVALUATION_RUNNER = {
+    "evaluation_runner": attr.label(
+        doc = "The runtime that compares the quantized model with the float one for the report; built for the build machine.",
+        cfg = TOOL_CFG,
+        default = Label("//mace/bin:mace_run"),
+        executable = True,
+    ),
+}
+
 STAT_RUNNER = {
     "stat_runner": attr.label(
         doc = "The float runtime that observes activations; built for the build machine.",

@@ -10,8 +10,9 @@ export const TOOLS: Layers = [
   ["bzldoc", "diagnostics", "quant", "schema"],
   ["io", "ir"],
   ["config", "emit", "image", "passes", "synth"],
-  ["importers", "report", "statistics"],
+  ["importers", "statistics"],
   ["evaluate", "quantize"],
+  ["report"],
   ["cli"],
   ["docs"],
 ];

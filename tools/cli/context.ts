@@ -11,6 +11,9 @@ export function userPath(file: string): string {
   return path.resolve(process.env.BUILD_WORKING_DIRECTORY ?? process.cwd(), file);
 }
 
+/** Where the constants of a model file are, if nothing else is said. */
+export const dataFileOf = (pb: string): string => `${pb.replace(/\.pb$/, "")}.data`;
+
 export class Options {
   constructor(
     private readonly raw: RawOptions,
@@ -79,6 +82,6 @@ export class Options {
   /** Model file and its data file. */
   model(): { pb: string; data: string } {
     const pb = this.givenPath("model");
-    return { pb, data: this.path("model_data") ?? `${pb.replace(/\.pb$/, "")}.data` };
+    return { pb, data: this.path("model_data") ?? dataFileOf(pb) };
   }
 }

@@ -12,6 +12,7 @@ import { explain } from "./commands/explain";
 import { inspect } from "./commands/inspect";
 import { quantize } from "./commands/quantize";
 import { ranges } from "./commands/ranges";
+import { report } from "./commands/report";
 import { run } from "./commands/run";
 import { stat } from "./commands/stat";
 import { statMerge } from "./commands/stat-merge";
@@ -25,6 +26,7 @@ const HANDLERS: Readonly<Record<string, (options: Options) => void | Promise<voi
   quantize,
   explain,
   evaluate,
+  report,
   run,
 };
 

@@ -246,7 +246,23 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "points of top-1 that may be lost; without labels, per cent of the samples that may change their class",
       },
       { name: "output", value: "FILE", doc: "write everything as JSON" },
+      { name: "quiet", doc: "print nothing" },
       THREADS,
+    ],
+  },
+  {
+    name: "report",
+    summary: "write a page about a quantized model",
+    description:
+      "Layers with their error, ranges with their reasons, histograms, weights, samples, the graph, and what to change. The page needs no network.",
+    options: [
+      ...MODEL,
+      { name: "quantized", value: "FILE", required: true, doc: "the quantized model (.pb)" },
+      { name: "quantized_data", value: "FILE", doc: "its constants; default: with the ending .data" },
+      { name: "reference", value: "FILE", doc: "the float graph as it was quantized" },
+      { name: "statistics", value: "FILE", doc: "statistics of the float model" },
+      { name: "evaluation", value: "FILE", doc: "what `mace evaluate --output` wrote" },
+      { name: "output", value: "FILE", required: true, doc: "page to write" },
     ],
   },
   {

@@ -80,9 +80,10 @@ function withObserved(name: string, { range }: Tensor, statistics?: Statistics):
   const view = new DataView(new ArrayBuffer(4));
   let outside = 0;
   tensor.bucket.forEach((bucket, i) => {
-    view.setUint32(0, (bucket * 2 ** 19 + 2 ** 18) >>> 0);
-    const middle = view.getFloat32(0);
-    if (range && (middle < range.min || middle > range.max)) outside += tensor.bucketCount[i] ?? 0;
+    // The end nearest to zero: a bucket that the end of the range cuts through counts as inside.
+    view.setUint32(0, (bucket * 2 ** 19) >>> 0);
+    const nearest = view.getFloat32(0);
+    if (range && (nearest < range.min || nearest > range.max)) outside += tensor.bucketCount[i] ?? 0;
   });
   return {
     observed: {

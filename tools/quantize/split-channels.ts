@@ -167,7 +167,7 @@ class Splitter {
         const statistics = pickStatistics(facts.get(output) as ChannelStatistics, group);
         this.channels.set(input, statistics);
         const range = this.ranges.get(output);
-        if (range) this.ranges.set(input, partOf(range, facts.get(output) as ChannelStatistics, statistics));
+        if (range) this.ranges.set(input, partOf(range, statistics));
       }
       concatenated.push(input);
     });
@@ -373,14 +373,9 @@ function pickStatistics({ min, max, mean }: ChannelStatistics, order: readonly n
   return { min: pick(min, order), max: pick(max, order), mean: pick(mean, order) };
 }
 
-/** The range of some channels; where the whole was narrowed against the extremes, they are in the same proportion. */
-function partOf(
-  range: readonly [number, number],
-  whole: ChannelStatistics,
-  part: ChannelStatistics,
-): readonly [number, number] {
-  const least = (c: ChannelStatistics): number => c.min.reduce((a, b) => Math.min(a, b));
-  const greatest = (c: ChannelStatistics): number => c.max.reduce((a, b) => Math.max(a, b));
-  const share = (end: number, extreme: number): number => (extreme === 0 ? 1 : Math.min(1, end / extreme));
-  return [least(part) * share(range[0], least(whole)), greatest(part) * share(range[1], greatest(whole))];
+/** The range of some channels: their extremes, as far as the range of the whole goes. */
+function partOf([low, high]: readonly [number, number], { min, max }: ChannelStatistics): readonly [number, number] {
+  const least = min.reduce((a, b) => Math.min(a, b));
+  const greatest = max.reduce((a, b) => Math.max(a, b));
+  return [Math.min(Math.max(least, low), high), Math.max(Math.min(greatest, high), low)];
 }

@@ -23,7 +23,7 @@ body { --ink: #1b1f24; --card: #f2f4f7; --line: #8a94a3; --paper: #fff; --accent
 header, main, section { padding: 0 20px; }
 h1 { font-size: 22px; } h2 { font-size: 17px; margin-top: 28px; } h3 { font-size: 14px; overflow-wrap: anywhere; }
 table { border-collapse: collapse; } td, th { padding: 3px 10px; text-align: left; border-bottom: 1px solid var(--card); }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+table { display: block; overflow-x: auto; } td.number, th.number { white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
 code { background: var(--card); padding: 1px 4px; border-radius: 3px; }
 .viewer { display: grid; grid-template-columns: 1fr 340px; height: 78vh; gap: 12px; }
 .viewer canvas { width: 100%; height: 100%; border: 1px solid var(--line); border-radius: 6px; touch-action: none; cursor: grab; }

@@ -51,7 +51,7 @@ def _configurations_test_impl(ctx):
 
     working = [line for line in seen if len(line.split(" ")) > 2]
     asserts.equals(env, [
-        "//test/rules/configurations:all_abis %s MaceQuantize,MaceReference" % own,
+        "//test/rules/configurations:all_abis %s MaceEvaluate,MaceQuantize,MaceReference,MaceReport" % own,
         "//test/rules/fakes:model %s MaceImport" % own,
         "//test/rules/fakes:stat %s MaceRanges,MaceStat" % own,
     ], sorted(working))

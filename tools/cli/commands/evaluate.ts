@@ -4,14 +4,14 @@ import { readModel } from "../../emit/model-reader";
 import { evaluate as compare, type Evaluation, type TensorReport } from "../../evaluate/evaluate";
 import { readTextFile, writeFileAtomically } from "../../io/files";
 import { CheckFailed } from "../check-failed";
-import type { Options } from "../context";
+import { dataFileOf, type Options } from "../context";
 import { Progress } from "../progress";
 import { samplesOf } from "../sample-options";
 
 export async function evaluate(options: Options): Promise<void> {
   const float = options.model();
   const quantizedPb = options.givenPath("quantized");
-  const quantized = { pb: quantizedPb, data: options.path("quantized_data") ?? dataOf(quantizedPb) };
+  const quantized = { pb: quantizedPb, data: options.path("quantized_data") ?? dataFileOf(quantizedPb) };
   const referencePb = options.path("reference");
   const { graph } = readModel(float.pb, float.data);
   const samples = samplesOf(options, graph);
@@ -26,7 +26,7 @@ export async function evaluate(options: Options): Promise<void> {
       runner: options.givenPath("runner"),
       float,
       quantized,
-      ...(referencePb !== undefined && { reference: { pb: referencePb, data: dataOf(referencePb) } }),
+      ...(referencePb !== undefined && { reference: { pb: referencePb, data: dataFileOf(referencePb) } }),
       samples,
       layerSamples,
       labels,
@@ -38,12 +38,10 @@ export async function evaluate(options: Options): Promise<void> {
   }
   const output = options.path("output");
   if (output) writeFileAtomically(output, [`${JSON.stringify(result, null, 1)}\n`]);
-  process.stdout.write(table(result));
+  if (!options.flag("quiet")) process.stdout.write(table(result));
   const failures = check(result, limits);
   if (failures.length > 0) throw new CheckFailed(failures);
 }
-
-const dataOf = (pb: string): string => `${pb.replace(/\.pb$/, "")}.data`;
 
 interface Limits {
   readonly minSqnr?: number;

@@ -3,11 +3,11 @@ import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { explain as explainGraph, type Explanation } from "../../quantize/explain";
 import { readStatistics } from "../../statistics/statistics";
-import { type Options, userPath } from "../context";
+import { dataFileOf, type Options, userPath } from "../context";
 
 export function explain(options: Options): void {
   const pb = userPath(options.positional[0] ?? "");
-  const { graph } = readModel(pb, options.path("model_data") ?? `${pb.replace(/\.pb$/, "")}.data`);
+  const { graph } = readModel(pb, options.path("model_data") ?? dataFileOf(pb));
   const statisticsFile = options.path("statistics");
   const rows = explainGraph(graph, statisticsFile ? readStatistics(statisticsFile) : undefined);
   const wanted = options.text("tensor");

@@ -12,7 +12,7 @@ import { printGraph } from "../../ir/print";
 import { graphView } from "../../report/graph-view";
 import { escapeHtml, htmlTable, page } from "../../report/page";
 import { SCHEMES } from "../../quantize/scheme";
-import { type Options, userPath } from "../context";
+import { dataFileOf, type Options, userPath } from "../context";
 import { importAlone } from "../import-alone";
 import { note } from "../report";
 
@@ -39,7 +39,7 @@ function load(file: string, dataFile: string | undefined, options: Options): { f
   const bytes = readFile(file, "model file");
   const format = detectFormat(bytes, file);
   if (format === "mace") {
-    return { format, graph: readModel(file, dataFile ?? `${file.replace(/\.pb$/, "")}.data`).graph };
+    return { format, graph: readModel(file, dataFile ?? dataFileOf(file)).graph };
   }
   return importAlone(file, bytes, dataFile, options.texts("input_shape"));
 }
