@@ -12,7 +12,15 @@
  */
 
 import { GraphBuilder, uniqueName } from "../ir/builder";
-import type { AttributeValue, BufferFormat, ConstantData, DataType, GraphPort, TensorRange } from "../ir/graph";
+import type {
+  AttributeValue,
+  BufferFormat,
+  ConstantData,
+  DataType,
+  GraphPort,
+  TensorRange,
+  TrainedQuantization,
+} from "../ir/graph";
 import { inferShapes } from "../ir/infer-shapes";
 import { interpretNode } from "../ir/interpret";
 import { nodeCost } from "../ir/node-cost";
@@ -38,6 +46,8 @@ export interface Value {
   readonly data?: ConstantData;
   /** For constants: the range that a trained fake quantization gives them. */
   readonly range?: TensorRange;
+  /** For constants: the trained grid that the values lie on; its axis is the framework's. */
+  readonly trained?: TrainedQuantization;
 }
 
 export interface ConstantValue extends Value {
@@ -68,6 +78,14 @@ const MAX_ELEMENTS = 2 ** 31 - 1;
 
 export function isConstant(value: Value | undefined): value is ConstantValue {
   return value?.data !== undefined;
+}
+
+/** A constant in the form that a node needs. */
+export interface ConstantForm {
+  readonly shape: Shape;
+  readonly data: ConstantData;
+  /** The grid of the form, when its values are still those of the constant. */
+  readonly trained?: TrainedQuantization;
 }
 
 export class Lowering {
@@ -115,15 +133,16 @@ export class Lowering {
    * The canonical constant that holds `make()`, a form of the value's data such as another axis order. The same form is made
    * once only.
    */
-  constantForm(value: ConstantValue, form: string, make: () => { shape: Shape; data: ConstantData }): string {
+  constantForm(value: ConstantValue, form: string, make: () => ConstantForm): string {
     const key = `${form}\n${value.shape}\n${value.name}`;
     const known = this.forms.get(key);
     if (known !== undefined) return known;
-    const { shape, data } = make();
+    const { shape, data, trained } = make();
     const taken = this.builder.hasTensor(value.name);
     const name = taken ? this.fresh(`${value.name}/${form.split(" ")[0]}`) : value.name;
     this.builder.constant(name, shape, data, value.dtype);
     if (value.range) this.builder.tensor(name).range = value.range;
+    if (trained) this.builder.tensor(name).trained = trained;
     this.forms.set(key, name);
     return name;
   }
@@ -214,6 +233,14 @@ export class Lowering {
     if (made.some((shape) => elementCount(shape) < 1)) unsupported("its output is empty");
     this.builder.node({ name: node, type, inputs, attributes, outputs, shapes });
     return outputs.map((name, index) => ({ name, shape: framework(made[index] ?? []), dtype, layout }));
+  }
+
+  /** Notes that the values of a computed tensor were trained for this range and grid; the first note stays. */
+  annotate(x: Value, range: TensorRange, trained?: TrainedQuantization): void {
+    const tensor = this.builder.tensor(x.name);
+    if (tensor.range) return;
+    tensor.range = range;
+    if (trained) tensor.trained = trained;
   }
 
   /** `emitAll` for nodes with one output. */

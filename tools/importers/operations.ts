@@ -444,7 +444,11 @@ export function resolveShape(x: Value, wanted: readonly number[]): number[] {
 /** A reshape in the framework's order. An NHWC tensor whose data are in that order anyway is not transposed. */
 export function reshape(lower: Lowering, target: Target, x: Value, shape: Shape): Value {
   if (isConstant(x))
-    return { ...lower.constant(target.tensor, shape, x.data, x.dtype), ...(x.range && { range: x.range }) };
+    return {
+      ...lower.constant(target.tensor, shape, x.data, x.dtype),
+      ...(x.range && { range: x.range }),
+      ...(x.trained?.axis === null && { trained: x.trained }),
+    };
   const inOrder = x.layout === "nhwc" && keepsOrder(permuteShape(x.shape, TO_NHWC), TO_NCHW);
   return lower.emit(target, "Reshape", [inOrder ? lower.nhwc(x) : lower.plain(x)], {}, "plain", shape);
 }
