@@ -39,20 +39,11 @@ const MOBILENET = {
   Reshape: 1,
   Softmax: 1,
 };
-/** TensorFlow Lite keeps the pooling over the whole image as a pooling. */
-const MOBILENET_TFLITE = {
-  "Conv2D:RELUX": 14,
-  "DepthwiseConv2d:RELUX": 13,
-  Pooling: 1,
-  Conv2D: 1,
-  Reshape: 1,
-  Softmax: 1,
-};
 const RESNET8 = {
   "Conv2D:RELU": 4,
   Conv2D: 5,
   "Eltwise:RELU": 3,
-  Pooling: 1,
+  Reduce: 1,
   Reshape: 1,
   FullyConnected: 1,
   Softmax: 1,
@@ -60,7 +51,7 @@ const RESNET8 = {
 const VWW = {
   "Conv2D:RELU": 14,
   "DepthwiseConv2d:RELU": 13,
-  Pooling: 1,
+  Reduce: 1,
   Reshape: 1,
   FullyConnected: 1,
   Softmax: 1,
@@ -189,7 +180,7 @@ const MODELS: readonly Model[] = [
   RFB_CAFFE,
   {
     file: "models/tflite/mobilenet_v1_0.25_224_float.tflite",
-    nodes: MOBILENET_TFLITE,
+    nodes: MOBILENET,
     reference: {
       inputs: "inputs_rgb_u8_224.npy",
       results: { "MobilenetV1/Predictions/Reshape_1": "tflite_mnv1_0.25_224_float.npy" },
@@ -200,7 +191,7 @@ const MODELS: readonly Model[] = [
   {
     // The references of quantized models round as the codes do, the float graph does not.
     file: "models/tflite/mobilenet_v1_0.25_224_quant.tflite",
-    nodes: MOBILENET_TFLITE,
+    nodes: MOBILENET,
     reference: {
       inputs: "inputs_rgb_u8_224.npy",
       results: { "MobilenetV1/Predictions/Reshape_1": "tflite_mnv1_0.25_224_quant.npy" },
@@ -211,7 +202,7 @@ const MODELS: readonly Model[] = [
   },
   {
     file: "models/tflite/mobilenet_v1_0.5_160_quant.tflite",
-    nodes: MOBILENET_TFLITE,
+    nodes: MOBILENET,
     reference: {
       inputs: "inputs_rgb_u8_160.npy",
       results: { "MobilenetV1/Predictions/Reshape_1": "tflite_mnv1_0.5_160_quant.npy" },

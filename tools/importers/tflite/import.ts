@@ -125,6 +125,12 @@ function readModel(bytes: Uint8Array): FileGraph {
   return { tensors, nodes, inputs, outputs, subgraphs: subgraphs.length };
 }
 
+/** What stands for an input or output of the graph in a diagnostic. */
+function portNode(type: string, tensor: number): FileNode {
+  const none = { inputs: [], options: undefined, customOptions: new Uint8Array(0) };
+  return { type, custom: false, outputs: [tensor], ...none };
+}
+
 function clip(name: string): string {
   return name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name;
 }
@@ -261,10 +267,14 @@ class Importer {
       this.unsupported.push({ name, type: "input", why: problem ?? `inputs must be numbers, not ${type}` });
       return;
     }
-    const value = declareInput(this.lower, this.file, name, tensor.signature, "NHWC", this.inputs.get(name));
-    const training = trainingOf(tensor);
-    if (training) this.lower.annotate(value, training.range, training.trained);
-    this.values.set(index, value);
+    try {
+      const training = trainingOf(tensor);
+      const value = declareInput(this.lower, this.file, name, tensor.signature, "NHWC", this.inputs.get(name));
+      if (training) this.lower.annotate(value, training.range, training.trained);
+      this.values.set(index, value);
+    } catch (error) {
+      this.fault(portNode("input", index), error);
+    }
   }
 
   /** The value of a tensor that a node reads; undefined when the node that makes it failed. */
@@ -274,6 +284,8 @@ class Importer {
     const tensor = this.tensor(index);
     if (tensor.problem !== undefined) throw new UnsupportedError(`'${tensor.name}' is not supported: ${tensor.problem}`);
     if (this.graph.inputs.includes(index)) {
+      // An input that could not be declared is reported already.
+      if (!this.options.inputs) return undefined;
       throw new UserError(inputNotDeclared(this.file, tensor.name, "it is an input of the model"));
     }
     if (!tensor.bytes && elementCount(tensor.shape) !== 0) throw this.malformed(`'${tensor.name}' has no value`);
@@ -343,7 +355,7 @@ class Importer {
       if (isConstant(value) && tensor.problem !== undefined) throw new UnsupportedError(tensor.problem);
       declareOutput(this.lower, this.file, tensor.name, value, "NHWC");
     } catch (error) {
-      this.fault({ type: "output", custom: false, inputs: [], outputs: [index], options: undefined, customOptions: new Uint8Array(0) }, error);
+      this.fault(portNode("output", index), error);
     }
   }
 

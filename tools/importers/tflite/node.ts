@@ -83,7 +83,10 @@ export class TfliteNode {
     shape?: Shape,
   ): Value {
     const name = ACTIVATION_NAMES[activation] ?? badValue(`the fused activation ${activation} is not known`);
-    if (name === "NONE") return this.lower.emit(this.target, type, inputs, attributes, "plain", shape);
+    if (name === "NONE") {
+      const saturated = OPERATORS[type]?.fusesActivation ? this.saturation() : {};
+      return this.lower.emit(this.target, type, inputs, { ...attributes, ...saturated }, "plain", shape);
+    }
     const fused = FUSED[name] ?? unsupported(`its fused activation is ${name}`);
     const clamp = fused.activation === "RELU" || fused.activation === "RELUX";
     if (clamp && OPERATORS[type]?.fusesActivation) {
@@ -91,6 +94,15 @@ export class TfliteNode {
     }
     const inner = this.lower.emit(this.step("unclamped"), type, inputs, attributes, "plain", shape);
     return this.activate(inner, fused);
+  }
+
+  /**
+   * Converters drop a clamp at zero when the grid of the result begins at zero, as codes saturate there. The float graph has to
+   * clamp, and does so at both ends of the grid.
+   */
+  private saturation(): Readonly<Record<string, AttributeValue>> {
+    const range = trainingOf(this.output())?.range;
+    return range && range.min === 0 && range.max > 0 ? { activation: "RELUX", max_limit: range.max } : {};
   }
 
   /** A fused activation behind a result that the file does not name. */
