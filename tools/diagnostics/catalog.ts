@@ -179,7 +179,7 @@ export const unknownModelFormat = (file: string): Diagnostic =>
     "MQ212",
     { file },
     "the format of the model file is not known",
-    "it is neither a TensorFlow GraphDef nor an ONNX model nor a Caffe network",
+    "it is neither a TensorFlow GraphDef nor an ONNX model nor a Caffe network nor a TensorFlow Lite model",
     "set `platform` in the configuration",
     "convert the model to a frozen GraphDef or to ONNX",
   );
@@ -250,6 +250,25 @@ export const textFormat = (place: DiagnosticPlace, cause: string): Diagnostic =>
 
 export const oldNetworkFormat = (file: string, what: string, tool: string): Diagnostic =>
   make("MQ220", { file }, "the network file has an old form that is not read", what, `convert it with Caffe's ${tool}`);
+
+export const severalGraphs = (file: string, count: number): Diagnostic =>
+  make(
+    "MQ221",
+    { file },
+    `the model has ${count} graphs, and only a model of one graph can be imported`,
+    "branches, loops and further signatures are graphs of their own",
+    "convert one signature only, with loops unrolled and conditions resolved",
+  );
+
+export const wideActivations = (file: string, nodes: readonly UnsupportedNode[]): Diagnostic =>
+  make(
+    "MQ222",
+    { file },
+    "the model computes with 16-bit codes, for which there are no kernels",
+    nodes.map((n) => `\n  ${n.type} '${n.name}'`).join(""),
+    "convert it with 8-bit activations, without EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+    "or convert the float model and quantize it here",
+  );
 
 // --- MQ1xx: configuration ---
 

@@ -8,6 +8,7 @@ import { detectFormat, FORMAT_NAMES, type ModelFormat } from "./detect-format";
 import { importOnnx } from "./onnx/import";
 import type { ImportOptions } from "./options";
 import { importTensorflow } from "./tensorflow/import";
+import { importTflite } from "./tflite/import";
 
 export type Importer = (bytes: Uint8Array, options: ImportOptions) => Graph;
 
@@ -27,4 +28,5 @@ export const IMPORTERS: Readonly<Record<string, Importer>> = {
   caffe: checked("caffe", importCaffe),
   onnx: checked("onnx", importOnnx),
   tensorflow: checked("tensorflow", importTensorflow),
+  tflite: checked("tflite", importTflite),
 };

@@ -39,6 +39,23 @@ const MOBILENET = {
   Reshape: 1,
   Softmax: 1,
 };
+const RESNET8 = {
+  "Conv2D:RELU": 4,
+  Conv2D: 5,
+  "Eltwise:RELU": 3,
+  Reduce: 1,
+  Reshape: 1,
+  FullyConnected: 1,
+  Softmax: 1,
+};
+const VWW = {
+  "Conv2D:RELU": 14,
+  "DepthwiseConv2d:RELU": 13,
+  Reduce: 1,
+  Reshape: 1,
+  FullyConnected: 1,
+  Softmax: 1,
+};
 const RFB = { "Conv2D:RELU": 18, "DepthwiseConv2d:RELU": 18, Conv2D: 16, "Eltwise:RELU": 1, Reshape: 8, Softmax: 1 };
 const SQUEEZENET = { "Conv2D:RELU": 26, Pooling: 3, Concat: 8, Reduce: 1, Softmax: 1 };
 
@@ -161,9 +178,48 @@ const MODELS: readonly Model[] = [
     nodes: { Conv2D: 1, Pooling: 3, Activation: 1, "Conv2D:RELU": 2, Reshape: 1, FullyConnected: 2, Softmax: 1 },
   },
   RFB_CAFFE,
+  {
+    file: "models/tflite/mobilenet_v1_0.25_224_float.tflite",
+    nodes: MOBILENET,
+    reference: {
+      inputs: "inputs_rgb_u8_224.npy",
+      results: { "MobilenetV1/Predictions/Reshape_1": "tflite_mnv1_0.25_224_float.npy" },
+      normalize: slim,
+      skip: 1,
+    },
+  },
+  {
+    // The references of quantized models round as the codes do, the float graph does not.
+    file: "models/tflite/mobilenet_v1_0.25_224_quant.tflite",
+    nodes: MOBILENET,
+    reference: {
+      inputs: "inputs_rgb_u8_224.npy",
+      results: { "MobilenetV1/Predictions/Reshape_1": "tflite_mnv1_0.25_224_quant.npy" },
+      normalize: centred,
+      skip: 1,
+      tolerance: 0.1,
+    },
+  },
+  {
+    file: "models/tflite/mobilenet_v1_0.5_160_quant.tflite",
+    nodes: MOBILENET,
+    reference: {
+      inputs: "inputs_rgb_u8_160.npy",
+      results: { "MobilenetV1/Predictions/Reshape_1": "tflite_mnv1_0.5_160_quant.npy" },
+      normalize: centred,
+      skip: 1,
+      tolerance: 0.1,
+    },
+  },
+  { file: "models/tflite/resnet8_cifar10_float.tflite", nodes: RESNET8 },
+  { file: "models/tflite/resnet8_cifar10_int8.tflite", nodes: RESNET8 },
+  { file: "models/tflite/vww_96_float.tflite", nodes: VWW },
+  { file: "models/tflite/vww_96_int8.tflite", nodes: VWW },
+  { file: "models/tflite/ad01_float.tflite", nodes: { "FullyConnected:RELU": 9, FullyConnected: 1 } },
+  { file: "models/tflite/ad01_int8.tflite", nodes: { "FullyConnected:RELU": 9, FullyConnected: 1 } },
 ];
 
-const PLATFORMS: Readonly<Record<string, string>> = { onnx: "onnx", pb: "tensorflow", prototxt: "caffe" };
+const PLATFORMS: Readonly<Record<string, string>> = { onnx: "onnx", pb: "tensorflow", prototxt: "caffe", tflite: "tflite" };
 
 function importModel(model: Model, path: string): Graph {
   const importer = IMPORTERS[PLATFORMS[model.file.split(".").pop() ?? ""] ?? ""];

@@ -4,6 +4,7 @@ import { hasNoActivation, numberAttribute, stringAttribute } from "../ir/attribu
 import { GraphEditor } from "../ir/edit";
 import type { Graph, GraphNode } from "../ir/graph";
 import { OPERATORS } from "../ir/operators";
+import { changesGrid } from "./grid";
 
 export function fuseActivation(graph: Graph): void {
   const editor = new GraphEditor(graph);
@@ -18,6 +19,7 @@ function fuse(editor: GraphEditor, node: GraphNode): void {
   const input = node.inputs[0] ?? "";
   const producer = editor.producer(input);
   if (!producer || editor.onlyUser(input) !== node) return;
+  if (changesGrid(editor, node)) return;
   if (!OPERATORS[producer.type]?.fusesActivation || !hasNoActivation(producer)) return;
   producer.attributes.activation = activation;
   if (activation === "RELUX") producer.attributes.max_limit = numberAttribute(node, "max_limit");

@@ -4,6 +4,7 @@ import { numberAttribute, stringAttribute } from "../ir/attributes";
 import { GraphEditor } from "../ir/edit";
 import type { Graph, GraphNode } from "../ir/graph";
 import { ELTWISE } from "../ir/operators";
+import { changesGrid } from "./grid";
 
 /** Limits from here on are no limit: exporters write the greatest binary32 number for "none". */
 const NO_LIMIT = 3e38;
@@ -73,6 +74,7 @@ function mergeLimit(editor: GraphEditor, node: GraphNode): void {
   const producer = editor.producer(x);
   const inner = limits(producer);
   if (!outer || !inner || !producer || editor.onlyUser(x) !== node) return;
+  if (changesGrid(editor, node)) return;
   const low = Math.max(outer[0], inner[0]);
   const high = Math.min(outer[1], inner[1]);
   if (!(low < high)) return;
