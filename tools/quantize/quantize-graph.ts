@@ -15,6 +15,7 @@ import {
   quantizeBias,
 } from "../quant/affine";
 import { activationTable, softmaxOutput, softmaxTable } from "../quant/tables";
+import type { Channels } from "../statistics/channels";
 import type { FloatNodes } from "./placement";
 import type { Scheme } from "./scheme";
 import { trainedParameters, trainedWeights } from "./trained-grid";
@@ -34,13 +35,18 @@ export function quantizeGraph(
   source: Graph,
   scheme: Scheme,
   float: FloatNodes,
-  means: ChannelMeans = new Map(),
+  { channels, biasCorrection }: ChannelFacts = NO_FACTS,
 ): QuantizedGraph {
-  return new Quantizer(source, scheme, float, means).run();
+  return new Quantizer(source, scheme, float, channels, biasCorrection).run();
 }
 
-/** Tensor to the mean of each of its channels over the samples; what bias correction needs. */
-export type ChannelMeans = ReadonlyMap<string, Float64Array>;
+/** What was measured of each channel, and whether biases make up for the mean error of rounded weights. */
+export interface ChannelFacts {
+  readonly channels: Channels;
+  readonly biasCorrection: boolean;
+}
+
+const NO_FACTS: ChannelFacts = { channels: new Map(), biasCorrection: false };
 
 const tensorwise = ({ scale, zeroPoint }: Affine): AffineParameters => ({ scales: [scale], zeroPoint, axis: null });
 
@@ -58,7 +64,8 @@ class Quantizer {
     private readonly source: Graph,
     private readonly scheme: Scheme,
     private readonly float: FloatNodes,
-    private readonly means: ChannelMeans,
+    private readonly channels: Channels,
+    private readonly biasCorrection: boolean,
   ) {
     this.graph = { name: source.name, inputs: source.inputs, outputs: source.outputs, tensors: new Map(), nodes: [] };
     this.outputs = new Set(source.outputs.map((port) => port.tensor));
@@ -291,8 +298,8 @@ class Quantizer {
       const view = weightsOf(this.source, node);
       const [min, max] = tensor.range
         ? [tensor.range.min, tensor.range.max]
-        : view && this.means.size > 0
-          ? sharedWeightRange(view, "uint8")
+        : view && this.channels.size > 0
+          ? sharedWeightRange(view, "uint8", this.channels.get(node.outputs[0] ?? ""))
           : extremes(tensor.data);
       const affine = activationParameters(min, max, "uint8", Math.max(0, ...leastScales));
       const data = quantizeArray(tensor.data, affine, "uint8");
@@ -309,7 +316,7 @@ class Quantizer {
    */
   private outputShift(node: GraphNode, rounded: Tensor): Float64Array {
     const view = weightsOf(this.source, node);
-    const means = this.means.get(node.inputs[0] ?? "");
+    const means = this.biasCorrection ? this.channels.get(node.inputs[0] ?? "")?.mean : undefined;
     const { quant, data: codes } = rounded;
     if (!view || !quant || !codes || means?.length !== view.inputs) return new Float64Array();
     const shift = new Float64Array(view.outputs);

@@ -4,12 +4,12 @@ import type { Statistics } from "../../mace/proto/statistics";
 import { badRangeOverride, rangesDisagree } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import type { Graph } from "../ir/graph";
-import { channelsOf } from "../statistics/channels";
+import { type Channels, channelsOf } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
 import { assignRanges } from "./assign-ranges";
 import { equalize, scaleChannels, scaleRanges } from "./equalize";
 import { type FloatNodes, placeFloatNodes } from "./placement";
-import { type ChannelMeans, quantizeGraph } from "./quantize-graph";
+import { quantizeGraph } from "./quantize-graph";
 import { AUTO_SCHEME, type Scheme, SCHEMES } from "./scheme";
 import { selectNodes, selectTensors } from "./selection";
 import { splitChannels } from "./split-channels";
@@ -63,11 +63,11 @@ export function quantizeModel(graph: Graph, settings: Settings, measured: Measur
   const scheme = SCHEMES[name] as Scheme;
   const warnings = compareWithTraining(graph, measured.ranges);
   overrideRanges(graph, settings.ranges);
-  const { ranges, means } = useStatistics(graph, scheme, settings, measured);
+  const { ranges, channels } = useStatistics(graph, scheme, settings, measured);
   const wanted = settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern));
   const float = placeFloatNodes(graph, scheme, new Set(wanted));
   assignRanges(graph, float, { file: ranges, fileName: measured.rangesName });
-  const quantized = quantizeGraph(graph, scheme, float, means);
+  const quantized = quantizeGraph(graph, scheme, float, { channels, biasCorrection: settings.biasCorrection });
   return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...quantized.warnings] };
 }
 
@@ -101,14 +101,14 @@ function compareWithTraining(graph: Graph, observed: Ranges): Diagnostic[] {
   return warnings;
 }
 
-/** What statistics add to the ranges: equalized weights with the ranges that go with them, and channel means. */
+/** What statistics add to the ranges: equalized weights with the ranges that go with them, and what is known of channels. */
 function useStatistics(
   graph: Graph,
   scheme: Scheme,
   settings: Settings,
   { ranges: measured, statistics }: Measured,
-): { readonly ranges: Ranges; readonly means: ChannelMeans } {
-  if (!statistics) return { ranges: measured, means: new Map() };
+): { readonly ranges: Ranges; readonly channels: Channels } {
+  if (!statistics) return { ranges: measured, channels: new Map() };
   let channels = channelsOf(statistics);
   let ranges = measured;
   if (settings.equalization && !scheme.perChannelWeights) {
@@ -118,5 +118,5 @@ function useStatistics(
     channels = scaled;
   }
   if (settings.splitting && !scheme.perChannelWeights) ({ ranges, channels } = splitChannels(graph, ranges, channels));
-  return { ranges, means: new Map(settings.biasCorrection ? [...channels].map(([name, c]) => [name, c.mean]) : []) };
+  return { ranges, channels };
 }

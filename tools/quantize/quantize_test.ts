@@ -225,7 +225,9 @@ test("bias correction takes back what rounded weights add on average", () => {
     fileName: "range file",
   });
   const mean = 0.5;
-  const { graph: corrected } = quantizeGraph(graph, scheme("uint8"), float, new Map([["x", Float64Array.of(mean)]]));
+  const x = { min: Float64Array.of(-1), max: Float64Array.of(1), mean: Float64Array.of(mean) };
+  const facts = { channels: new Map([["x", x]]), biasCorrection: true };
+  const { graph: corrected } = quantizeGraph(graph, scheme("uint8"), float, facts);
   const w = corrected.tensors.get("w");
   const weightScale = w?.quant?.scales[0] ?? 0;
   [1, 0.01].forEach((real, c) => {

@@ -4,6 +4,7 @@
  */
 
 import { activationParameters, type CodeType, dequantizeValue, extremes, quantizeValue } from "../quant/affine";
+import type { ChannelStatistics } from "../statistics/channels";
 import type { WeightsView } from "./weights-view";
 
 /** Shares of the full range that are tried. */
@@ -13,9 +14,16 @@ const SAMPLE = 1 << 16;
 
 /**
  * The range, a share of the extremes, with the least sum over output channels of the noise-to-signal ratio, where a channel
- * cannot be worse than lost.
+ * cannot be worse than lost. Channels that no sample ever used do not count: their weights are often tiny, and saving them would
+ * clip the others.
+ *
+ * @param outputs statistics of the tensor that the weights write.
  */
-export function sharedWeightRange(view: WeightsView, type: CodeType): readonly [number, number] {
+export function sharedWeightRange(
+  view: WeightsView,
+  type: CodeType,
+  outputs?: ChannelStatistics,
+): readonly [number, number] {
   const [min, max] = extremes(view.data);
   // An odd stride visits all channels, whatever their layout.
   const stride = Math.max(1, Math.floor(view.data.length / SAMPLE) | 1);
@@ -37,7 +45,8 @@ export function sharedWeightRange(view: WeightsView, type: CodeType): readonly [
     }
     let cost = 0;
     for (let c = 0; c < view.outputs; c++) {
-      if ((signal[c] ?? 0) > 0) cost += Math.min(1, (noise[c] ?? 0) / (signal[c] ?? 1));
+      const used = outputs === undefined || outputs.min[c] !== 0 || outputs.max[c] !== 0;
+      if (used && (signal[c] ?? 0) > 0) cost += Math.min(1, (noise[c] ?? 0) / (signal[c] ?? 1));
     }
     if (cost < least) {
       least = cost;
