@@ -219,7 +219,12 @@ const MODELS: readonly Model[] = [
   { file: "models/tflite/ad01_int8.tflite", nodes: { "FullyConnected:RELU": 9, FullyConnected: 1 } },
 ];
 
-const PLATFORMS: Readonly<Record<string, string>> = { onnx: "onnx", pb: "tensorflow", prototxt: "caffe", tflite: "tflite" };
+const PLATFORMS: Readonly<Record<string, string>> = {
+  onnx: "onnx",
+  pb: "tensorflow",
+  prototxt: "caffe",
+  tflite: "tflite",
+};
 
 function importModel(model: Model, path: string): Graph {
   const importer = IMPORTERS[PLATFORMS[model.file.split(".").pop() ?? ""] ?? ""];

@@ -4,7 +4,7 @@ Usage: python3 record_outputs.py FOLDER_OF_TFLITE_MODELS OUTPUT_FOLDER   (needs 
 
 Authoring only: neither the build nor the tests run it. The interpreter uses its plain C++ reference kernels
 (BUILTIN_REF), without delegates, so that the codes are those of TensorFlow Lite's own specification and do not depend on the host.
-The inputs are those of `recordedInput` in tools/importers/testing/recorded-outputs.ts: change both or neither.
+The inputs are those of `recordedInput` in test/data/recorded-outputs.ts: change both or neither.
 """
 
 import sys

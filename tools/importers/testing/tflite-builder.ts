@@ -40,9 +40,7 @@ export const int =
   (field: Field<unknown>, value: number): Option =>
   () =>
   (builder) =>
-    field.width === 1
-      ? builder.addFieldInt8(field.slot, value, null)
-      : builder.addFieldInt32(field.slot, value, null);
+    field.width === 1 ? builder.addFieldInt8(field.slot, value, null) : builder.addFieldInt32(field.slot, value, null);
 export const float =
   (field: Field<unknown>, value: number): Option =>
   () =>
@@ -106,7 +104,8 @@ const offsetField =
 export function bytesOf(type: string, values: readonly number[] | Float32Array | Uint8Array): Uint8Array {
   if (values instanceof Uint8Array) return values;
   const list = Array.from(values);
-  const bytes = (array: { readonly buffer: ArrayBufferLike }): Uint8Array => new Uint8Array(array.buffer as ArrayBuffer);
+  const bytes = (array: { readonly buffer: ArrayBufferLike }): Uint8Array =>
+    new Uint8Array(array.buffer as ArrayBuffer);
   switch (type) {
     case "FLOAT32":
       return bytes(Float32Array.from(list));

@@ -81,7 +81,8 @@ function readModel(bytes: Uint8Array): FileGraph {
   }
   const model = file.root();
   const version = model.get(MODEL.version);
-  if (version !== SCHEMA_VERSION) throw new FlatBufferError(`its schema has the version ${version}, not ${SCHEMA_VERSION}`);
+  if (version !== SCHEMA_VERSION)
+    throw new FlatBufferError(`its schema has the version ${version}, not ${SCHEMA_VERSION}`);
   const subgraphs = model.get(MODEL.subgraphs);
   const [graph] = subgraphs;
   if (!graph) throw new FlatBufferError("it has no graph");
@@ -247,13 +248,23 @@ class Importer {
     const nodes = order.map((index) => this.graph.nodes[index]).filter((node) => node !== undefined);
     const control = nodes.filter((node) => CONTROL_FLOW.has(node.type));
     if (control.length > 0) {
-      throw new UserError(controlFlow(this.file, control.slice(0, LISTED).map((node) => this.describe(node))));
+      throw new UserError(
+        controlFlow(
+          this.file,
+          control.slice(0, LISTED).map((node) => this.describe(node)),
+        ),
+      );
     }
     const wide = nodes.filter((node) =>
       node.outputs.some((index) => this.tensor(index).type === "INT16" && this.tensor(index).grid),
     );
     if (wide.length > 0) {
-      throw new UserError(wideActivations(this.file, wide.slice(0, LISTED).map((node) => this.describe(node))));
+      throw new UserError(
+        wideActivations(
+          this.file,
+          wide.slice(0, LISTED).map((node) => this.describe(node)),
+        ),
+      );
     }
   }
 
@@ -282,7 +293,8 @@ class Importer {
     const known = this.values.get(index);
     if (known || this.producers.has(index)) return known;
     const tensor = this.tensor(index);
-    if (tensor.problem !== undefined) throw new UnsupportedError(`'${tensor.name}' is not supported: ${tensor.problem}`);
+    if (tensor.problem !== undefined)
+      throw new UnsupportedError(`'${tensor.name}' is not supported: ${tensor.problem}`);
     if (this.graph.inputs.includes(index)) {
       // An input that could not be declared is reported already.
       if (!this.options.inputs) return undefined;

@@ -5,7 +5,15 @@ import type { Graph, Tensor } from "../../ir/graph";
 import { optimize } from "../../passes/pipeline";
 import type { ImportOptions } from "../options";
 import { greatestDifference, runModel } from "../testing/run-model";
-import { float, int, ints, type ModelSpec, type OperatorSpec, type TensorSpec, tfliteModel } from "../testing/tflite-builder";
+import {
+  float,
+  int,
+  ints,
+  type ModelSpec,
+  type OperatorSpec,
+  type TensorSpec,
+  tfliteModel,
+} from "../testing/tflite-builder";
 import { importTflite } from "./import";
 import * as schema from "./schema";
 
@@ -30,10 +38,17 @@ function run(spec: ModelSpec, x: Float32Array): { data: Float32Array; shape: rea
   return { data, shape: graph.tensors.get(graph.outputs[0]?.tensor ?? "")?.shape ?? [], graph };
 }
 
-type Rest = Partial<Pick<OperatorSpec, "options">> & { readonly constants?: readonly TensorSpec[]; readonly outputs?: number };
+type Rest = Partial<Pick<OperatorSpec, "options">> & {
+  readonly constants?: readonly TensorSpec[];
+  readonly outputs?: number;
+};
 
 /** A model of one operator on `x` and constants, the shape of whose output nobody reads. */
-function one(type: string, shape: readonly number[], { options = [], constants = [], outputs = 1 }: Rest = {}): ModelSpec {
+function one(
+  type: string,
+  shape: readonly number[],
+  { options = [], constants = [], outputs = 1 }: Rest = {},
+): ModelSpec {
   const ends = outputs === 1 ? ["y"] : Array.from({ length: outputs }, (_, i) => `y${i}`);
   return {
     tensors: [{ name: "x", shape }, ...constants, ...ends.map((name) => ({ name, shape: [] }))],
@@ -64,7 +79,8 @@ function convolve(
   stride: number,
   same: boolean,
 ): number[] {
-  const count = (size: number, k: number): number => (same ? Math.ceil(size / stride) : Math.ceil((size - k + 1) / stride));
+  const count = (size: number, k: number): number =>
+    same ? Math.ceil(size / stride) : Math.ceil((size - k + 1) / stride);
   const before = (size: number, k: number): number =>
     same ? Math.floor(Math.max(0, (count(size, k) - 1) * stride + k - size) / 2) : 0;
   const result: number[] = [];
@@ -141,7 +157,10 @@ test("a CONV_2D with as many groups as channels", () => {
 test("dilation", () => {
   const x = sequence(7 * 7);
   const options = [...strides(CONV, 1), int(CONV.dilationH, 2), int(CONV.dilationW, 3), int(CONV.padding, 1)];
-  const spec = one("CONV_2D", [1, 7, 7, 1], { options, constants: [{ name: "w", shape: [1, 2, 2, 1], values: [1, 2, 3, 4] }] });
+  const spec = one("CONV_2D", [1, 7, 7, 1], {
+    options,
+    constants: [{ name: "w", shape: [1, 2, 2, 1], values: [1, 2, 3, 4] }],
+  });
   const { data, shape } = run(spec, x);
   assert.deepEqual(shape, [1, 5, 4, 1]);
   near([data[0] ?? 0], [(x[0] ?? 0) + 2 * (x[3] ?? 0) + 3 * (x[14] ?? 0) + 4 * (x[17] ?? 0)]);
@@ -150,8 +169,13 @@ test("dilation", () => {
 test("fused activations that no canonical operator fuses", () => {
   const x = Float32Array.of(-3, -0.5, 0.5, 3);
   const sum = (code: number): Float32Array =>
-    run(one("ADD", [4], { options: [int(schema.FUSED_ACTIVATION.activation, code)], constants: [constant("c", [0, 0.25, 0, 0], "FLOAT32")] }), x)
-      .data;
+    run(
+      one("ADD", [4], {
+        options: [int(schema.FUSED_ACTIVATION.activation, code)],
+        constants: [constant("c", [0, 0.25, 0, 0], "FLOAT32")],
+      }),
+      x,
+    ).data;
   near(sum(0), [-3, -0.25, 0.5, 3]);
   near(sum(2), [-1, -0.25, 0.5, 1]);
   near(sum(3), [0, 0, 0.5, 3]);
@@ -217,7 +241,10 @@ test("functions of one variable", () => {
   const leaky = one("LEAKY_RELU", [2], { options: [float(schema.LEAKY_RELU.alpha, 0.25)] });
   near(run(leaky, Float32Array.of(-4, 4)).data, [-1, 4]);
   const slopes = constant("a", [0.5, 0.1], "FLOAT32", [1, 1, 2]);
-  near(run(one("PRELU", [1, 1, 2, 2], { constants: [slopes] }), Float32Array.of(-2, -2, 2, -4)).data, [-1, -0.2, 2, -0.4]);
+  near(
+    run(one("PRELU", [1, 1, 2, 2], { constants: [slopes] }), Float32Array.of(-2, -2, 2, -4)).data,
+    [-1, -0.2, 2, -0.4],
+  );
   const full = constant("a", [0.5, 0.1, 0.2, 1], "FLOAT32", [2, 2]);
   near(run(one("PRELU", [2, 2], { constants: [full] }), Float32Array.of(-2, -2, 2, -4)).data, [-1, -0.2, 2, -4]);
 });
@@ -243,7 +270,10 @@ test("reductions", () => {
   const x = sequence(12);
   const mean = run(one("MEAN", [1, 2, 3, 2], { constants: [constant("axes", [1, 2])] }), x);
   assert.deepEqual(mean.shape, [1, 2]);
-  near(mean.data, [0, 1].map((c) => [0, 1, 2, 3, 4, 5].reduce((sum, i) => sum + (x[2 * i + c] ?? 0), 0) / 6));
+  near(
+    mean.data,
+    [0, 1].map((c) => [0, 1, 2, 3, 4, 5].reduce((sum, i) => sum + (x[2 * i + c] ?? 0), 0) / 6),
+  );
   const options = [int(schema.REDUCER.keepDims, 1)];
   const most = run(one("REDUCE_MAX", [2, 6], { constants: [constant("axes", [-1])], options }), x);
   assert.deepEqual(most.shape, [2, 1]);
@@ -254,7 +284,10 @@ test("PAD, PADV2 and MIRROR_PAD", () => {
   const x = Float32Array.of(1, 2, 3);
   const paddings = constant("p", [2, 1], "INT32", [1, 2]);
   near(run(one("PAD", [3], { constants: [paddings] }), x).data, [0, 0, 1, 2, 3, 0]);
-  near(run(one("PADV2", [3], { constants: [paddings, constant("v", [7], "FLOAT32", [])] }), x).data, [7, 7, 1, 2, 3, 7]);
+  near(
+    run(one("PADV2", [3], { constants: [paddings, constant("v", [7], "FLOAT32", [])] }), x).data,
+    [7, 7, 1, 2, 3, 7],
+  );
   near(run(one("MIRROR_PAD", [3], { constants: [paddings] }), x).data, [3, 2, 1, 2, 3, 2]);
   const options = [int(schema.MIRROR_PAD.mode, 1)];
   near(run(one("MIRROR_PAD", [3], { constants: [paddings], options }), x).data, [2, 1, 1, 2, 3, 3]);
@@ -274,7 +307,10 @@ test("shapes", () => {
   assert.deepEqual(shapeOf(one("RESHAPE", [12], { options: [ints(schema.RESHAPE.newShape, [2, 6])] })), [2, 6]);
   assert.deepEqual(shapeOf(one("RESHAPE", [12], { constants: [constant("s", [3, 4], "INT64")] })), [3, 4]);
   const turned = run(one("TRANSPOSE", [3, 4], { constants: [constant("p", [1, 0])] }), x);
-  near(turned.data, Array.from(x, (_, i) => x[(i % 3) * 4 + Math.floor(i / 3)] ?? 0));
+  near(
+    turned.data,
+    Array.from(x, (_, i) => x[(i % 3) * 4 + Math.floor(i / 3)] ?? 0),
+  );
 });
 
 test("slices", () => {
@@ -287,15 +323,47 @@ test("slices", () => {
   const sliced = run(one("SLICE", [3, 4], { constants: [constant("b", [1, 0]), constant("n", [-1, 2])] }), x);
   near(sliced.data, [4, 5, 8, 9]);
   const table = schema.STRIDED_SLICE;
-  const cases: readonly [number[], number[], number[], readonly [keyof typeof table, number][], number[], number[]][] = [
-    [[0, 1], [3, 4], [2, 2], [], [1, 3, 9, 11], [2, 2]],
-    [[1, -1], [2, -5], [1, -1], [], [7, 6, 5, 4], [1, 4]],
-    [[1, 1], [0, 3], [1, 1], [["endMask", 1], ["beginMask", 2]], [4, 5, 6, 8, 9, 10], [2, 3]],
-    [[-1], [0], [1], [["shrinkAxisMask", 1]], [8, 9, 10, 11], [4]],
-    [[0, 1], [0, 2], [1, 1], [["ellipsisMask", 1]], [1, 5, 9], [3, 1]],
-    [[0, 0, 2], [0, 0, 3], [1, 1, 1], [["newAxisMask", 2], ["endMask", 1], ["shrinkAxisMask", 4]], [2, 6, 10], [3, 1]],
-    [[0, 1], [0, 1], [1, 1], [["ellipsisMask", 1], ["shrinkAxisMask", 2]], [1, 5, 9], [3]],
-  ];
+  const cases: readonly [number[], number[], number[], readonly [keyof typeof table, number][], number[], number[]][] =
+    [
+      [[0, 1], [3, 4], [2, 2], [], [1, 3, 9, 11], [2, 2]],
+      [[1, -1], [2, -5], [1, -1], [], [7, 6, 5, 4], [1, 4]],
+      [
+        [1, 1],
+        [0, 3],
+        [1, 1],
+        [
+          ["endMask", 1],
+          ["beginMask", 2],
+        ],
+        [4, 5, 6, 8, 9, 10],
+        [2, 3],
+      ],
+      [[-1], [0], [1], [["shrinkAxisMask", 1]], [8, 9, 10, 11], [4]],
+      [[0, 1], [0, 2], [1, 1], [["ellipsisMask", 1]], [1, 5, 9], [3, 1]],
+      [
+        [0, 0, 2],
+        [0, 0, 3],
+        [1, 1, 1],
+        [
+          ["newAxisMask", 2],
+          ["endMask", 1],
+          ["shrinkAxisMask", 4],
+        ],
+        [2, 6, 10],
+        [3, 1],
+      ],
+      [
+        [0, 1],
+        [0, 1],
+        [1, 1],
+        [
+          ["ellipsisMask", 1],
+          ["shrinkAxisMask", 2],
+        ],
+        [1, 5, 9],
+        [3],
+      ],
+    ];
   for (const [begin, end, step, masks, values, shape] of cases) {
     const options = masks.map(([name, value]) => int(table[name], value));
     const result = run(one("STRIDED_SLICE", [3, 4], { constants: limits(begin, end, step), options }), x);
@@ -315,11 +383,22 @@ test("SPLIT, SPLIT_V, UNPACK, PACK and CONCATENATION", () => {
   const halves = one("SPLIT", [2, 3], { constants: [axis], outputs: 3 });
   const [operator] = halves.operators;
   assert.ok(operator);
-  assert.deepEqual(ends({ ...halves, operators: [{ ...operator, inputs: ["a", "x"] }] }), [[1, 4], [2, 5], [3, 6]]);
+  assert.deepEqual(ends({ ...halves, operators: [{ ...operator, inputs: ["a", "x"] }] }), [
+    [1, 4],
+    [2, 5],
+    [3, 6],
+  ]);
   const sizes = constant("s", [1, -1]);
-  assert.deepEqual(ends(one("SPLIT_V", [2, 3], { constants: [sizes, axis], outputs: 2 })), [[1, 4], [2, 3, 5, 6]]);
+  assert.deepEqual(ends(one("SPLIT_V", [2, 3], { constants: [sizes, axis], outputs: 2 })), [
+    [1, 4],
+    [2, 3, 5, 6],
+  ]);
   const unpack = one("UNPACK", [2, 3], { options: [int(schema.UNPACK.axis, -1)], outputs: 3 });
-  assert.deepEqual(ends(unpack), [[1, 4], [2, 5], [3, 6]]);
+  assert.deepEqual(ends(unpack), [
+    [1, 4],
+    [2, 5],
+    [3, 6],
+  ]);
   const again = constant("c", [7, 8, 9, 10, 11, 12], "FLOAT32");
   const packed = one("PACK", [6], { constants: [again], options: [int(schema.PACK.axis, 1)] });
   assert.deepEqual(ends(packed), [[1, 7, 2, 8, 3, 9, 4, 10, 5, 11, 6, 12]]);
@@ -356,7 +435,10 @@ test("shape arithmetic of a dynamic batch is folded", () => {
     outputs: ["y"],
   };
   const graph = importSpec(spec);
-  assert.deepEqual(graph.nodes.map((node) => node.type), ["Reshape"]);
+  assert.deepEqual(
+    graph.nodes.map((node) => node.type),
+    ["Reshape"],
+  );
   assert.deepEqual(graph.tensors.get("y")?.shape, [1, 12]);
   const batched = importSpec(spec, { inputs: [{ name: "x", shape: [3, 2, 3, 2] }] });
   assert.deepEqual(batched.tensors.get("y")?.shape, [3, 12]);
@@ -379,9 +461,7 @@ function quantizedConv(perAxis: boolean): ModelSpec {
       { name: "b", shape: [2], type: "INT32", values: [7, -9], quantization: codes(3, 0) },
       { name: "y", shape: [1, 2, 2, 2], type: "INT8", quantization: codes(0.75, -128) },
     ],
-    operators: [
-      { type: "CONV_2D", inputs: ["x", "w", "b"], outputs: ["y"], options: [...strides(CONV, 1)] },
-    ],
+    operators: [{ type: "CONV_2D", inputs: ["x", "w", "b"], outputs: ["y"], options: [...strides(CONV, 1)] }],
     inputs: ["x"],
     outputs: ["y"],
   };
@@ -391,8 +471,18 @@ test("a quantized model keeps its grids", () => {
   for (const perAxis of [false, true]) {
     const graph = importSpec(quantizedConv(perAxis));
     const tensor = (name: string): Tensor => graph.tensors.get(name) as Tensor;
-    assert.deepEqual(tensor("x").trained, { type: "int8", scales: [0.5], zeroPoint: -3, axis: null, qmin: -128, qmax: 127 });
-    assert.deepEqual([tensor("x").range?.min, tensor("x").range?.max, tensor("x").range?.source], [-62.5, 65, "trained"]);
+    assert.deepEqual(tensor("x").trained, {
+      type: "int8",
+      scales: [0.5],
+      zeroPoint: -3,
+      axis: null,
+      qmin: -128,
+      qmax: 127,
+    });
+    assert.deepEqual(
+      [tensor("x").range?.min, tensor("x").range?.max, tensor("x").range?.source],
+      [-62.5, 65, "trained"],
+    );
     assert.equal(tensor("x").dtype, "float32");
     const scales = perAxis ? [0.25, 0.125] : [0.25];
     const axis = perAxis ? 0 : null;
@@ -456,7 +546,10 @@ test("QUANTIZE and DEQUANTIZE around a float model's input and output", () => {
     inputs: ["x"],
     outputs: ["y"],
   });
-  assert.deepEqual(graph.nodes.map((node) => node.type), ["Activation"]);
+  assert.deepEqual(
+    graph.nodes.map((node) => node.type),
+    ["Activation"],
+  );
   assert.equal(graph.tensors.get("x")?.trained?.zeroPoint, 10);
   assert.equal(graph.tensors.get("y")?.trained?.type, "uint8");
 });
@@ -480,7 +573,10 @@ test("a QUANTIZE between grids survives the passes", () => {
     });
   const graph = requantized(0.25, "INT8", -128);
   optimize(graph);
-  assert.deepEqual(graph.nodes.map((node) => node.attributes.activation), ["ABS", "RELUX", "ABS"]);
+  assert.deepEqual(
+    graph.nodes.map((node) => node.attributes.activation),
+    ["ABS", "RELUX", "ABS"],
+  );
   assert.deepEqual(graph.tensors.get("a")?.trained?.scales, [0.5]);
   assert.deepEqual(graph.tensors.get("b")?.trained?.scales, [0.25]);
   // int8 to uint8 of the same grid is no change at all.
@@ -504,7 +600,10 @@ test("clamps between grids are not merged", () => {
     outputs: ["y"],
   });
   optimize(graph);
-  assert.deepEqual(graph.nodes.map((node) => node.type), ["Eltwise", "Activation", "Activation"]);
+  assert.deepEqual(
+    graph.nodes.map((node) => node.type),
+    ["Eltwise", "Activation", "Activation"],
+  );
   assert.equal(graph.nodes[0]?.attributes.activation ?? "NOOP", "NOOP");
 });
 
@@ -541,7 +640,9 @@ test("float16 constants are widened", () => {
 
 test("int4 weights", () => {
   const spec = one("FULLY_CONNECTED", [1, 3], {
-    constants: [{ name: "w", shape: [1, 3], type: "INT4", values: Uint8Array.of(0x71, 0x0f), quantization: codes(0.5, 0) }],
+    constants: [
+      { name: "w", shape: [1, 3], type: "INT4", values: Uint8Array.of(0x71, 0x0f), quantization: codes(0.5, 0) },
+    ],
   });
   near(run(spec, Float32Array.of(1, 10, 100)).data, [0.5 + 35 - 50]);
 });
@@ -571,7 +672,11 @@ test("codes of operators beyond a byte", () => {
 
 test("tensors of one name stay apart", () => {
   const spec: ModelSpec = {
-    tensors: [{ name: "x", shape: [2] }, { name: "t", shape: [2] }, { name: "u", shape: [2] }],
+    tensors: [
+      { name: "x", shape: [2] },
+      { name: "t", shape: [2] },
+      { name: "u", shape: [2] },
+    ],
     operators: [
       { type: "NEG", inputs: ["x"], outputs: ["t"] },
       { type: "ABS", inputs: ["t"], outputs: ["u"] },
@@ -584,7 +689,10 @@ test("tensors of one name stay apart", () => {
   const at = bytes.findIndex((byte, i) => byte === 0x75 && bytes[i - 4] === 1 && bytes[i + 1] === 0);
   bytes[at] = 0x74;
   const graph = importTflite(bytes, { file: "net.tflite", name: "net" });
-  assert.deepEqual(graph.nodes.map((node) => node.outputs[0]), ["t", "t#2"]);
+  assert.deepEqual(
+    graph.nodes.map((node) => node.outputs[0]),
+    ["t", "t#2"],
+  );
 });
 
 test("the graph may begin and end inside the model", () => {
@@ -599,7 +707,10 @@ test("the graph may begin and end inside the model", () => {
     outputs: ["y"],
   };
   const graph = importSpec(spec, { inputs: [{ name: "a" }], outputs: ["b"] });
-  assert.deepEqual(graph.nodes.map((node) => node.type), ["Activation"]);
+  assert.deepEqual(
+    graph.nodes.map((node) => node.type),
+    ["Activation"],
+  );
   assert.throws(() => importSpec(spec), refused("MQ202", /COS.*SIN/s));
   assert.throws(() => importSpec(spec, { outputs: ["nothing"] }), refused("MQ203"));
   const known = { ...spec, operators: spec.operators.map((operator) => ({ ...operator, type: "NEG" })) };

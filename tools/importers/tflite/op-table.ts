@@ -168,7 +168,9 @@ const transposeConv: TfliteLowering = (node) => {
   const [o = 0, kh = 0, kw = 0, depth = 0] = filter.shape;
   const [n = 0, rows = 0, columns = 0, channels = 0] = shape;
   if (filter.shape.length !== 4 || shape.length !== 4 || channels !== o || depth !== x.shape[3]) {
-    badValue(`a filter of shape ${shapeText(filter.shape)} does not turn ${shapeText(x.shape)} into ${shapeText(shape)}`);
+    badValue(
+      `a filter of shape ${shapeText(filter.shape)} does not turn ${shapeText(x.shape)} into ${shapeText(shape)}`,
+    );
   }
   const { strideH, strideW, padding, activation: fused } = options.TRANSPOSE_CONV;
   const strides = [node.option(strideH), node.option(strideW)] as const;
@@ -326,7 +328,12 @@ const concatOf: TfliteLowering = (node) => {
   const fused = node.option(options.CONCATENATION.activation);
   const after = node.fused(fused);
   if (parts.length === 1) return after ? activation(node.lower, node.target, first, after) : first;
-  return node.emit("Concat", parts.map((part) => node.lower.plain(part)), { axis }, fused);
+  return node.emit(
+    "Concat",
+    parts.map((part) => node.lower.plain(part)),
+    { axis },
+    fused,
+  );
 };
 
 /** A list of pairs, one an axis. */
@@ -383,7 +390,12 @@ const pack: TfliteLowering = (node) => {
     return reshape(lower, parts.length === 1 ? node.target : node.step(`${i}`), part, shape);
   });
   if (widened.length === 1) return widened;
-  return lower.emit(node.target, "Concat", widened.map((part) => lower.plain(part)), { axis });
+  return lower.emit(
+    node.target,
+    "Concat",
+    widened.map((part) => lower.plain(part)),
+    { axis },
+  );
 };
 
 const unpack: TfliteLowering = (node) => {
@@ -395,7 +407,14 @@ const unpack: TfliteLowering = (node) => {
   if (names.length !== x.shape[axis]) badValue(`it has ${names.length} outputs for ${shapeText(x.shape)}`);
   if (names.length === 1) return reshape(lower, node.target, x, shape);
   const steps = names.map((name) => lower.fresh(`${name}/part`));
-  const parts = split(lower, node.target, steps, x, axis, names.map(() => 1));
+  const parts = split(
+    lower,
+    node.target,
+    steps,
+    x,
+    axis,
+    names.map(() => 1),
+  );
   return parts.map((part, i) => reshape(lower, { node: names[i] ?? "", tensor: names[i] ?? "" }, part, shape));
 };
 
@@ -415,7 +434,12 @@ const splitV: TfliteLowering = (node) => {
   const axis = axisIn(numberOf(node.input(2), "its axis"), x.shape.length);
   const sizes = numbersOf(node.input(1), "its sizes");
   const known = sizes.filter((size) => size !== -1).reduce((sum, size) => sum + size, 0);
-  return splitInto(node, x, axis, sizes.map((size) => (size === -1 ? (x.shape[axis] ?? 0) - known : size)));
+  return splitInto(
+    node,
+    x,
+    axis,
+    sizes.map((size) => (size === -1 ? (x.shape[axis] ?? 0) - known : size)),
+  );
 };
 
 const sliceOf: TfliteLowering = (node) => {
@@ -477,7 +501,12 @@ const stridedSlice: TfliteLowering = (node) => {
   const removed = keptAxes(begin, bit, options.STRIDED_SLICE, x.shape.length, consuming);
   const sizes = part.shape.filter((_, axis) => !removed.has(axis));
   let next = 0;
-  return reshape(node.lower, node.target, part, shape.map((size) => (size === "kept" ? (sizes[next++] ?? 1) : size)));
+  return reshape(
+    node.lower,
+    node.target,
+    part,
+    shape.map((size) => (size === "kept" ? (sizes[next++] ?? 1) : size)),
+  );
 };
 
 /** Axes of the input that a strided slice takes one element of and drops. */
@@ -620,7 +649,11 @@ const select: TfliteLowering = (node) => {
   const rows = condition.shape.length === 1 && node.parts.type === "SELECT" && a.shape.length > 1;
   const spread = [...condition.shape, ...new Array<number>(Math.max(0, a.shape.length - 1)).fill(1)];
   const chosen = rows ? reshape(lower, node.step("condition"), condition, spread) : condition;
-  return lower.emit(node.target, "Select", [chosen, a, b].map((value) => lower.plain(value)));
+  return lower.emit(
+    node.target,
+    "Select",
+    [chosen, a, b].map((value) => lower.plain(value)),
+  );
 };
 
 const oneHot: TfliteLowering = (node) => {

@@ -3,7 +3,22 @@
  * fields, with the schema's defaults.
  */
 
-import { bool, bytes, float32, float32s, int8, int32, int32s, int64s, string, table, tables, uint8, uint32, uint64 } from "./flatbuffer";
+import {
+  bool,
+  bytes,
+  float32,
+  float32s,
+  int8,
+  int32,
+  int32s,
+  int64s,
+  string,
+  table,
+  tables,
+  uint8,
+  uint32,
+  uint64,
+} from "./flatbuffer";
 
 export const SCHEMA_VERSION = 3;
 export const FILE_IDENTIFIER = "TFL3";

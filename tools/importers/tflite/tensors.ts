@@ -68,7 +68,12 @@ function gridOf(quantization: Table | undefined, shape: Shape): Grid | string | 
   return { scales, zeroPoints, axis };
 }
 
-function problemOf(table: Table, type: string | undefined, shape: Shape, grid: Grid | string | undefined): string | undefined {
+function problemOf(
+  table: Table,
+  type: string | undefined,
+  shape: Shape,
+  grid: Grid | string | undefined,
+): string | undefined {
   if (type === undefined) return `its element type ${table.get(TENSOR.type)} is not known`;
   if (shape.length > MAX_RANK) return `it has ${shape.length} axes`;
   if (shape.some((size) => size < 0)) return `it has the shape ${shapeText(shape)}`;
@@ -155,7 +160,10 @@ function exactInt64s(bytes: Uint8Array, name: string): Int32Array {
 
 /** Bits of an element and how the elements are read. */
 const CODECS: Readonly<
-  Record<string, { readonly bits: number; readonly read: (bytes: Uint8Array, count: number, name: string) => ConstantData }>
+  Record<
+    string,
+    { readonly bits: number; readonly read: (bytes: Uint8Array, count: number, name: string) => ConstantData }
+  >
 > = {
   FLOAT32: { bits: 32, read: floatsOf },
   FLOAT16: { bits: 16, read: (bytes) => halvesOf(uint16sOf(bytes)) },
