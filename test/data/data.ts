@@ -27,6 +27,19 @@ export function imagenetLike(set: "calib" | "val"): LabelledFile[] {
   });
 }
 
+const CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/** The images of cifar10: a folder for each class. */
+export function cifar10(set: "calib" | "val"): LabelledFile[] {
+  const folder = path.join(ROOT, "images/cifar10", set === "val" ? "test" : set);
+  return CIFAR10.flatMap((name, label) =>
+    fs
+      .readdirSync(path.join(folder, name))
+      .sort()
+      .map((file) => ({ file: path.join(folder, name, file), label })),
+  );
+}
+
 export interface Digits {
   /** 784 pixels each. */
   readonly images: readonly Uint8Array[];

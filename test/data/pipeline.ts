@@ -33,6 +33,21 @@ export class Pipeline {
     await mace("convert", "--config", config, ...[source, ...others].flatMap((file) => ["--src", file]), "--output_prefix", this.prefix("float"));
   }
 
+  /** Imports a file that says everything itself. */
+  async convertAlone(source: string, ...options: readonly string[]): Promise<void> {
+    await mace("convert", source, ...options, "--output_prefix", this.prefix("float"));
+  }
+
+  /** A file of this model, by its ending. */
+  file(kind: string): string {
+    return this.prefix(kind);
+  }
+
+  /** Quantizes a model that carries all its ranges. */
+  async quantizeTrained(scheme: string): Promise<void> {
+    await mace("quantize", "--model", `${this.prefix("float")}.pb`, "--scheme", scheme, "--output_prefix", this.prefix(scheme));
+  }
+
   async calibrate(files: readonly string[]): Promise<void> {
     const list = this.prefix("samples");
     fs.writeFileSync(list, files.join("\n"));
