@@ -13,6 +13,7 @@ export const TOOLS: Layers = [
   ["importers", "report", "statistics"],
   ["evaluate", "quantize"],
   ["cli"],
+  ["dropin"],
   ["docs"],
 ];
 

@@ -156,6 +156,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: "statistics", value: "FILE", required: true, doc: "statistics file" },
       { name: "output", value: "FILE", required: true, doc: "overall_range file to write" },
+      { name: "range_log", value: "FILE", doc: "write every sample's extremes there, in MACE's log format" },
       ...RANGE_OPTIONS,
     ],
   },
