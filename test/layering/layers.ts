@@ -14,6 +14,7 @@ export const TOOLS: Layers = [
   ["evaluate", "quantize"],
   ["report"],
   ["cli"],
+  ["dropin"],
   ["docs"],
 ];
 

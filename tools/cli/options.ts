@@ -7,8 +7,8 @@ import { AUTO_SCHEME, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
 
 export interface OptionSpec {
   readonly name: string;
-  /** Absent for switches. */
-  readonly value?: "FILE" | "DIR" | "PREFIX" | "NAME" | "N" | "I/N" | "PERCENT" | "NAME=1,224,224,3" | "TENSOR=MIN,MAX";
+  /** What the help calls the value; absent for switches. */
+  readonly value?: string;
   readonly doc: string;
   readonly required?: boolean;
   readonly repeat?: boolean;
@@ -156,6 +156,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: "statistics", value: "FILE", required: true, doc: "statistics file" },
       { name: "output", value: "FILE", required: true, doc: "overall_range file to write" },
+      { name: "range_log", value: "FILE", doc: "write every sample's extremes there, in MACE's log format" },
       ...RANGE_OPTIONS,
     ],
   },

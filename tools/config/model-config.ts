@@ -6,7 +6,7 @@
 import * as YAML from "yaml";
 import * as catalog from "../diagnostics/catalog";
 import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
-import { type BufferFormat, type Preprocess, RESIZES } from "../ir/graph";
+import { type BufferFormat, FITS, MAX_SIDE, type Preprocess, RESIZES } from "../ir/graph";
 import { KEYS, type KeySpec } from "./keys";
 import { PRESETS, preprocessFromPreset } from "./preprocess";
 
@@ -243,7 +243,7 @@ class Reader {
       return preset;
     }
     const plain = node.toJSON() as Record<string, unknown>;
-    const known = ["preset", "color", "mean", "scale", "resize"];
+    const known = ["preset", "color", "mean", "scale", "std", "resize", "fit", "short_side", "pad"];
     for (const key of Object.keys(plain)) {
       if (!known.includes(key))
         this.faults.push(catalog.unknownKey(this.place(node), key, "'preprocess'", known, false));
@@ -259,8 +259,12 @@ class Reader {
       return undefined;
     }
     const channels = color === "GRAY" ? 1 : 3;
+    if (plain.std !== undefined && plain.scale !== undefined) {
+      this.faults.push(catalog.wrongKind(this.place(node), "'std'", "to stand without 'scale', which is 1 / std", "both"));
+    }
     const numbers = (key: "mean" | "scale"): readonly number[] => {
-      const given = plain[key] === undefined ? base[key] : [plain[key]].flat().map(Number);
+      const divisors = key === "scale" && plain.std !== undefined ? [plain.std].flat().map((v) => 1 / Number(v)) : undefined;
+      const given = divisors ?? (plain[key] === undefined ? base[key] : [plain[key]].flat().map(Number));
       if (given.some((v) => !Number.isFinite(v)) || (given.length !== 1 && given.length !== channels)) {
         this.faults.push(
           catalog.wrongKind(this.place(node), `'${key}'`, `1 or ${channels} numbers`, String(plain[key])),
@@ -271,7 +275,37 @@ class Reader {
     const wanted = String(plain.resize ?? base.resize);
     const resize = RESIZES.find((name) => name === wanted);
     if (!resize) this.faults.push(catalog.badValue(this.place(node), "resize", wanted, RESIZES));
-    return { color, mean: numbers("mean"), scale: numbers("scale"), resize: resize ?? base.resize };
+    return {
+      color,
+      mean: numbers("mean"),
+      scale: numbers("scale"),
+      resize: resize ?? base.resize,
+      ...this.fit(node, plain, base),
+    };
+  }
+
+  private fit(node: YAML.Node, plain: Readonly<Record<string, unknown>>, base: Preprocess): Partial<Preprocess> {
+    const wanted = String(plain.fit ?? base.fit ?? "stretch");
+    const fit = FITS.find((name) => name === wanted);
+    if (!fit) this.faults.push(catalog.badValue(this.place(node), "fit", wanted, FITS));
+    const number = (key: string, belongs: string, low: number, high: number, whole: boolean): number | undefined => {
+      const value = plain[key];
+      if (value === undefined) return undefined;
+      if (fit !== undefined && fit !== belongs) {
+        this.faults.push(catalog.wrongKind(this.place(node), `'${key}'`, `only with fit: ${belongs}`, `fit: ${fit}`));
+      } else if (typeof value !== "number" || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
+        const kind = `${whole ? "an integer" : "a number"} from ${low} to ${high}`;
+        this.faults.push(catalog.wrongKind(this.place(node), `'${key}'`, kind, String(value)));
+      } else return value;
+      return undefined;
+    };
+    const shortSide = number("short_side", "crop", 1, MAX_SIDE, true) ?? base.shortSide;
+    const pad = number("pad", "letterbox", 0, 255, false) ?? base.pad;
+    return {
+      ...(fit && fit !== "stretch" && { fit }),
+      ...(shortSide !== undefined && { shortSide }),
+      ...(pad !== undefined && { pad }),
+    };
   }
 
   private value(key: string, spec: KeySpec, node: YAML.Node): Value | undefined {

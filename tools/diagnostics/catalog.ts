@@ -506,6 +506,36 @@ export const badRangeLine = (place: DiagnosticPlace, cause: string): Diagnostic 
 export const badRangeOption = (option: string, value: string, expected: string): Diagnostic =>
   make("MQ307", {}, `${option} cannot be ${value}`, undefined, `it is ${expected}`);
 
+export const badRangeLog = (place: DiagnosticPlace): Diagnostic =>
+  make(
+    "MQ308",
+    place,
+    "a line of the range log cannot be read",
+    "expected `Tensor range @@tensor@@min,max` with finite numbers",
+    "send only standard output into the log (`> range_log`), from one process at a time",
+  );
+
+export const emptyRangeLog = (file: string): Diagnostic =>
+  make(
+    "MQ309",
+    { file },
+    "the range log holds no range",
+    "no line has `Tensor range @@tensor@@min,max`",
+    "make it with `converter run --quantize_stat --input_dir DIR > range_log`",
+  );
+
+export const invertedRange = (file: string, tensor: string, low: number, high: number): Diagnostic =>
+  make(
+    "MQ310",
+    { file, tensor },
+    `its range would be ${low} to ${high}`,
+    "the percentile drops more than the samples leave, or the tensor never had a finite value",
+    "take a lower --percentile or more samples",
+  );
+
+export const constantTensor = (file: string, tensor: string, value: number): Diagnostic =>
+  make("MQ311", { file, tensor }, `it is ${value} in every sample`, undefined, "check that the samples are varied and rightly preprocessed");
+
 // --- MQ4xx: quantization ---
 
 export interface MissingRange {
@@ -643,6 +673,42 @@ export const badLabels = (file: string, line: number, text: string): Diagnostic 
   );
 
 // --- MQ5xx: command line ---
+
+export const needsDevice = (option: string, instead: string): Diagnostic =>
+  make("MQ515", {}, `${option} needs an attached device, and this command runs on this machine`, undefined, instead);
+
+export const noPrefixedSamples = (folder: string, prefix: string, count: number): Diagnostic =>
+  make(
+    "MQ516",
+    { file: folder },
+    `no file is named after the input: ${prefix}…`,
+    `the folder holds ${count} file${count === 1 ? "" : "s"} with other names`,
+    `write the tensors with image_to_tensor --prefix=${prefix}`,
+  );
+
+export const notComparable = (model: string): Diagnostic =>
+  make(
+    "MQ517",
+    {},
+    `'${model}' is a float model: there is nothing here to compare it with`,
+    "the training framework is not part of these tools; --validate compares the quantized model with the float one",
+    "set `quantize: 1` in the configuration and convert again",
+  );
+
+export const badOption = (option: string, text: string, expected: string): Diagnostic =>
+  make("MQ518", {}, `${option} cannot be '${text}'`, undefined, `write ${expected}`);
+
+export const filesFailed = (failed: number, total: number): Diagnostic =>
+  make(
+    "MQ519",
+    {},
+    `${failed} of ${total} files could not be converted`,
+    "each is named above",
+    "repair or remove them, or go without --strict",
+  );
+
+export const notConverted = (file: string): Diagnostic =>
+  make("MQ521", { file }, "the model is not converted yet", undefined, "run `converter convert` with the same --config and --output first");
 
 export const badInputShape = (text: string): Diagnostic =>
   make("MQ507", {}, `--input_shape cannot be '${text}'`, undefined, "write NAME=1,224,224,3, every size at least 1");

@@ -1,12 +1,15 @@
 /** The reference pages of docs/, made from the tables that the tools themselves use. */
 
-import { COMMANDS, type OptionSpec } from "../cli/options";
+import { type CommandSpec, COMMANDS, type OptionSpec } from "../cli/options";
+import { commandsOf } from "../cli/program";
+import { PROGRAMS } from "../dropin/tables";
 import { KEYS, type KeySpec } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
 import { CAFFE_LAYERS, LEFT_OUT, PASS_THROUGH } from "../importers/caffe/layer-table";
 import { ONNX_OPERATORS } from "../importers/onnx/op-table";
 import { MICROSOFT_OPERATORS } from "../importers/onnx/quantized-table";
 import { TENSORFLOW_OPERATORS } from "../importers/tensorflow/op-table";
+import { type Fit, FITS, type Resize, RESIZES } from "../ir/graph";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
 import { SCHEMES } from "../quantize/scheme";
 
@@ -29,6 +32,21 @@ const KINDS: Readonly<Record<KeySpec["kind"], string>> = {
   enums: "one of the values, or list",
   numbers: "map of names to numbers",
   nested: "map",
+};
+
+const RESIZE_DOCS: Readonly<Record<Resize, string>> = {
+  bilinear: "centres of pixels on centres, no antialiasing: TensorFlow's half_pixel_centers, OpenCV's and torch's bilinear",
+  "bilinear-antialias": "Pillow's BILINEAR, rounded to 8 bits after each axis: torchvision",
+  "bilinear-align-corners": "corner pixels on corner pixels: TensorFlow 1 with align_corners",
+  "bilinear-asymmetric": "TensorFlow 1 without options, and MACE's image_to_tensor",
+  bicubic: "Pillow's BICUBIC, antialiased",
+  area: "mean over the area of the pixel: TensorFlow's resize_area, OpenCV's INTER_AREA when shrinking",
+};
+
+const FIT_DOCS: Readonly<Record<Fit, string>> = {
+  stretch: "the whole image, whatever its proportions",
+  crop: "the centre, after the shorter side is scaled to `short_side` pixels (absent: just covering the input): torchvision",
+  letterbox: "the whole image in its proportions, `pad` (0 to 255, default 0) around it",
 };
 
 function configPage(): string {
@@ -59,6 +77,14 @@ function configPage(): string {
       p.resize,
     ]),
   );
+  const resizes = table(
+    ["resize", "meaning"],
+    RESIZES.map((name) => [`\`${name}\``, RESIZE_DOCS[name]]),
+  );
+  const fits = table(
+    ["fit", "meaning"],
+    FITS.map((name) => [`\`${name}\``, FIT_DOCS[name]]),
+  );
   return `# Model deployment file
 
 ${GENERATED}
@@ -74,10 +100,13 @@ ${keys("model")}
 ## Preprocessing
 
 \`preprocess\` is a preset's name, or a map with \`preset\` and any of \`color\` (RGB, BGR, GRAY), \`mean\`, \`scale\` (one number or one per
-channel, in the order of \`color\`; pixels are 0 to 255) and \`resize\`. The image is stretched to the input's size. Without the key, images are
-taken as \`tf-inception\`. It is stored in the model, so statistics and runs use the same.
+channel, in the order of \`color\`; pixels are 0 to 255), \`std\` (1 / scale, in its place), \`resize\`, \`fit\`, \`short_side\` and \`pad\`. The steps, in this
+order: decode, turn upright (EXIF), convert to 8 bits, resize and fit, order the channels, subtract the mean, multiply by the scale. Without the key,
+images are taken as \`tf-inception\`. It is stored in the model, so statistics and runs use the same.
 
-${presets}`;
+${presets}
+${resizes}
+${fits}`;
 }
 
 function cliPage(): string {
@@ -88,18 +117,30 @@ function cliPage(): string {
       .join(" "),
     spec.required ? "required" : (spec.default ?? ""),
   ];
-  const sections = COMMANDS.map(
-    (command) =>
-      `## ${command.name}${command.arguments ? ` ${command.arguments}` : ""}\n\n${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}. ${command.description}\n\n` +
-      table(["option", "meaning", "default"], command.options.map(option)),
-  );
+  const section =
+    (level: string) =>
+    (command: CommandSpec): string =>
+      `${level} ${command.name}${command.arguments ? ` ${command.arguments}` : ""}\n\n${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}. ${command.description}\n\n` +
+      table(["option", "meaning", "default"], command.options.map(option));
+  const scripts = PROGRAMS.flatMap((program) => {
+    const commands = commandsOf(program);
+    return commands.length === 1
+      ? commands.map(section("##"))
+      : [`## ${program.name}\n\n${program.description}\n`, ...commands.map(section("###"))];
+  });
   return `# Command line
 
 ${GENERATED}
 \`./bazelw run //tools:mace -- COMMAND …\` does by hand what the rules do. Relative paths start where you stand. Standard output is for data that was
 asked for; all else goes to standard error. Exit codes: 0 ok, 1 user error, 2 usage, 3 check failed, 70 internal.
 
-${sections.join("\n")}`;
+${COMMANDS.map(section("##")).join("\n")}
+# In place of MACE's scripts
+
+\`./bazelw run //tools:converter -- …\`, \`//tools/image:image_to_tensor\`, \`//tools/image:tensor_to_image\` and \`//tools/quantize:quantize_stat\`
+have the flags and file formats of MACE's scripts of these names. See [tutorial.md](tutorial.md).
+
+${scripts.join("\n")}`;
 }
 
 function attributeText(name: string, spec: AttributeSpec): string {

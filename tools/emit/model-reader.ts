@@ -21,6 +21,8 @@ import {
   type GraphNode,
   type GraphPort,
   type Preprocess,
+  FITS,
+  MAX_SIDE,
   RESIZES,
   type RangeSource,
   type Tensor,
@@ -232,5 +234,17 @@ function decodePreprocess(json: Uint8Array, bad: Fail): Preprocess {
   if ((color !== "RGB" && color !== "BGR" && color !== "GRAY") || !numbers(mean) || !numbers(scale) || !resize) {
     return bad("its preprocessing is incomplete");
   }
-  return { color, mean, scale, resize };
+  const { fit, shortSide, pad } = value;
+  const fits = fit === undefined || FITS.includes(fit);
+  const whole = shortSide === undefined || (Number.isInteger(shortSide) && shortSide > 0 && shortSide <= MAX_SIDE);
+  if (!fits || !whole || (pad !== undefined && !(pad >= 0 && pad <= 255))) return bad("its preprocessing does not fit images");
+  return {
+    color,
+    mean,
+    scale,
+    resize,
+    ...(fit !== undefined && { fit }),
+    ...(shortSide !== undefined && { shortSide }),
+    ...(pad !== undefined && { pad }),
+  };
 }

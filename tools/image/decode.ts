@@ -13,7 +13,7 @@ export interface Pixels {
 }
 
 /** Larger images are refused rather than decoded: a few bytes can claim any size. */
-const MAX_PIXELS = 1 << 28;
+export const MAX_PIXELS = 1 << 28;
 
 /** File name endings that are taken for images. */
 export const IMAGE_EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"];

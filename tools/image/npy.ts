@@ -47,3 +47,17 @@ export function parseNpy(bytes: Uint8Array, file: string): NpyArray {
   }
   return { shape, values: Float32Array.from({ length }, (_, i) => read(view, start + i * size)) };
 }
+
+/** An .npy file (format version 1) of binary32 or 8-bit values in C order. */
+export function formatNpy(shape: readonly number[], values: Float32Array | Uint8Array): Uint8Array {
+  const dims = `${shape.join(", ")}${shape.length === 1 ? "," : ""}`;
+  const head = `{'descr': '${values instanceof Uint8Array ? "|u1" : "<f4"}', 'fortran_order': False, 'shape': (${dims}), }`;
+  // The data starts at a multiple of 64 bytes; the header ends with a newline.
+  const length = Math.ceil((10 + head.length + 1) / 64) * 64;
+  const bytes = new Uint8Array(length + values.byteLength).fill(0x20, 0, length);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (length - 10) & 0xff, (length - 10) >> 8]);
+  bytes.set(new TextEncoder().encode(head), 10);
+  bytes[length - 1] = 0x0a;
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), length);
+  return bytes;
+}

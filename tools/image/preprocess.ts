@@ -1,8 +1,10 @@
 /** Pixels to an input tensor, as the model's `preprocess` says. */
 
+import { unreadableImage } from "../diagnostics/catalog";
+import { UserError } from "../diagnostics/diagnostic";
 import type { Preprocess } from "../ir/graph";
-import { decodeImage } from "./decode";
-import { resizeAntialiased, resizeBilinear } from "./resize";
+import { decodeImage, type Pixels } from "./decode";
+import { fitImage } from "./fit";
 
 /** An image file as the values of an NHWC tensor of shape [1, height, width, channels]. */
 export async function imageToTensor(
@@ -13,8 +15,7 @@ export async function imageToTensor(
 ): Promise<Float32Array> {
   const [, height = 0, width = 0] = shape;
   const pixels = await decodeImage(bytes, file, preprocess.color === "GRAY");
-  const resize = preprocess.resize === "bilinear" ? resizeBilinear : resizeAntialiased;
-  const values = resize(pixels, width, height);
+  const values = fitted(pixels, file, width, height, preprocess);
   const channels = pixels.channels;
   const order = preprocess.color === "BGR" ? [2, 1, 0] : [0, 1, 2].slice(0, channels);
   const out = new Float32Array(values.length);
@@ -24,4 +25,13 @@ export async function imageToTensor(
     }
   }
   return out;
+}
+
+function fitted(pixels: Pixels, file: string, width: number, height: number, how: Preprocess): Float32Array {
+  try {
+    return fitImage(pixels, width, height, how);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UserError(unreadableImage(file, error.message));
+    throw error;
+  }
 }

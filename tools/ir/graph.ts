@@ -71,8 +71,22 @@ export interface GraphNode {
 /** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
 export type BufferFormat = "NHWC" | "NCHW" | "NONE";
 
-export const RESIZES = ["bilinear", "bilinear-antialias"] as const;
+export const RESIZES = [
+  "bilinear",
+  "bilinear-antialias",
+  "bilinear-align-corners",
+  "bilinear-asymmetric",
+  "bicubic",
+  "area",
+] as const;
 export type Resize = (typeof RESIZES)[number];
+
+/** What becomes of an image whose proportions are not the input's. */
+export const FITS = ["stretch", "crop", "letterbox"] as const;
+export type Fit = (typeof FITS)[number];
+
+/** Longest side that an image may be scaled to. */
+export const MAX_SIDE = 1 << 14;
 
 /** How pixels become the values of an input tensor. Part of the model: statistics, evaluation and runs share it. */
 export interface Preprocess {
@@ -80,8 +94,14 @@ export interface Preprocess {
   /** value = (pixel - mean[c]) * scale[c], in the order of `color`; pixels are 0 to 255. */
   readonly mean: readonly number[];
   readonly scale: readonly number[];
-  /** How the whole image is stretched to the input's size. */
+  /** The filter that changes the image's size. */
   readonly resize: Resize;
+  /** Absent: `stretch`. */
+  readonly fit?: Fit;
+  /** With `crop`: pixels of the image's shorter side before the centre is cut out; absent: as few as cover the input. */
+  readonly shortSide?: number;
+  /** With `letterbox`: the pixel value around the image, before mean and scale; absent: 0. */
+  readonly pad?: number;
 }
 
 export interface GraphPort {

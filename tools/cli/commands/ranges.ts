@@ -1,5 +1,6 @@
 import { writeFileAtomically } from "../../io/files";
 import { formatOverallRange } from "../../statistics/overall-range";
+import { rangeLog } from "../../statistics/range-log";
 import { METHODS } from "../../statistics/calibrate";
 import { type RangeOptions, rangesFromStatistics } from "../../statistics/ranges";
 import { readStatistics } from "../../statistics/statistics";
@@ -19,7 +20,10 @@ export function rangeOptions(options: Options): RangeOptions {
 }
 
 export function ranges(options: Options): void {
-  writeRanges(options.givenPath("statistics"), options.givenPath("output"), rangeOptions(options));
+  const statistics = options.givenPath("statistics");
+  writeRanges(statistics, options.givenPath("output"), rangeOptions(options));
+  const log = options.path("range_log");
+  if (log !== undefined) writeFileAtomically(log, [[...rangeLog(readStatistics(statistics))].join("")]);
 }
 
 export function writeRanges(statisticsFile: string, output: string, how: RangeOptions): void {

@@ -1,0 +1,252 @@
+/** The steps of MACE's quantization document, command by command, against the commands of `mace` on the same samples. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { after, before, test } from "node:test";
+import { encodeImage } from "../../tools/image/encode";
+import { AttrValue, DataType } from "../../tools/schema/tensorflow";
+import { parseOverallRange } from "../../tools/statistics/overall-range";
+import { GraphDefBuilder, typeAttribute } from "../../tools/synth/graph-def-builder";
+import { Random } from "../../tools/synth/random";
+import { dataFile } from "../data/data";
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-document-"));
+const at = (name: string): string => path.join(folder, name);
+after(() => fs.rmSync(folder, { recursive: true }));
+
+const FLOAT = typeAttribute(DataType.DT_FLOAT);
+const IMAGES = 8;
+const SIDE = 17;
+
+/** Programs are started as a user starts them, each in a process of its own. */
+const program = (module: string): string => require.resolve(`../../tools/${module}`);
+const mace = program("cli/main");
+const converter = program("dropin/converter");
+const imageToTensor = program("dropin/image-to-tensor");
+const quantizeStat = program("dropin/quantize-stat");
+const tensorToImage = program("dropin/tensor-to-image");
+
+/** Runs a program; what it wrote to either stream. */
+function call(script: string, ...args: readonly string[]): { code: number; out: string; said: string } {
+  const result = spawnSync(process.execPath, [...process.execArgv.filter((a) => a !== "--test"), script, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, NODE_TEST_CONTEXT: "" },
+  });
+  return { code: result.status ?? -1, out: result.stdout, said: result.stderr };
+}
+
+function succeed(script: string, ...args: readonly string[]): string {
+  const { code, out, said } = call(script, ...args);
+  assert.equal(code, 0, said);
+  return out;
+}
+
+/** Two convolutions, a pool and a softmax, with a name that needs care in file names. */
+function network(): Uint8Array {
+  const random = new Random("document");
+  const values = (count: number, size: number) => Float32Array.from({ length: count }, () => random.normal() * size);
+  const builder = new GraphDefBuilder();
+  const strides = AttrValue.fromPartial({ list: { i: [1, 2, 2, 1] } });
+  builder.placeholder("input", [1, SIDE, SIDE, 3]);
+  builder.constant("w1", [3, 3, 3, 8], values(216, 0.3));
+  builder.constant("b1", [8], values(8, 0.1));
+  builder.constant("w2", [3, 3, 8, 6], values(432, 0.2));
+  const padding = { s: new TextEncoder().encode("SAME") };
+  builder.node("Conv2D", "net/conv1", ["input", "w1"], { T: FLOAT, strides, padding });
+  builder.node("BiasAdd", "net/bias1", ["net/conv1", "b1"], { T: FLOAT });
+  builder.node("Relu6", "net/relu1", ["net/bias1"], { T: FLOAT });
+  builder.node("Conv2D", "net/conv2", ["net/relu1", "w2"], { T: FLOAT, strides, padding });
+  builder.node("Relu", "output", ["net/conv2"], { T: FLOAT });
+  return builder.encode();
+}
+
+const yaml = (more: string): string => `library_name: tiny
+target_abis: [host]
+model_graph_format: file
+model_data_format: file
+models:
+  tiny_net:
+    platform: tensorflow
+    model_file_path: net.pb
+    runtime: cpu
+    obfuscate: 0
+${more}    subgraphs:
+      - input_tensors: input
+        input_shapes: 1,${SIDE},${SIDE},3
+        output_tensors: output:0
+        output_shapes: 1,5,5,6
+`;
+
+before(async () => {
+  fs.writeFileSync(at("net.pb"), network());
+  fs.writeFileSync(at("tiny.yml"), yaml(""));
+  fs.mkdirSync(at("images"));
+  const random = new Random("document images");
+  for (let i = 0; i < IMAGES; i++) {
+    const [width, height] = [20 + i, 31 - i];
+    const data = Uint8Array.from({ length: width * height * 3 }, () => random.next() & 0xff);
+    fs.writeFileSync(at(`images/${i}.png`), await encodeImage({ width, height, channels: 3, data }, "png"));
+  }
+});
+
+const OUTPUT = ["--output", at("build")];
+const MODEL = at("build/tiny/model/tiny_net");
+
+test("the four steps give the bytes of convert, stat and quantize", async () => {
+  // Step 1
+  succeed(converter, "convert", "--config", at("tiny.yml"), "--quantize_stat", ...OUTPUT);
+  // Step 2
+  const shape = `--image_shape=${SIDE},${SIDE},3`;
+  succeed(imageToTensor, "--input", at("images"), "--output_dir", at("tensors"), shape, "--prefix", "input");
+  const tensors = fs.readdirSync(at("tensors")).sort();
+  assert.deepEqual(
+    tensors,
+    Array.from({ length: IMAGES }, (_, i) => `input${i}.dat`),
+  );
+  fs.writeFileSync(at("tensors/other.dat"), "a file that is not an input");
+  const log = succeed(converter, "run", "--config", at("tiny.yml"), "--quantize_stat", "--input_dir", at("tensors"), ...OUTPUT);
+  const lines = log.trimEnd().split("\n");
+  assert.equal(lines.length % IMAGES, 0);
+  for (const line of lines) assert.match(line, /^I [\w/.]+:\d+\] Tensor range @@[^@]+@@[-+\de.]+,[-+\de.]+$/);
+  fs.writeFileSync(at("range_log"), log);
+  // Step 3
+  fs.writeFileSync(at("overall_range"), succeed(quantizeStat, "--log_file", at("range_log")));
+  // Step 4
+  const final = yaml("    quantize: 1\n    quantize_range_file: overall_range\n");
+  fs.writeFileSync(at("final.yml"), final);
+  succeed(converter, "convert", "--config", at("final.yml"), ...OUTPUT);
+
+  // The same by the commands of mace.
+  fs.rmSync(at("tensors/other.dat"));
+  succeed(mace, "convert", "--config", at("tiny.yml"), "--output_prefix", at("own"));
+  const runner = path.resolve("mace/bin/mace_stat");
+  const own = ["--model", at("own.pb")];
+  succeed(mace, "stat", ...own, "--runner", runner, "--input_dir", at("tensors"), "--output", at("own.stat"), "--ranges", at("own.ranges"));
+  const measured = parseOverallRange(fs.readFileSync(at("own.ranges"), "utf8"), "own");
+  const written = parseOverallRange(fs.readFileSync(at("overall_range"), "utf8"), "steps");
+  assert.deepEqual([...written.keys()], [...measured.keys()]);
+  for (const [name, [low, high]] of measured) {
+    const [l, h] = written.get(name) ?? [0, 0];
+    // Half a unit of the sixth decimal, which is all that MACE's file keeps.
+    assert.ok(Math.abs(l - low) <= 0.6e-6 && Math.abs(h - high) <= 0.6e-6, `${name}: ${l},${h} for ${low},${high}`);
+  }
+  succeed(mace, "quantize", ...own, "--ranges", at("overall_range"), "--scheme", "uint8", "--output_prefix", at("quant"));
+  for (const ending of [".pb", ".data"]) {
+    const name = (file: string): Buffer => fs.readFileSync(file + ending);
+    // The name of the model is the configuration's in both.
+    assert.ok(name(MODEL).equals(name(at("quant"))), ending);
+  }
+  // mace writes the same log.
+  succeed(mace, "ranges", "--statistics", at("own.stat"), "--output", at("again"), "--range_log", at("own.log"));
+  assert.equal(fs.readFileSync(at("own.log"), "utf8"), log);
+});
+
+test("the quantized model is validated, timed and run on the folder", async () => {
+  const config = ["--config", at("final.yml"), ...OUTPUT, "--num_threads", "1"];
+  const told = succeed(converter, "run", ...config, "--validate", "--layers", ":", "--input_dir", at("tensors"), "--validate_threshold", "0.9");
+  assert.match(told, /^output output: similarity 0\.9\d+, sqnr [\d.]+ dB$/m);
+  assert.match(told, /^layer net\/relu1/m);
+  const strict = call(converter, "run", ...config, "--validate", "--input_dir", at("tensors"), "--validate_threshold", "1");
+  assert.equal(strict.code, 3, strict.said);
+  succeed(converter, "run", ...config, "--input_dir", at("tensors"), "--output_dir", at("outputs"));
+  assert.deepEqual(
+    fs.readdirSync(at("outputs")).sort(),
+    Array.from({ length: IMAGES }, (_, i) => `output${i}.dat`),
+  );
+  assert.equal(fs.statSync(at("outputs/output0.dat")).size, 4 * 5 * 5 * 6);
+  // After step 4 the statistics still run on the float model.
+  const log = succeed(converter, "run", ...config, "--quantize_stat", "--input_dir", at("tensors"));
+  assert.equal(log, fs.readFileSync(at("range_log"), "utf8"));
+});
+
+test("a corrupt image is named and left out; --strict fails", async () => {
+  fs.cpSync(at("images"), at("mixed"), { recursive: true });
+  fs.writeFileSync(at("mixed/3.png"), fs.readFileSync(at("mixed/3.png")).subarray(0, 200));
+  const args = ["--input", at("mixed"), "--output_dir", at("some"), "--image_shape=4,4,3"];
+  const lax = call(imageToTensor, ...args);
+  assert.equal(lax.code, 0);
+  assert.match(lax.said, /^warning\[MQ510\][^]*3\.png/);
+  assert.equal(fs.readdirSync(at("some")).length, IMAGES - 1);
+  const strict = call(imageToTensor, ...args, "--strict");
+  assert.equal(strict.code, 1);
+  assert.match(strict.said, /error\[MQ519\]: 1 of 8/);
+});
+
+test("pixels become values as MACE's script says, and back", async () => {
+  fs.mkdirSync(at("one"));
+  const data = Uint8Array.of(0, 51, 255, 102, 153, 204);
+  fs.writeFileSync(at("one/a.png"), await encodeImage({ width: 2, height: 1, channels: 3, data }, "png"));
+  const values = (...args: string[]): number[] => {
+    succeed(imageToTensor, "--input", at("one/a.png"), "--output_dir", at("one"), "--image_shape=1,2,3", ...args);
+    return [...new Float32Array(new Uint8Array(fs.readFileSync(at("one/a.dat"))).buffer)].map((v) => Number(v.toFixed(5)));
+  };
+  assert.deepEqual(values(), [-1, -0.6, 1, -0.2, 0.2, 0.6]);
+  succeed(tensorToImage, "--input", at("one/a.dat"), "--output_dir", at("back"), "--image_shape=1,2,3", "--format", "png");
+  assert.ok(fs.readFileSync(at("back/a.png")).equals(fs.readFileSync(at("one/a.png"))));
+  assert.deepEqual(values("--mean", "51"), [-0.2, 0, 0.8, 0.2, 0.4, 0.6]);
+  assert.deepEqual(values("--mean", "0,51,102", "--std", "51"), [0, 0, 3, 2, 2, 2]);
+  assert.deepEqual(values("--mean", "0", "--std", "1", "--layout", "NCHW"), [0, 102, 51, 153, 255, 204]);
+  assert.deepEqual(values("--mean", "0", "--std", "1", "--color", "BGR"), [255, 51, 0, 204, 153, 102]);
+  succeed(imageToTensor, "--input", at("one/a.png"), "--output_dir", at("one"), "--image_shape=1,2,3", "--type", "uint8", "--npy");
+  const npy = fs.readFileSync(at("one/a.npy"));
+  assert.equal(npy.length, 128 + 6);
+  assert.deepEqual([...npy.subarray(128)], [...data]);
+});
+
+for (const [what, script, args, code, words] of [
+  ["a flag", converter, ["convert", "--config", "x", "--quantise_stat"], 2, "--quantize_stat"],
+  ["a sub-command", converter, ["convrt"], 2, "convert"],
+  ["a flag of the image tool", imageToTensor, ["--input", "x", "--image_shap=1,1,3"], 2, "--image_shape"],
+  ["a flag of quantize_stat", quantizeStat, ["--logfile", "x"], 2, "--log_file"],
+  ["a device", converter, ["run", "--config", "x", "--devices_to_run", "abc"], 1, "needs an attached device"],
+  ["an ABI", converter, ["run", "--config", "x", "--target_abis=arm64-v8a"], 1, "needs an attached device"],
+  ["a shape", imageToTensor, ["--input", "x", "--image_shape=299,299"], 1, "height,width,channels"],
+  ["a log that is absent", quantizeStat, ["--log_file", at("absent")], 1, "MQ501"],
+] as const) {
+  test(`usage: ${what} that is wrong`, async () => {
+    const result = call(script, ...args);
+    assert.equal(result.code, code, result.said);
+    assert.ok(result.said.includes(words), result.said);
+    assert.equal(result.out, "");
+  });
+}
+
+test("inputs that are not named after the input tensor", async () => {
+  const result = call(converter, "run", "--config", at("tiny.yml"), ...OUTPUT, "--quantize_stat", "--input_dir", at("images"));
+  assert.equal(result.code, 1);
+  assert.match(result.said, /MQ516[^]*--prefix=input/);
+});
+
+const MIXED = dataFile("models/tf/mobilenet_v1_0.25_224_qat_mixed.pb");
+
+test("a network with some trained ranges takes the others from the file", { skip: MIXED === undefined }, async () => {
+  const ranges = dataFile("models/tf/mobilenet_v1_0.25_224.overall_range") ?? "";
+  const mixed = (file: string): string => `library_name: mixed
+models:
+  mixed:
+    platform: tensorflow
+    model_file_path: ${MIXED}
+    quantize: 1
+${file}    subgraphs:
+      - input_tensors: input
+        input_shapes: 1,224,224,3
+        input_ranges: -1.0,1.0
+        output_tensors: output
+`;
+  fs.writeFileSync(at("mixed.yml"), mixed(`    quantize_range_file: ${ranges}\n`));
+  succeed(converter, "convert", "--config", at("mixed.yml"), ...OUTPUT);
+  const explained = succeed(mace, "explain", at("build/mixed/model/mixed.pb"));
+  const sources = new Map(explained.trimEnd().split("\n").map((line) => [line.split("  ")[0] ?? "", / (trained|file|inherited|user|operator|interval): /.exec(line)?.[1]]));
+  for (const source of ["trained", "file", "inherited"]) assert.ok([...sources.values()].includes(source), `${source}\n${explained}`);
+  const fromFile = [...sources].filter(([, source]) => source === "file").map(([name]) => name);
+
+  fs.writeFileSync(at("lacking.yml"), mixed(""));
+  const lacking = call(converter, "convert", "--config", at("lacking.yml"), ...OUTPUT);
+  assert.equal(lacking.code, 1);
+  const named = [...lacking.said.matchAll(/^\s+'([^']+)', written by/gm)].map(([, name]) => name ?? "");
+  assert.match(lacking.said, /error\[MQ401\]/);
+  assert.deepEqual([...named].sort(), [...fromFile].sort());
+});
