@@ -35,7 +35,8 @@ const KINDS: Readonly<Record<KeySpec["kind"], string>> = {
 };
 
 const RESIZE_DOCS: Readonly<Record<Resize, string>> = {
-  bilinear: "centres of pixels on centres, no antialiasing: TensorFlow's half_pixel_centers, OpenCV's and torch's bilinear",
+  bilinear:
+    "centres of pixels on centres, no antialiasing: TensorFlow's half_pixel_centers, OpenCV's and torch's bilinear",
   "bilinear-antialias": "Pillow's BILINEAR, rounded to 8 bits after each axis: torchvision",
   "bilinear-align-corners": "corner pixels on corner pixels: TensorFlow 1 with align_corners",
   "bilinear-asymmetric": "TensorFlow 1 without options, and MACE's image_to_tensor",
