@@ -107,7 +107,16 @@ test("the four steps give the bytes of convert, stat and quantize", async () => 
     Array.from({ length: IMAGES }, (_, i) => `input${i}.dat`),
   );
   fs.writeFileSync(at("tensors/other.dat"), "a file that is not an input");
-  const log = succeed(converter, "run", "--config", at("tiny.yml"), "--quantize_stat", "--input_dir", at("tensors"), ...OUTPUT);
+  const log = succeed(
+    converter,
+    "run",
+    "--config",
+    at("tiny.yml"),
+    "--quantize_stat",
+    "--input_dir",
+    at("tensors"),
+    ...OUTPUT,
+  );
   const lines = log.trimEnd().split("\n");
   assert.equal(lines.length % IMAGES, 0);
   for (const line of lines) assert.match(line, /^I [\w/.]+:\d+\] Tensor range @@[^@]+@@[-+\de.]+,[-+\de.]+$/);
@@ -124,7 +133,19 @@ test("the four steps give the bytes of convert, stat and quantize", async () => 
   succeed(mace, "convert", "--config", at("tiny.yml"), "--output_prefix", at("own"));
   const runner = path.resolve("mace/bin/mace_stat");
   const own = ["--model", at("own.pb")];
-  succeed(mace, "stat", ...own, "--runner", runner, "--input_dir", at("tensors"), "--output", at("own.stat"), "--ranges", at("own.ranges"));
+  succeed(
+    mace,
+    "stat",
+    ...own,
+    "--runner",
+    runner,
+    "--input_dir",
+    at("tensors"),
+    "--output",
+    at("own.stat"),
+    "--ranges",
+    at("own.ranges"),
+  );
   const measured = parseOverallRange(fs.readFileSync(at("own.ranges"), "utf8"), "own");
   const written = parseOverallRange(fs.readFileSync(at("overall_range"), "utf8"), "steps");
   assert.deepEqual([...written.keys()], [...measured.keys()]);
@@ -133,7 +154,17 @@ test("the four steps give the bytes of convert, stat and quantize", async () => 
     // Half a unit of the sixth decimal, which is all that MACE's file keeps.
     assert.ok(Math.abs(l - low) <= 0.6e-6 && Math.abs(h - high) <= 0.6e-6, `${name}: ${l},${h} for ${low},${high}`);
   }
-  succeed(mace, "quantize", ...own, "--ranges", at("overall_range"), "--scheme", "uint8", "--output_prefix", at("quant"));
+  succeed(
+    mace,
+    "quantize",
+    ...own,
+    "--ranges",
+    at("overall_range"),
+    "--scheme",
+    "uint8",
+    "--output_prefix",
+    at("quant"),
+  );
   for (const ending of [".pb", ".data"]) {
     const name = (file: string): Buffer => fs.readFileSync(file + ending);
     // The name of the model is the configuration's in both.
@@ -146,10 +177,30 @@ test("the four steps give the bytes of convert, stat and quantize", async () => 
 
 test("the quantized model is validated, timed and run on the folder", async () => {
   const config = ["--config", at("final.yml"), ...OUTPUT, "--num_threads", "1"];
-  const told = succeed(converter, "run", ...config, "--validate", "--layers", ":", "--input_dir", at("tensors"), "--validate_threshold", "0.9");
+  const told = succeed(
+    converter,
+    "run",
+    ...config,
+    "--validate",
+    "--layers",
+    ":",
+    "--input_dir",
+    at("tensors"),
+    "--validate_threshold",
+    "0.9",
+  );
   assert.match(told, /^output output: similarity 0\.9\d+, sqnr [\d.]+ dB$/m);
   assert.match(told, /^layer net\/relu1/m);
-  const strict = call(converter, "run", ...config, "--validate", "--input_dir", at("tensors"), "--validate_threshold", "1");
+  const strict = call(
+    converter,
+    "run",
+    ...config,
+    "--validate",
+    "--input_dir",
+    at("tensors"),
+    "--validate_threshold",
+    "1",
+  );
   assert.equal(strict.code, 3, strict.said);
   succeed(converter, "run", ...config, "--input_dir", at("tensors"), "--output_dir", at("outputs"));
   assert.deepEqual(
@@ -181,16 +232,37 @@ test("pixels become values as MACE's script says, and back", async () => {
   fs.writeFileSync(at("one/a.png"), await encodeImage({ width: 2, height: 1, channels: 3, data }, "png"));
   const values = (...args: string[]): number[] => {
     succeed(imageToTensor, "--input", at("one/a.png"), "--output_dir", at("one"), "--image_shape=1,2,3", ...args);
-    return [...new Float32Array(new Uint8Array(fs.readFileSync(at("one/a.dat"))).buffer)].map((v) => Number(v.toFixed(5)));
+    return [...new Float32Array(new Uint8Array(fs.readFileSync(at("one/a.dat"))).buffer)].map((v) =>
+      Number(v.toFixed(5)),
+    );
   };
   assert.deepEqual(values(), [-1, -0.6, 1, -0.2, 0.2, 0.6]);
-  succeed(tensorToImage, "--input", at("one/a.dat"), "--output_dir", at("back"), "--image_shape=1,2,3", "--format", "png");
+  succeed(
+    tensorToImage,
+    "--input",
+    at("one/a.dat"),
+    "--output_dir",
+    at("back"),
+    "--image_shape=1,2,3",
+    "--format",
+    "png",
+  );
   assert.ok(fs.readFileSync(at("back/a.png")).equals(fs.readFileSync(at("one/a.png"))));
   assert.deepEqual(values("--mean", "51"), [-0.2, 0, 0.8, 0.2, 0.4, 0.6]);
   assert.deepEqual(values("--mean", "0,51,102", "--std", "51"), [0, 0, 3, 2, 2, 2]);
   assert.deepEqual(values("--mean", "0", "--std", "1", "--layout", "NCHW"), [0, 102, 51, 153, 255, 204]);
   assert.deepEqual(values("--mean", "0", "--std", "1", "--color", "BGR"), [255, 51, 0, 204, 153, 102]);
-  succeed(imageToTensor, "--input", at("one/a.png"), "--output_dir", at("one"), "--image_shape=1,2,3", "--type", "uint8", "--npy");
+  succeed(
+    imageToTensor,
+    "--input",
+    at("one/a.png"),
+    "--output_dir",
+    at("one"),
+    "--image_shape=1,2,3",
+    "--type",
+    "uint8",
+    "--npy",
+  );
   const npy = fs.readFileSync(at("one/a.npy"));
   assert.equal(npy.length, 128 + 6);
   assert.deepEqual([...npy.subarray(128)], [...data]);
@@ -215,7 +287,16 @@ for (const [what, script, args, code, words] of [
 }
 
 test("inputs that are not named after the input tensor", async () => {
-  const result = call(converter, "run", "--config", at("tiny.yml"), ...OUTPUT, "--quantize_stat", "--input_dir", at("images"));
+  const result = call(
+    converter,
+    "run",
+    "--config",
+    at("tiny.yml"),
+    ...OUTPUT,
+    "--quantize_stat",
+    "--input_dir",
+    at("images"),
+  );
   assert.equal(result.code, 1);
   assert.match(result.said, /MQ516[^]*--prefix=input/);
 });
@@ -239,8 +320,14 @@ ${file}    subgraphs:
   fs.writeFileSync(at("mixed.yml"), mixed(`    quantize_range_file: ${ranges}\n`));
   succeed(converter, "convert", "--config", at("mixed.yml"), ...OUTPUT);
   const explained = succeed(mace, "explain", at("build/mixed/model/mixed.pb"));
-  const sources = new Map(explained.trimEnd().split("\n").map((line) => [line.split("  ")[0] ?? "", / (trained|file|inherited|user|operator|interval): /.exec(line)?.[1]]));
-  for (const source of ["trained", "file", "inherited"]) assert.ok([...sources.values()].includes(source), `${source}\n${explained}`);
+  const sources = new Map(
+    explained
+      .trimEnd()
+      .split("\n")
+      .map((line) => [line.split("  ")[0] ?? "", / (trained|file|inherited|user|operator|interval): /.exec(line)?.[1]]),
+  );
+  for (const source of ["trained", "file", "inherited"])
+    assert.ok([...sources.values()].includes(source), `${source}\n${explained}`);
   const fromFile = [...sources].filter(([, source]) => source === "file").map(([name]) => name);
 
   fs.writeFileSync(at("lacking.yml"), mixed(""));

@@ -18,7 +18,8 @@ export interface ProgramSpec {
 
 const isOne = (commands: readonly CommandSpec[] | CommandSpec): commands is CommandSpec => "options" in commands;
 
-export const commandsOf = ({ commands }: ProgramSpec): readonly CommandSpec[] => (isOne(commands) ? [commands] : commands);
+export const commandsOf = ({ commands }: ProgramSpec): readonly CommandSpec[] =>
+  isOne(commands) ? [commands] : commands;
 
 function declareOption(spec: OptionSpec): Option {
   const flags = `--${spec.name}${spec.value ? ` <${spec.value}>` : ""}`;
@@ -31,7 +32,11 @@ function declareOption(spec: OptionSpec): Option {
 }
 
 /** Fills a commander command from a table entry. */
-function fill(command: Command, spec: CommandSpec, perform: (spec: CommandSpec, options: Options) => Promise<void>): void {
+function fill(
+  command: Command,
+  spec: CommandSpec,
+  perform: (spec: CommandSpec, options: Options) => Promise<void>,
+): void {
   if (spec.arguments) command.argument(spec.arguments);
   for (const option of spec.options) command.addOption(declareOption(option));
   command.exitOverride().allowExcessArguments(false);

@@ -260,10 +260,13 @@ class Reader {
     }
     const channels = color === "GRAY" ? 1 : 3;
     if (plain.std !== undefined && plain.scale !== undefined) {
-      this.faults.push(catalog.wrongKind(this.place(node), "'std'", "to stand without 'scale', which is 1 / std", "both"));
+      this.faults.push(
+        catalog.wrongKind(this.place(node), "'std'", "to stand without 'scale', which is 1 / std", "both"),
+      );
     }
     const numbers = (key: "mean" | "scale"): readonly number[] => {
-      const divisors = key === "scale" && plain.std !== undefined ? [plain.std].flat().map((v) => 1 / Number(v)) : undefined;
+      const divisors =
+        key === "scale" && plain.std !== undefined ? [plain.std].flat().map((v) => 1 / Number(v)) : undefined;
       const given = divisors ?? (plain[key] === undefined ? base[key] : [plain[key]].flat().map(Number));
       if (given.some((v) => !Number.isFinite(v)) || (given.length !== 1 && given.length !== channels)) {
         this.faults.push(

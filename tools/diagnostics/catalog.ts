@@ -515,7 +515,13 @@ export const invertedRange = (file: string, tensor: string, low: number, high: n
   );
 
 export const constantTensor = (file: string, tensor: string, value: number): Diagnostic =>
-  make("MQ311", { file, tensor }, `it is ${value} in every sample`, undefined, "check that the samples are varied and rightly preprocessed");
+  make(
+    "MQ311",
+    { file, tensor },
+    `it is ${value} in every sample`,
+    undefined,
+    "check that the samples are varied and rightly preprocessed",
+  );
 
 // --- MQ4xx: quantization ---
 
@@ -689,13 +695,25 @@ export const filesFailed = (failed: number, total: number): Diagnostic =>
   );
 
 export const notConverted = (file: string): Diagnostic =>
-  make("MQ521", { file }, "the model is not converted yet", undefined, "run `converter convert` with the same --config and --output first");
+  make(
+    "MQ521",
+    { file },
+    "the model is not converted yet",
+    undefined,
+    "run `converter convert` with the same --config and --output first",
+  );
 
 export const badInputShape = (text: string): Diagnostic =>
   make("MQ507", {}, `--input_shape cannot be '${text}'`, undefined, "write NAME=1,224,224,3, every size at least 1");
 
 export const configOrFile = (): Diagnostic =>
-  make("MQ508", {}, "one model is needed", "a model file and --config were both given, or neither", "give the model file, or --config");
+  make(
+    "MQ508",
+    {},
+    "one model is needed",
+    "a model file and --config were both given, or neither",
+    "give the model file, or --config",
+  );
 
 export const nothingToDo = (option: string, what: string): Diagnostic =>
   make("MQ505", {}, `${option} is missing`, undefined, `say ${what}`);

@@ -142,7 +142,13 @@ async function printRangeLog(options: Options, model: Files): Promise<void> {
     const input = path.join(folder, "samples");
     for (const sample of samples.flatMap(({ files }) => files)) fs.appendFileSync(input, `${sample}\n`);
     const output = path.join(folder, "all.stat");
-    const given = { model: model.pb, model_data: model.data, runner: program("mace_stat"), samples_list: input, output };
+    const given = {
+      model: model.pb,
+      model_data: model.data,
+      runner: program("mace_stat"),
+      samples_list: input,
+      output,
+    };
     await stat(command("stat", { ...given, num_threads: threads(options) }));
     for (const line of rangeLog(readStatistics(output))) process.stdout.write(line);
   });
@@ -154,7 +160,8 @@ function sliceOf<T>(list: readonly T[], text: string): readonly T[] {
   if (text === "-1") return [];
   const [, single, from, to] = /^(?:(\d+)|(-?\d*):(-?\d*))$/.exec(text) ?? [];
   if (single !== undefined) return list.slice(Number(single), Number(single) + 1);
-  if (from === undefined || to === undefined) throw new UserError(catalog.badOption("--layers", text, "a slice such as 0:10, a number, or : for all"));
+  if (from === undefined || to === undefined)
+    throw new UserError(catalog.badOption("--layers", text, "a slice such as 0:10, a number, or : for all"));
   return list.slice(from === "" ? undefined : Number(from), to === "" ? undefined : Number(to));
 }
 
@@ -173,14 +180,23 @@ async function validate(options: Options, float: Files, quantized: Files): Promi
     threads: Number(threads(options)),
     onProgress: () => progress.advance(),
   }).finally(() => progress.finish());
-  const lines = sliceOf(result.layers, options.given("layers")).map((l) => `layer ${l.tensor}: similarity ${l.cosine.toFixed(6)}, sqnr ${decibels(l.sqnr)}\n`);
+  const lines = sliceOf(result.layers, options.given("layers")).map(
+    (l) => `layer ${l.tensor}: similarity ${l.cosine.toFixed(6)}, sqnr ${decibels(l.sqnr)}\n`,
+  );
   for (const output of result.outputs) {
     lines.push(`output ${output.tensor}: similarity ${output.cosine.toFixed(6)}, sqnr ${decibels(output.sqnr)}\n`);
   }
   process.stdout.write(lines.join(""));
   const bad = result.outputs.filter((output) => !(output.cosine >= threshold));
   if (bad.length > 0) {
-    throw new CheckFailed(bad.map((o) => catalog.checkFailed(`the similarity of '${o.tensor}' is ${o.cosine.toFixed(6)}, less than ${threshold}`, undefined)));
+    throw new CheckFailed(
+      bad.map((o) =>
+        catalog.checkFailed(
+          `the similarity of '${o.tensor}' is ${o.cosine.toFixed(6)}, less than ${threshold}`,
+          undefined,
+        ),
+      ),
+    );
   }
 }
 
@@ -191,7 +207,8 @@ async function runFolder(options: Options, model: Files): Promise<void> {
   const { graph } = readModel(model.pb, model.data);
   const samples = samplesOf(options, graph);
   const folder = options.path("output_dir");
-  if (folder === undefined) throw new UserError(catalog.nothingToDo("--output_dir", "where the outputs of the samples go"));
+  if (folder === undefined)
+    throw new UserError(catalog.nothingToDo("--output_dir", "where the outputs of the samples go"));
   fs.mkdirSync(folder, { recursive: true });
   const runner = new LayerRunner(program("mace_run"), model, 1, "outputs", Number(threads(options)));
   const progress = new Progress("samples", samples.length);
@@ -225,7 +242,12 @@ async function runOnce(options: Options, model: Files): Promise<void> {
       return file;
     });
     const given = { model: model.pb, model_data: model.data, runner: program("mace_run"), input, top: "0" };
-    const more = { round: options.given("round"), benchmark: options.flag("benchmark"), num_threads: threads(options), output_dir: options.path("output_dir") };
+    const more = {
+      round: options.given("round"),
+      benchmark: options.flag("benchmark"),
+      num_threads: threads(options),
+      output_dir: options.path("output_dir"),
+    };
     await run(command("run", { ...given, ...more }));
   });
 }

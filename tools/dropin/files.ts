@@ -24,7 +24,9 @@ export function inputFiles(input: string, endings: readonly string[]): string[] 
 /** Names of outputs: the base name without ending, or with it where two would be equal. */
 export function outputNames(files: readonly string[]): string[] {
   const stems = files.map((file) => path.basename(file, path.extname(file)));
-  return stems.map((stem, i) => (stems.indexOf(stem) === stems.lastIndexOf(stem) ? stem : path.basename(files[i] ?? "")));
+  return stems.map((stem, i) =>
+    stems.indexOf(stem) === stems.lastIndexOf(stem) ? stem : path.basename(files[i] ?? ""),
+  );
 }
 
 export function imageShape(options: Options): readonly [number, number, number] {
@@ -32,7 +34,9 @@ export function imageShape(options: Options): readonly [number, number, number] 
   const [height = 0, width = 0, channels = 0, ...more] = text.split(",").map(Number);
   const ok = [height, width].every((side) => Number.isInteger(side) && side >= 1 && side <= MAX_SIDE);
   if (!ok || !Number.isInteger(channels) || channels < 1 || channels > 4096 || more.length > 0) {
-    throw new UserError(badOption("--image_shape", text, `height,width,channels, such as 299,299,3 (sides up to ${MAX_SIDE})`));
+    throw new UserError(
+      badOption("--image_shape", text, `height,width,channels, such as 299,299,3 (sides up to ${MAX_SIDE})`),
+    );
   }
   return [height, width, channels];
 }

@@ -25,19 +25,26 @@ const AHEAD = 8;
 /** MACE's script, in order: (x - mean) / 255 with --mean, -1 to 1 without; TensorFlow 1's bilinear filter. */
 function preprocessOf(options: Options, channels: number): Preprocess {
   const preset = PRESETS[options.text("preset") ?? ""];
-  const color = (options.text("color") as Preprocess["color"] | undefined) ?? preset?.color ?? (channels === 1 ? "GRAY" : "RGB");
+  const color =
+    (options.text("color") as Preprocess["color"] | undefined) ?? preset?.color ?? (channels === 1 ? "GRAY" : "RGB");
   if (channels !== (color === "GRAY" ? 1 : 3)) {
-    throw new UserError(badOption("--image_shape", options.given("image_shape"), `${color === "GRAY" ? 1 : 3} channels for ${color}`));
+    throw new UserError(
+      badOption("--image_shape", options.given("image_shape"), `${color === "GRAY" ? 1 : 3} channels for ${color}`),
+    );
   }
   const each = (value: number): readonly number[] => Array.from({ length: channels }, () => value);
   const raw = options.given("type") === "uint8";
   const mean = channelNumbers(options, "mean", channels);
   const std = channelNumbers(options, "std", channels);
   if (std?.includes(0)) throw new UserError(badOption("--std", options.given("std"), "numbers other than 0"));
-  if (raw && (mean || std)) throw new UserError(badOption("--type", "uint8", "float32 with --mean and --std: uint8 is for the pixels themselves"));
+  if (raw && (mean || std))
+    throw new UserError(
+      badOption("--type", "uint8", "float32 with --mean and --std: uint8 is for the pixels themselves"),
+    );
   const fit = options.text("fit") as Preprocess["fit"];
   const shortSide = options.text("short_side") === undefined ? undefined : options.number("short_side", 1, MAX_SIDE);
-  if (shortSide !== undefined && fit !== "crop") throw new UserError(badOption("--short_side", String(shortSide), "--fit crop with it"));
+  if (shortSide !== undefined && fit !== "crop")
+    throw new UserError(badOption("--short_side", String(shortSide), "--fit crop with it"));
   const scale = std?.map((v) => 1 / v) ?? (mean ? each(1 / 255) : (preset?.scale ?? each(1 / 127.5)));
   return {
     color,
@@ -67,7 +74,9 @@ async function convertFolder(options: Options): Promise<void> {
     const values = await imageToTensor(readFile(file, "image"), file, [1, height, width, channels], preprocess);
     const arranged = planar ? toPlanes(values, channels) : values;
     const typed = options.given("type") === "uint8" ? Uint8Array.from(arranged, (v) => Math.floor(v + 0.5)) : arranged;
-    const bytes = options.flag("npy") ? formatNpy(shape, typed) : new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+    const bytes = options.flag("npy")
+      ? formatNpy(shape, typed)
+      : new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
     writeFileAtomically(path.join(folder, `${prefix}${names[i]}${ending}`), [bytes]);
   };
 
@@ -96,7 +105,8 @@ async function convertFolder(options: Options): Promise<void> {
     for (const diagnostic of error.diagnostics) process.stderr.write(render(diagnostic, strict ? "error" : "warning"));
   }
   note(`${files.length - failures.size} of ${files.length} images written to ${folder}`);
-  if (failures.size > 0 && (strict || failures.size === files.length)) throw new UserError(filesFailed(failures.size, files.length));
+  if (failures.size > 0 && (strict || failures.size === files.length))
+    throw new UserError(filesFailed(failures.size, files.length));
 }
 
 /** [H, W, C] to [C, H, W]. */

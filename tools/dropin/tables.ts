@@ -7,7 +7,12 @@ import { FITS, RESIZES } from "../ir/graph";
 
 const CONFIG: readonly OptionSpec[] = [
   { name: "config", value: "FILE", required: true, doc: "model deployment file (YAML)" },
-  { name: "output", value: "DIR", default: "build", doc: "folder below which models are written: <output>/<library_name>/model" },
+  {
+    name: "output",
+    value: "DIR",
+    default: "build",
+    doc: "folder below which models are written: <output>/<library_name>/model",
+  },
   { name: "quantize_stat", doc: "convert: write the float model whatever `quantize` says; run: print the range log" },
 ];
 
@@ -40,17 +45,30 @@ export const NEEDS_DEVICE: Readonly<Record<string, string>> = {
 
 const other = (command: "convert" | "run"): readonly OptionSpec[] => {
   const names = Object.entries(WITHOUT_EFFECT).filter(
-    ([name]) => command === "run" || ["model_graph_format", "model_data_format", "debug_mode", "address_sanitizer"].includes(name),
+    ([name]) =>
+      command === "run" ||
+      ["model_graph_format", "model_data_format", "debug_mode", "address_sanitizer"].includes(name),
   );
   const flags = ["debug_mode", "address_sanitizer", "disable_tuning"];
   return [
-    { name: "target_abis", value: "LIST", doc: command === "run" ? "host; for other ABIs see the rule mace_quantized_model" : "accepted: a model is the same for every ABI" },
-    ...names.map(([name, why]): OptionSpec => ({
-      name,
-      ...(!flags.includes(name) && { value: "VALUE" }),
-      doc: `accepted, no effect: ${why}`,
-    })),
-    ...Object.keys(NEEDS_DEVICE).map((name): OptionSpec => ({ name, value: "VALUE", doc: "needs a device: an error here" })),
+    {
+      name: "target_abis",
+      value: "LIST",
+      doc:
+        command === "run"
+          ? "host; for other ABIs see the rule mace_quantized_model"
+          : "accepted: a model is the same for every ABI",
+    },
+    ...names.map(
+      ([name, why]): OptionSpec => ({
+        name,
+        ...(!flags.includes(name) && { value: "VALUE" }),
+        doc: `accepted, no effect: ${why}`,
+      }),
+    ),
+    ...Object.keys(NEEDS_DEVICE).map(
+      (name): OptionSpec => ({ name, value: "VALUE", doc: "needs a device: an error here" }),
+    ),
   ];
 };
 
@@ -74,9 +92,22 @@ export const CONVERTER: ProgramSpec = {
         ...CONFIG,
         { name: "input_dir", value: "DIR", doc: "folder of tensors or images whose names start with the input's name" },
         { name: "output_dir", value: "DIR", doc: "write the outputs there as raw float32" },
-        { name: "validate", doc: "compare the quantized model with the float one on the samples; exit code 3 below the threshold" },
-        { name: "validate_threshold", value: "N", default: "0.995", doc: "with --validate: cosine that each output must reach" },
-        { name: "layers", value: "SLICE", default: "-1", doc: "with --validate: print these layers too, as 0:10 or 5; -1 for none, : for all" },
+        {
+          name: "validate",
+          doc: "compare the quantized model with the float one on the samples; exit code 3 below the threshold",
+        },
+        {
+          name: "validate_threshold",
+          value: "N",
+          default: "0.995",
+          doc: "with --validate: cosine that each output must reach",
+        },
+        {
+          name: "layers",
+          value: "SLICE",
+          default: "-1",
+          doc: "with --validate: print these layers too, as 0:10 or 5; -1 for none, : for all",
+        },
         { name: "benchmark", doc: "print the time of each operator" },
         { name: "round", value: "N", default: "1", doc: "timed runs" },
         { name: "num_threads", value: "N", default: "-1", doc: "threads; -1 takes every processor" },
@@ -86,7 +117,12 @@ export const CONVERTER: ProgramSpec = {
   ],
 };
 
-const IMAGE_SHAPE: OptionSpec = { name: "image_shape", value: "H,W,C", required: true, doc: "height, width and channels of the tensor" };
+const IMAGE_SHAPE: OptionSpec = {
+  name: "image_shape",
+  value: "H,W,C",
+  required: true,
+  doc: "height, width and channels of the tensor",
+};
 
 const IMAGE_TO_TENSOR_COMMAND: CommandSpec = {
   name: "image_to_tensor",
@@ -97,17 +133,43 @@ const IMAGE_TO_TENSOR_COMMAND: CommandSpec = {
     { name: "input", value: "PATH", required: true, doc: "image, or folder of images" },
     { name: "output_dir", value: "DIR", default: ".", doc: "folder of the tensors; made when absent" },
     IMAGE_SHAPE,
-    { name: "prefix", value: "NAME", default: "", doc: "put before each file's name: the input's name makes renaming unnecessary" },
+    {
+      name: "prefix",
+      value: "NAME",
+      default: "",
+      doc: "put before each file's name: the input's name makes renaming unnecessary",
+    },
     { name: "mean", value: "LIST", doc: "mean of the pixels (0 to 255), one number or one per channel" },
     { name: "std", value: "LIST", doc: "divide by this after the mean is subtracted" },
-    { name: "preset", value: "NAME", choices: Object.keys(PRESETS), doc: "colour order, mean, scale and filter of a framework" },
-    { name: "color", value: "NAME", choices: ["RGB", "BGR", "GRAY"], doc: "order of the channels (default: RGB, GRAY for one channel)" },
-    { name: "resize", value: "NAME", choices: RESIZES, doc: "filter (default: the preset's, or bilinear-asymmetric as MACE's script)" },
+    {
+      name: "preset",
+      value: "NAME",
+      choices: Object.keys(PRESETS),
+      doc: "colour order, mean, scale and filter of a framework",
+    },
+    {
+      name: "color",
+      value: "NAME",
+      choices: ["RGB", "BGR", "GRAY"],
+      doc: "order of the channels (default: RGB, GRAY for one channel)",
+    },
+    {
+      name: "resize",
+      value: "NAME",
+      choices: RESIZES,
+      doc: "filter (default: the preset's, or bilinear-asymmetric as MACE's script)",
+    },
     { name: "fit", value: "NAME", choices: FITS, doc: "what becomes of other proportions (default: stretch)" },
     { name: "short_side", value: "N", doc: "with --fit crop: pixels of the shorter side before the crop" },
     { name: "pad", value: "N", default: "0", doc: "with --fit letterbox: pixel value around the image" },
     { name: "layout", value: "NAME", default: "NHWC", choices: ["NHWC", "NCHW"], doc: "order of the dimensions" },
-    { name: "type", value: "NAME", default: "float32", choices: ["float32", "uint8"], doc: "uint8 writes the fitted pixels themselves" },
+    {
+      name: "type",
+      value: "NAME",
+      default: "float32",
+      choices: ["float32", "uint8"],
+      doc: "uint8 writes the fitted pixels themselves",
+    },
     { name: "npy", doc: "write .npy files instead of .dat" },
     { name: "strict", doc: "fail (exit code 1) if an image cannot be read; the others are written all the same" },
   ],
@@ -145,9 +207,19 @@ const QUANTIZE_STAT_COMMAND: CommandSpec = {
   description: "Prints a line tensor@@min,max per tensor of the log, in the order of first appearance.",
   options: [
     { name: "log_file", value: "FILE", required: true, doc: "range log, as `converter run --quantize_stat` prints it" },
-    { name: "percentile", value: "PERCENT", default: "0", doc: "per cent of the samples' extremes dropped at each end, 0 to 50" },
+    {
+      name: "percentile",
+      value: "PERCENT",
+      default: "0",
+      doc: "per cent of the samples' extremes dropped at each end, 0 to 50",
+    },
     { name: "enhance", doc: "trim ends that cost many steps for few samples" },
-    { name: "enhance_ratio", value: "N", default: "10", doc: "with --enhance: share of the range saved per share of samples lost" },
+    {
+      name: "enhance_ratio",
+      value: "N",
+      default: "10",
+      doc: "with --enhance: share of the range saved per share of samples lost",
+    },
   ],
 };
 

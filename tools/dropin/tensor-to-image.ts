@@ -19,7 +19,9 @@ async function convertFolder(options: Options): Promise<void> {
   const [height, width, channels] = shape;
   const softmax = options.flag("add_softmax");
   if (!softmax && channels !== 1 && channels !== 3) {
-    throw new UserError(badOption("--image_shape", options.given("image_shape"), "1 or 3 channels without --add_softmax"));
+    throw new UserError(
+      badOption("--image_shape", options.given("image_shape"), "1 or 3 channels without --add_softmax"),
+    );
   }
   const files = inputFiles(options.givenPath("input"), TENSOR_EXTENSIONS);
   const names = outputNames(files);
@@ -35,7 +37,8 @@ async function convertFolder(options: Options): Promise<void> {
   note(`${files.length} image${files.length === 1 ? "" : "s"} written to ${folder}`);
 }
 
-const toPixel = (value: number): number => Math.floor(Math.min(Math.max(Number.isNaN(value) ? 0 : value, 0), 255) + 0.5);
+const toPixel = (value: number): number =>
+  Math.floor(Math.min(Math.max(Number.isNaN(value) ? 0 : value, 0), 255) + 0.5);
 
 function readTensor(file: string, shape: readonly number[]): Float32Array {
   const length = shape.reduce((product, size) => product * size, 1);

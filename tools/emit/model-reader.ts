@@ -237,7 +237,8 @@ function decodePreprocess(json: Uint8Array, bad: Fail): Preprocess {
   const { fit, shortSide, pad } = value;
   const fits = fit === undefined || FITS.includes(fit);
   const whole = shortSide === undefined || (Number.isInteger(shortSide) && shortSide > 0 && shortSide <= MAX_SIDE);
-  if (!fits || !whole || (pad !== undefined && !(pad >= 0 && pad <= 255))) return bad("its preprocessing does not fit images");
+  if (!fits || !whole || (pad !== undefined && !(pad >= 0 && pad <= 255)))
+    return bad("its preprocessing does not fit images");
   return {
     color,
     mean,

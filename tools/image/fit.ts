@@ -26,8 +26,7 @@ export function fitImage(pixels: Pixels, width: number, height: number, how: Pre
 /** The shorter side becomes `shortSide`, the longer keeps the proportion (rounded down); then the centre is cut out. */
 function cropped(pixels: Pixels, width: number, height: number, { resize: filter, shortSide, pad }: Preprocess) {
   const least = Math.min(pixels.width, pixels.height);
-  const ratio =
-    shortSide === undefined ? Math.max(width / pixels.width, height / pixels.height) : shortSide / least;
+  const ratio = shortSide === undefined ? Math.max(width / pixels.width, height / pixels.height) : shortSide / least;
   // The nudge keeps a side that is whole in exact arithmetic from losing a pixel to rounding.
   const side = (size: number): number =>
     shortSide !== undefined && size === least ? shortSide : Math.max(Math.floor(size * ratio + 1e-6), 1);

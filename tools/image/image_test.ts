@@ -60,7 +60,10 @@ for (const [fit, short, pad, width, height, values] of rows("fitted.tsv")) {
 
 test("a crop without a short side just covers the input", () => {
   const out = fitImage(SOURCE, 9, 9, { ...PLAIN, fit: "crop" });
-  const expected = Array.from({ length: 9 * 9 * 3 }, (_, i) => SOURCE.data[(Math.floor(i / 27) * 13 + 2) * 3 + (i % 27)]);
+  const expected = Array.from(
+    { length: 9 * 9 * 3 },
+    (_, i) => SOURCE.data[(Math.floor(i / 27) * 13 + 2) * 3 + (i % 27)],
+  );
   assert.deepEqual([...out], expected);
 });
 
@@ -74,14 +77,27 @@ test("a crop of more than there is is padded", () => {
 for (const size of [1, 2, 300]) {
   test(`every filter gives a constant image of ${size} x ${size}`, () => {
     const flat: Pixels = { width: size, height: 3, channels: 1, data: new Uint8Array(size * 3).fill(77) };
-    for (const mode of ["bilinear", "bilinear-align-corners", "bilinear-asymmetric", "bilinear-antialias", "bicubic", "area"] as const) {
+    for (const mode of [
+      "bilinear",
+      "bilinear-align-corners",
+      "bilinear-asymmetric",
+      "bilinear-antialias",
+      "bicubic",
+      "area",
+    ] as const) {
       near(resize(flat, 7, 1, mode), new Array(7).fill(77), 1e-4);
     }
   });
 }
 
 /** JPEG decoders may differ by a step or two, and colour conversion adds one; white and black of CMYK depend on the profile. */
-const LOSS: Readonly<Record<string, number>> = { "plain.jpg": 4, "rotated.jpg": 4, "gray.jpg": 3, "cmyk.jpg": 40, "alpha.png": 1 };
+const LOSS: Readonly<Record<string, number>> = {
+  "plain.jpg": 4,
+  "rotated.jpg": 4,
+  "gray.jpg": 3,
+  "cmyk.jpg": 40,
+  "alpha.png": 1,
+};
 
 for (const [name = "", width, height, values] of rows("decoded.tsv")) {
   test(`${name} is decoded`, async () => {
@@ -108,9 +124,19 @@ test("gray, and channels in the order BGR", async () => {
   const bytes = fs.readFileSync(`${DATA}/plain.png`);
   const shape = [1, 6, 8, 3];
   const rgb = await imageToTensor(bytes, "plain.png", shape, PLAIN);
-  const bgr = await imageToTensor(bytes, "plain.png", shape, { ...PLAIN, color: "BGR", mean: [1, 2, 3], scale: [2, 2, 2] });
+  const bgr = await imageToTensor(bytes, "plain.png", shape, {
+    ...PLAIN,
+    color: "BGR",
+    mean: [1, 2, 3],
+    scale: [2, 2, 2],
+  });
   near(bgr.subarray(0, 3), [((rgb[2] ?? 0) - 1) * 2, ((rgb[1] ?? 0) - 2) * 2, ((rgb[0] ?? 0) - 3) * 2], 0);
-  const gray = await imageToTensor(bytes, "plain.png", [1, 6, 8, 1], { ...PLAIN, color: "GRAY", mean: [0], scale: [1] });
+  const gray = await imageToTensor(bytes, "plain.png", [1, 6, 8, 1], {
+    ...PLAIN,
+    color: "GRAY",
+    mean: [0],
+    scale: [1],
+  });
   near(
     gray,
     numbers(rows("decoded.tsv").find(([name]) => name === "gray.jpg")?.[3]).filter((_, i) => i % 3 === 0),
@@ -130,6 +156,9 @@ test(".npy is written as it is read", () => {
     const back = parseNpy(formatNpy(shape, values), "x.npy");
     assert.deepEqual(back.shape, shape);
     assert.deepEqual(back.values, values);
-    assert.deepEqual([...parseNpy(formatNpy(shape, Uint8Array.of(1, 2, 3, 4, 5, 255)), "x").values], [1, 2, 3, 4, 5, 255]);
+    assert.deepEqual(
+      [...parseNpy(formatNpy(shape, Uint8Array.of(1, 2, 3, 4, 5, 255)), "x").values],
+      [1, 2, 3, 4, 5, 255],
+    );
   }
 });

@@ -60,7 +60,11 @@ export interface OverallRange {
 }
 
 /** The text that MACE's script prints; where it stops because a tensor is constant, the constant's range and a warning. */
-export function overallRange(log: ReadonlyMap<string, SampleExtremes>, file: string, how: MaceRangeOptions): OverallRange {
+export function overallRange(
+  log: ReadonlyMap<string, SampleExtremes>,
+  file: string,
+  how: MaceRangeOptions,
+): OverallRange {
   const lines: string[] = [];
   const warnings: Diagnostic[] = [];
   const faults: Diagnostic[] = [];

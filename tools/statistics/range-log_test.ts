@@ -63,7 +63,11 @@ test("numbers are C's %f", () => {
 });
 
 test("a constant tensor is a warning, an inverted one an error, and lines that cannot be read are named", () => {
-  const { text, warnings } = overallRange(parseRangeLog(line("c", 2, 2), "log"), "log", { percentile: 0, enhance: false, enhanceRatio: 10 });
+  const { text, warnings } = overallRange(parseRangeLog(line("c", 2, 2), "log"), "log", {
+    percentile: 0,
+    enhance: false,
+    enhanceRatio: 10,
+  });
   assert.equal(text, "c@@2.000000,2.000000\n");
   assert.deepEqual(
     warnings.map(({ code }) => code),
@@ -85,7 +89,11 @@ test("a constant tensor is a warning, an inverted one an error, and lines that c
 test("the log of statistics reads back as the same binary32 numbers", () => {
   const random = new Random("log numbers");
   const value = (): number => Math.fround(random.normal() * 10 ** ((random.next() % 60) - 30));
-  const sample = Array.from({ length: 20 }, (_, i) => ({ name: `s${i}`, min: [value(), value()], max: [value(), value()] }));
+  const sample = Array.from({ length: 20 }, (_, i) => ({
+    name: `s${i}`,
+    min: [value(), value()],
+    max: [value(), value()],
+  }));
   const statistics = Statistics.fromPartial({ version: 1, tensor: [{ name: "a/b:0" }, { name: "c" }], sample });
   const log = parseRangeLog([...rangeLog(statistics)].join(""), "log");
   assert.deepEqual([...log.keys()], ["a/b:0", "c"]);
@@ -131,11 +139,15 @@ function independent(log: string, percentile: number, enhance: boolean, ratio: n
         const { lo, hi, a } = range;
         if ((A[i] ?? 0) + 0.1 > hi) return undefined;
         const worth = (saved: number, lost: number): boolean => lost > 0 && saved / lost > ratio;
-        const next = worth(((A[i] ?? 0) - lo) / (hi - lo), (i - a) / (n - a)) ? { ...range, a: i, lo: A[i] ?? 0 } : range;
+        const next = worth(((A[i] ?? 0) - lo) / (hi - lo), (i - a) / (n - a))
+          ? { ...range, a: i, lo: A[i] ?? 0 }
+          : range;
         range = next;
         if (next.lo + 0.1 > (B[i] ?? 0)) return undefined;
         const { b } = next;
-        return worth((next.hi - (B[i] ?? 0)) / (next.hi - next.lo), (i - b) / (n - b)) ? { ...next, b: i, hi: B[i] ?? 0 } : next;
+        return worth((next.hi - (B[i] ?? 0)) / (next.hi - next.lo), (i - b) / (n - b))
+          ? { ...next, b: i, hi: B[i] ?? 0 }
+          : next;
       };
       for (let i = 0; enhance && n > 1 && range.lo < range.hi && i < n; i++) {
         const next = step(i);
@@ -185,7 +197,8 @@ test("500 random logs give what the independent implementation gives", () => {
     for (let i = lines.length - 1; i > 0; i--) {
       const j = pick(i + 1);
       [lines[i], lines[j]] = [lines[j] ?? "", lines[i] ?? ""];
-      if (pick(5) === 0) lines.splice(i, 0, ["", "I model.cc:3] run", "capability(CPU) 1 2 3", "W Tensor @@x@@"][pick(4)] ?? "");
+      if (pick(5) === 0)
+        lines.splice(i, 0, ["", "I model.cc:3] run", "capability(CPU) 1 2 3", "W Tensor @@x@@"][pick(4)] ?? "");
     }
     const log = lines.join(end) + (pick(2) === 0 ? end : "");
     const percentile = pick(2) === 0 ? 0 : pick(30);
