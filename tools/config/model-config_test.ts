@@ -85,6 +85,29 @@ test("environment variables are replaced", () => {
   );
 });
 
+test("fits, filters and divisors of preprocessing", () => {
+  const parse = (text: string) => read(`${GOOD}    preprocess: ${text}\n`).models[0]?.inputs[0]?.preprocess;
+  assert.deepEqual(parse("{preset: torchvision, fit: crop, short_side: 256}"), {
+    ...parse("torchvision"),
+    fit: "crop",
+    shortSide: 256,
+  });
+  const boxed = parse("{preset: raw, resize: area, fit: letterbox, pad: 114, std: [1, 2, 4]}");
+  assert.deepEqual([boxed?.resize, boxed?.fit, boxed?.pad, boxed?.scale], ["area", "letterbox", 114, [1, 0.5, 0.25]]);
+  for (const wrong of [
+    "{fit: cover}",
+    "{resize: lanczos}",
+    "{short_side: 256}",
+    "{fit: crop, short_side: 0}",
+    "{fit: letterbox, pad: 300}",
+    "{std: 0}",
+    "{std: 2, scale: 2}",
+    "{short_sides: 3}",
+  ]) {
+    assert.throws(() => parse(wrong), /MQ10/, wrong);
+  }
+});
+
 test("preprocessing by preset and by hand", () => {
   const preset = read(`${GOOD}    preprocess: caffe-bgr\n`).models[0]?.inputs[0]?.preprocess;
   assert.deepEqual(preset, { color: "BGR", mean: [104, 117, 123], scale: [1, 1, 1], resize: "bilinear" });

@@ -1,7 +1,8 @@
 /** The reference pages of docs/, made from the tables that the tools themselves use. */
 
 import { type CommandSpec, COMMANDS, type OptionSpec } from "../cli/options";
-import { commandsOf } from "../cli/program";
+import { MACE } from "../cli/main";
+import { commandsOf, helpTexts } from "../cli/program";
 import { PROGRAMS } from "../dropin/tables";
 import { KEYS, type KeySpec } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
@@ -144,6 +145,13 @@ have the flags and file formats of MACE's scripts of these names. See [tutorial.
 ${scripts.join("\n")}`;
 }
 
+/** What --help prints, word for word: a change of it is seen in review. */
+function helpPage(): string {
+  const texts = [MACE, ...PROGRAMS].flatMap((program) => [...helpTexts(program)]);
+  const sections = texts.map(([name, text]) => `## ${name}\n\n\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`);
+  return `# Help texts\n\n${GENERATED}\n${sections.join("\n")}`;
+}
+
 function attributeText(name: string, spec: AttributeSpec): string {
   const standard = spec.default === undefined ? "required" : `default ${JSON.stringify(spec.default)}`;
   return `\`${name}\` (${spec.kind}, ${standard}): ${spec.doc}`;
@@ -208,6 +216,7 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ["cli.md", cliPage()],
     ["config.md", configPage()],
+    ["help.md", helpPage()],
     ["operators.md", operatorsPage()],
   ]);
 }

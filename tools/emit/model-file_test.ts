@@ -25,7 +25,7 @@ function graph(): Graph {
         format: "NCHW",
         alias: "image",
         declaredRange: [-1, 1],
-        preprocess: { color: "BGR", mean: [1, 2, 3], scale: [1, 1, 0.5], resize: "bilinear" },
+        preprocess: { color: "BGR", mean: [1, 2, 3], scale: [1, 1, 0.5], resize: "area", fit: "crop", shortSide: 256 },
       },
     ],
     outputs: [{ tensor: "y", format: "NHWC" }],

@@ -25,10 +25,10 @@ export async function decodeImage(bytes: Uint8Array, file: string, gray = false)
     const image = sharp(bytes, { failOn: "error", limitInputPixels: MAX_PIXELS, pages: 1, sequentialRead: true })
       .rotate()
       .flatten({ background: "#000000" })
-      .toColourspace(gray ? "b-w" : "srgb");
+      .toColourspace("srgb");
     const { data, info } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
     const pixels: Pixels = { width: info.width, height: info.height, channels: info.channels === 1 ? 1 : 3, data };
-    return gray ? pixels : toThreeChannels(pixels);
+    return gray ? toGray(pixels) : toThreeChannels(pixels);
   } catch (error) {
     throw new UserError(unreadableImage(file, (error as Error).message.split("\n")[0] ?? ""));
   }
@@ -39,6 +39,17 @@ function toThreeChannels(pixels: Pixels): Pixels {
   const data = new Uint8Array(pixels.width * pixels.height * 3);
   for (let i = 0; i < pixels.data.length; i++) data.fill(pixels.data[i] ?? 0, 3 * i, 3 * i + 3);
   return { ...pixels, channels: 3, data };
+}
+
+/** Luma of BT.601 in 16-bit fixed point, as Pillow and OpenCV compute it; equal channels keep their value. */
+const luma = (r: number, g: number, b: number): number => (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+
+function toGray(pixels: Pixels): Pixels {
+  if (pixels.channels === 1) return pixels;
+  const { data: rgb } = pixels;
+  const data = new Uint8Array(pixels.width * pixels.height);
+  for (let i = 0; i < data.length; i++) data[i] = luma(rgb[3 * i] ?? 0, rgb[3 * i + 1] ?? 0, rgb[3 * i + 2] ?? 0);
+  return { ...pixels, channels: 1, data };
 }
 
 /** Uncompressed BMP of 24 or 32 bits, which sharp does not read. */
@@ -67,7 +78,7 @@ function decodeBmp(bytes: Uint8Array, file: string, gray: boolean): Pixels {
     let at = start + stride * (signedHeight > 0 ? height - 1 - y : y);
     for (let x = 0; x < width; x++, at += bits / 8) {
       const [b, g, r] = [bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0];
-      if (gray) data[y * width + x] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+      if (gray) data[y * width + x] = luma(r, g, b);
       else data.set([r, g, b], (y * width + x) * 3);
     }
   }
