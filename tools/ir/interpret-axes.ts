@@ -78,9 +78,10 @@ export function argMax(node: Attributed, x: TensorValue): ConstantData {
   const result = new Int32Array(outer * inner);
   for (let i = 0; i < outer; i++) {
     for (let j = 0; j < inner; j++) {
-      let best = Number.NEGATIVE_INFINITY;
+      // Nothing is greater than NaN: it wins where it comes first, and nowhere else.
+      let best = sign * (x.data[i * size * inner + j] as number);
       let at = 0;
-      for (let k = 0; k < size; k++) {
+      for (let k = 1; k < size; k++) {
         const value = sign * (x.data[(i * size + k) * inner + j] as number);
         if (value > best || (last && value === best)) [best, at] = [value, k];
       }

@@ -13,19 +13,28 @@ interface Candidate {
   readonly score: number;
 }
 
+const f = Math.fround;
+
+/** Boxes are computed in binary64 and rounded once. */
+const rounded = (a0: number, b0: number, a1: number, b1: number): Box => [f(a0), f(b0), f(a1), f(b1)];
+
+/** Sides and areas are binary32, so that a limit is met here and in the runtime alike; 0 without an area. */
 function area([a0, b0, a1, b1]: Box): number {
-  return a1 < a0 || b1 < b0 ? 0 : (a1 - a0) * (b1 - b0);
+  const [height, width] = [f(a1 - a0), f(b1 - b0)];
+  return height > 0 && width > 0 ? f(height * width) : 0;
 }
 
 /** Intersection over union; 0 for boxes without an area. */
 function overlap(p: Box, q: Box): number {
+  const [one, other] = [area(p), area(q)];
+  if (!(one > 0) || !(other > 0)) return 0;
   const common = area([Math.max(p[0], q[0]), Math.max(p[1], q[1]), Math.min(p[2], q[2]), Math.min(p[3], q[3])]);
-  const union = area(p) + area(q) - common;
-  return union > 0 ? common / union : 0;
+  return f(common / f(f(one + other) - common));
 }
 
-/** By score, greatest first; equal ones keep their order. */
-const byScore = (a: Candidate, b: Candidate): number => b.score - a.score;
+/** By score, greatest first, what is no number last; equal ones keep their order. */
+const byScore = (a: Candidate, b: Candidate): number => rank(b) - rank(a) || 0;
+const rank = ({ score }: Candidate): number => (Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score);
 
 /** Greedy suppression: the best candidates of which none overlaps a better one by more than `limit`. */
 function suppress(candidates: readonly Candidate[], boxes: readonly Box[], limit: number, most: number): Candidate[] {
@@ -33,12 +42,15 @@ function suppress(candidates: readonly Candidate[], boxes: readonly Box[], limit
   for (const candidate of candidates) {
     if (kept.length >= most) break;
     const box = boxes[candidate.index] as Box;
-    if (kept.every((better) => overlap(boxes[better.index] as Box, box) <= limit)) kept.push(candidate);
+    if (kept.every((better) => !(overlap(boxes[better.index] as Box, box) > limit))) kept.push(candidate);
   }
   return kept;
 }
 
-/** Codes are offsets of the centre in anchor sizes and logarithms of the size, each times its scale. Rows beyond the count are 0. */
+/**
+ * Codes are offsets of the centre in anchor sizes and logarithms of the size, each times its scale. The fast way gives every box
+ * `max_classes_per_detection` rows and counts boxes; rows that hold no detection are 0.
+ */
 export function detectionPostProcess(
   node: Attributed,
   codes: TensorValue,
@@ -51,51 +63,52 @@ export function detectionPostProcess(
   const columns = scores.shape[2] ?? 0;
   const background = columns - classes;
   const most = numberAttribute(node, "max_detections");
-  const limit = numberAttribute(node, "nms_iou_threshold");
-  const least = numberAttribute(node, "nms_score_threshold");
+  const limit = f(numberAttribute(node, "nms_iou_threshold"));
+  const least = f(numberAttribute(node, "nms_score_threshold"));
   const [sy = 1, sx = 1, sh = 1, sw = 1] = listAttribute(node, "scale");
   const boxes = Array.from({ length: count }, (_, i): Box => {
     const [ty = 0, tx = 0, th = 0, tw = 0] = codes.data.subarray(4 * i, 4 * i + 4);
     const [ay = 0, ax = 0, ah = 0, aw = 0] = anchors.data.subarray(4 * i, 4 * i + 4);
     const [y, x] = [(ty / sy) * ah + ay, (tx / sx) * aw + ax];
     const [h, w] = [(Math.exp(th / sh) * ah) / 2, (Math.exp(tw / sw) * aw) / 2];
-    return [y - h, x - w, y + h, x + w];
+    return rounded(y - h, x - w, y + h, x + w);
   });
   const score = (index: number, label: number): Candidate => {
     return { index, label, score: scores.data[index * columns + background + label] as number };
   };
-  let found: Candidate[] = [];
+  /** What each row holds; undefined for an empty one. */
+  let table: (Candidate | undefined)[];
+  let detections: number;
   if (numberAttribute(node, "use_regular_nms") === 1) {
     const perClass = numberAttribute(node, "detections_per_class");
+    const found: Candidate[] = [];
     for (let label = 0; label < classes; label++) {
       const candidates = boxes.map((_, index) => score(index, label)).filter((c) => c.score >= least);
       found.push(...suppress(candidates.sort(byScore), boxes, limit, perClass));
     }
-    found = found.sort(byScore).slice(0, most);
+    table = found.sort(byScore).slice(0, most);
+    detections = table.length;
   } else {
-    const each = Math.min(numberAttribute(node, "max_classes_per_detection"), classes);
-    const best = boxes.map((_, index) =>
-      Array.from({ length: classes }, (__, label) => score(index, label))
-        .sort(byScore)
-        .slice(0, each),
-    );
+    const each = numberAttribute(node, "max_classes_per_detection");
+    const labels = Array.from({ length: classes }, (_, label) => label);
+    const best = boxes.map((_, index) => labels.map((label) => score(index, label)).sort(byScore));
     const candidates = best.flatMap(([top]) => (top && top.score >= least ? [top] : []));
     const kept = suppress(candidates.sort(byScore), boxes, limit, most);
-    found = kept.flatMap(({ index }) => best[index] ?? []);
+    table = kept.flatMap(({ index }) => Array.from({ length: each }, (_, k) => best[index]?.[k]));
+    detections = kept.length;
   }
-  found = found.slice(0, rows);
-  const table = (width: number, at: (candidate: Candidate) => readonly number[]): Float32Array => {
+  const output = (width: number, at: (candidate: Candidate) => readonly number[]): Float32Array => {
     const data = new Float32Array(rows * width);
-    found.forEach((candidate, row) => {
-      data.set(at(candidate), row * width);
+    table.forEach((candidate, row) => {
+      if (candidate) data.set(at(candidate), row * width);
     });
     return data;
   };
   return [
-    table(4, ({ index }) => boxes[index] ?? []),
-    table(1, ({ label }) => [label]),
-    table(1, (candidate) => [candidate.score]),
-    Float32Array.of(found.length),
+    output(4, ({ index }) => boxes[index] ?? []),
+    output(1, ({ label }) => [label]),
+    output(1, (candidate) => [candidate.score]),
+    Float32Array.of(detections),
   ];
 }
 
@@ -117,8 +130,8 @@ export function detectionOutput(
   const scaled = numberAttribute(node, "variance_encoded_in_target") === 1;
   const keep = numberAttribute(node, "keep_top_k");
   const top = numberAttribute(node, "top_k");
-  const limit = numberAttribute(node, "nms_threshold");
-  const least = numberAttribute(node, "confidence_threshold");
+  const limit = f(numberAttribute(node, "nms_threshold"));
+  const least = f(numberAttribute(node, "confidence_threshold"));
   const result = new Float32Array(images * keep * 7);
   for (let image = 0; image < images; image++) {
     const boxes = Array.from({ length: count }, (_, p): Box => {
@@ -131,7 +144,7 @@ export function detectionOutput(
       const [pw, ph] = [x1 - x0, y1 - y0];
       const [x, y] = [code(0) * pw + (x0 + x1) / 2, code(1) * ph + (y0 + y1) / 2];
       const [w, h] = [(Math.exp(code(2)) * pw) / 2, (Math.exp(code(3)) * ph) / 2];
-      return [x - w, y - h, x + w, y + h];
+      return rounded(x - w, y - h, x + w, y + h);
     });
     let found: Candidate[] = [];
     for (let label = 0; label < classes; label++) {

@@ -1,4 +1,7 @@
-/** Reference meaning of the resizing operators. Coordinates are binary32, as in the frameworks: rounding decides neighbours. */
+/**
+ * Reference meaning of the resizing operators: positions as mace/quant/README.md, section 11, defines them, because rounding
+ * decides neighbours; sums in binary64.
+ */
 
 import { type Attributed, listAttribute, numberAttribute, stringAttribute } from "./attributes";
 import type { ConstantData } from "./graph";
@@ -6,26 +9,30 @@ import { size4, type TensorValue } from "./interpret-values";
 import { elementCount, type Shape } from "./shape";
 import { emptyLike } from "./transpose";
 
-const f = Math.fround;
-
-/** Where the cells of one axis of the output lie in the input. */
+/**
+ * Where the cells of one axis of the output lie in the input. Without `scales` a position is a quotient of whole numbers, rounded
+ * once, so that positions that are whole stay whole.
+ */
 function coordinates(node: Attributed, axis: 0 | 1, size: number, outSize: number): number[] {
   const mode = stringAttribute(node, "coordinate_mode");
   const scale = listAttribute(node, "scales")[axis];
-  const step = f(size / outSize);
-  const scaled = (position: number): number => (scale === undefined ? f(position * step) : f(position / f(scale)));
+  /** The input position of the place i + half / 2 of the output. */
+  const scaled = (i: number, half: 0 | 1): number =>
+    scale === undefined ? ((2 * i + half) * size) / (2 * outSize) : (i + half / 2) / Math.fround(scale);
+  const centred = (i: number): number =>
+    scale === undefined ? ((2 * i + 1) * size - outSize) / (2 * outSize) : scaled(i, 1) - 0.5;
   return Array.from({ length: outSize }, (_, i) => {
     switch (mode) {
       case "align_corners":
-        return outSize === 1 ? 0 : f(i * f((size - 1) / (outSize - 1)));
+        return outSize === 1 ? 0 : (i * (size - 1)) / (outSize - 1);
       case "half_pixel":
-        return f(scaled(i + 0.5) - 0.5);
+        return centred(i);
       case "pytorch_half_pixel":
-        return outSize === 1 ? 0 : f(scaled(i + 0.5) - 0.5);
+        return outSize === 1 ? 0 : centred(i);
       case "half_pixel_uncentred":
-        return scaled(i + 0.5);
+        return scaled(i, 1);
       default:
-        return scaled(i);
+        return scaled(i, 0);
     }
   });
 }
@@ -122,14 +129,15 @@ function cubicWeights(a: number, t: number): number[] {
 export function resizeBicubic(node: Attributed, x: TensorValue, out: Shape): ConstantData {
   const a = numberAttribute(node, "cubic_coeff");
   const exclude = numberAttribute(node, "exclude_outside") === 1;
-  const taps = bothAxes(node, x, out, (coordinate, size) => {
+  const taps = bothAxes(node, x, out, (position, size) => {
+    const coordinate = Math.max(-1, Math.min(size, position));
     const low = Math.floor(coordinate);
     const cells = [low - 1, low, low + 1, low + 2];
     let weights = cubicWeights(a, coordinate - low);
     if (exclude) {
       weights = weights.map((weight, i) => (cells[i] === inside(cells[i] ?? 0, size) ? weight : 0));
       const sum = weights.reduce((total, weight) => total + weight, 0);
-      weights = weights.map((weight) => weight / sum);
+      if (sum !== 0) weights = weights.map((weight) => weight / sum);
     }
     return { cells: cells.map((cell) => inside(cell, size)), weights };
   });

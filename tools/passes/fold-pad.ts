@@ -7,7 +7,8 @@ import { PAD, POOLING } from "../ir/operators";
 
 export function foldPad(graph: Graph): void {
   const editor = new GraphEditor(graph);
-  for (const node of [...graph.nodes]) fold(editor, node);
+  // From the end: of two in a row the first can be folded once the second is gone.
+  for (const node of [...graph.nodes].reverse()) fold(editor, node);
   editor.dropUnusedTensors();
 }
 

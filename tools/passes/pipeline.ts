@@ -46,6 +46,8 @@ export const PASSES: readonly Pass[] = [
 export interface OptimizeOptions {
   /** Compares what the graph computes before and after each pass. */
   readonly checkPasses?: boolean;
+  /** What the graph's inputs are for that; fixed pseudo-random values when absent. */
+  readonly feeds?: ReadonlyMap<string, ConstantData>;
   /** Called after each pass. */
   readonly onPass?: (name: string, graph: Graph) => void;
   /** The passes to run; all when absent. */
@@ -56,7 +58,7 @@ export interface OptimizeOptions {
 const TOLERANCE = 1e-5;
 
 export function optimize(graph: Graph, options: OptimizeOptions = {}): void {
-  const check = options.checkPasses ? startCheck(graph) : undefined;
+  const check = options.checkPasses ? startCheck(graph, options.feeds ?? pseudoRandomFeeds(graph)) : undefined;
   for (const pass of options.passes ?? PASSES) {
     pass.run(graph);
     verifyGraph(graph, `pass ${pass.name}`);
@@ -66,8 +68,7 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): void {
 }
 
 /** Runs the graph and returns a function that compares it, as it is then, with what it was. */
-function startCheck(graph: Graph): (pass: string) => void {
-  const feeds = pseudoRandomFeeds(graph);
+function startCheck(graph: Graph, feeds: ReadonlyMap<string, ConstantData>): (pass: string) => void {
   let expected = interpret(graph, feeds);
   let text = printGraph(graph);
   return (pass) => {

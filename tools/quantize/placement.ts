@@ -44,6 +44,9 @@ export function producersOf(graph: Graph): Map<string, GraphNode> {
   return producers;
 }
 
+/** Most products of two codes whose sum always fits an int32 (mace/quant/README.md, section 3). */
+const MATMUL_TERMS = Math.floor((2 ** 31 - 1) / (255 * 255));
+
 function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | undefined {
   const spec = OPERATORS[node.type];
   const none = `the runtime has no ${scheme.type} kernel for`;
@@ -53,6 +56,11 @@ function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | 
   }
   if (node.type === "Reduce" && !QUANTIZED_REDUCE.includes(Number(node.attributes.reduce_type))) {
     return `${none} Reduce of type ${node.attributes.reduce_type}`;
+  }
+  if (node.type === "MatMul") {
+    const shape = graph.tensors.get(node.inputs[0] ?? "")?.shape ?? [];
+    const terms = shape[shape.length - (node.attributes.transpose_a === 1 ? 2 : 1)] ?? 1;
+    if (terms > MATMUL_TERMS) return `its sums of ${terms} products of codes may exceed 32 bits`;
   }
   if (node.type === "Softmax" && node.attributes.log === 1) return `${none} the logarithm of Softmax`;
   const computed = spec.inputs.findIndex(

@@ -284,3 +284,18 @@ test("PRELU has a table for each channel", () => {
   assert.equal(entry(0, 200), 200);
   assert.equal(entry(1, 200), 200);
 });
+
+test("a product of matrices with more terms than 32 bits hold stays float", () => {
+  const product = (terms: number, transposed: 0 | 1): Graph =>
+    sketchGraph(
+      { a: transposed ? [terms, 1] : [1, terms], b: [terms, 1] },
+      {},
+      [{ type: "MatMul", inputs: ["a", "b"], outputs: { y: [1, 1] }, attributes: { transpose_a: transposed } }],
+      ["y"],
+    );
+  for (const transposed of [0, 1] as const) {
+    assert.equal(placeFloatNodes(product(33025, transposed), scheme("uint8")).size, 0);
+    const float = placeFloatNodes(product(33026, transposed), scheme("int8_per_channel"));
+    assert.match([...float.values()].join(), /sums of 33026 products of codes may exceed 32 bits/);
+  }
+});
