@@ -268,6 +268,26 @@ test("pixels become values as MACE's script says, and back", async () => {
   assert.deepEqual([...npy.subarray(128)], [...data]);
 });
 
+test("a reader that stops early is no fault", () => {
+  const line = "I net.cc:1] Tensor range @@t%d@@0,1\n";
+  fs.writeFileSync(at("long_log"), Array.from({ length: 50000 }, (_, i) => line.replace("%d", String(i))).join(""));
+  const node = [
+    process.execPath,
+    ...process.execArgv.filter((a) => a !== "--test"),
+    quantizeStat,
+    "--log_file",
+    at("long_log"),
+  ];
+  const quoted = node.map((word) => `'${word}'`).join(" ");
+  const result = spawnSync("bash", ["--norc", "-c", `set -o pipefail; ${quoted} | head -1`], {
+    encoding: "utf8",
+    env: { ...process.env, NODE_TEST_CONTEXT: "" },
+  });
+  assert.equal(result.status, 0, result.stderr);
+  assert.equal(result.stdout, "t0@@0.000000,1.000000\n");
+  assert.equal(result.stderr, "");
+});
+
 for (const [what, script, args, code, words] of [
   ["a flag", converter, ["convert", "--config", "x", "--quantise_stat"], 2, "--quantize_stat"],
   ["a sub-command", converter, ["convrt"], 2, "convert"],

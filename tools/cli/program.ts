@@ -83,12 +83,19 @@ export function optionsFor(spec: CommandSpec | undefined, given: RawOptions): Op
   return new Options({ ...Object.fromEntries(defaults), ...Object.fromEntries(present) }, []);
 }
 
+/** Who reads the output may stop early, as `head` does; that is no fault. */
+function leaveQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+}
+
 /** Runs a command line; returns the exit code. */
 export async function runProgram(
   program: ProgramSpec,
   handlers: Readonly<Record<string, Handler>>,
   argv: readonly string[],
 ): Promise<number> {
+  if (process.stdout.listenerCount("error") === 0) process.stdout.on("error", leaveQuietly);
   try {
     await buildProgram(program, async (spec, options) => {
       await handlers[spec.name]?.(options);
