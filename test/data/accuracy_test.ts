@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
-import { dataFile, imagenetLike, mnistDigits } from "./data";
+import { cifar10, dataFile, imagenetLike, mnistDigits } from "./data";
 import { Pipeline, topOne } from "./pipeline";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-accuracy-"));
@@ -90,6 +90,21 @@ for (const model of MODELS) {
     assert.ok((result.int8_per_channel ?? 0) >= (result.float ?? 0) - 2, "int8_per_channel lost more than 2 points");
   });
 }
+
+const QUICK = ["quick.prototxt", "quick_iter_5000.caffemodel", "mean.binaryproto"].map((file) => `cifar10_${file}`);
+const quick = filesOf(QUICK.map((file) => `models/caffe/${file}`));
+test("cifar10_quick, with its mean file", { skip: quick ? false : "the test data has no cifar10_quick" }, async () => {
+  const pipeline = new Pipeline(folder, "cifar10_quick");
+  const [source = "", ...others] = quick ?? [];
+  const own = `    weight_file_path: ${QUICK[1]}\n    mean_file_path: ${QUICK[2]}\n`;
+  await pipeline.convert(source, own + keys("caffe", "data", "1,3,32,32", "NCHW", "prob", "raw"), others);
+  await pipeline.calibrate(cifar10("calib").map((sample) => sample.file));
+  const samples = cifar10("test");
+  await pipeline.prepare(samples.map((sample) => sample.file));
+  const result = await evaluate(pipeline, samples.map((sample) => sample.label), 76);
+  assert.ok(Math.abs((result.float ?? 0) - 76) <= 0.3, `float ${result.float}, published 76.0`);
+  for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - 1.5, `${scheme}: ${result[scheme]}`);
+});
 
 for (const [name, file, model, shape, input, output, scale, published, weights] of [
   ["mnist_cntk", "models/onnx/mnist-8.onnx", "onnx", "1,1,28,28", "Input3", "Plus214_Output_0", 1, 98.91, undefined],

@@ -27,6 +27,18 @@ export function imagenetLike(set: "calib" | "val"): LabelledFile[] {
   });
 }
 
+/** Folders of CIFAR-10's images, in the order of the classes. */
+const CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/** The images of cifar10/<set> with their class (0 to 9). */
+export function cifar10(set: "calib" | "test"): LabelledFile[] {
+  return CIFAR10.flatMap((name, label) => {
+    const folder = path.join(ROOT, "images/cifar10", set, name);
+    const files = fs.readdirSync(folder).filter((file) => file.endsWith(".png"));
+    return files.sort().map((file) => ({ file: path.join(folder, file), label }));
+  });
+}
+
 export interface Digits {
   /** 784 pixels each. */
   readonly images: readonly Uint8Array[];
