@@ -124,6 +124,21 @@ for (const model of MODELS) {
   });
 }
 
+const QUICK = ["quick.prototxt", "quick_iter_5000.caffemodel", "mean.binaryproto"].map((file) => `cifar10_${file}`);
+const quick = filesOf(QUICK.map((file) => `models/caffe/${file}`));
+test("cifar10_quick, with its mean file", { skip: quick ? false : "the test data has no cifar10_quick" }, async () => {
+  const pipeline = new Pipeline(folder, "cifar10_quick");
+  const [source = "", ...others] = quick ?? [];
+  const own = `    weight_file_path: ${QUICK[1]}\n    mean_file_path: ${QUICK[2]}\n`;
+  await pipeline.convert(source, own + keys("caffe", "data", "1,3,32,32", "NCHW", "prob", "raw"), others);
+  await pipeline.calibrate(cifar10("calib").map((sample) => sample.file));
+  const samples = cifar10("val");
+  await pipeline.prepare(samples.map((sample) => sample.file));
+  const result = await evaluate(pipeline, samples.map((sample) => sample.label), 76);
+  assert.ok(Math.abs((result.float ?? 0) - 76) <= 0.3, `float ${result.float}, published 76.0`);
+  for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - 1.5, `${scheme}: ${result[scheme]}`);
+});
+
 for (const [name, file, model, shape, input, output, scale, published, weights] of [
   ["mnist_cntk", "models/onnx/mnist-8.onnx", "onnx", "1,1,28,28", "Input3", "Plus214_Output_0", 1, 98.91, undefined],
   ["mnist_mlp", "models/tf/mnist_fc_layers_frozen.pb", "tensorflow", "1,784", "X", "output", 1 / 255, 95.48, undefined],

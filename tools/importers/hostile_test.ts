@@ -362,6 +362,15 @@ const ONNX: readonly Case[] = [
     bytes: () => model({ inputs: { x: [1] }, outputs: ["z"], nodes: [node("Relu", ["x"], ["y"])] }),
     codes: ["MQ203"],
   },
+  {
+    name: "8,000 outputs of one name",
+    bytes: () =>
+      model({
+        inputs: { x: [4] },
+        outputs: new Array<string>(8000).fill("y"),
+        nodes: [node("ArgMax", ["x"], ["y"], { axis: 0 })],
+      }),
+  },
   { name: "no outputs", bytes: () => model({ inputs: { x: [1] }, outputs: [], nodes: [] }), codes: ["MQ216"] },
   {
     name: "a condition",

@@ -104,6 +104,7 @@ function dataType(data: ConstantData, like: DataType): DataType {
 export class Lowering {
   readonly builder: GraphBuilder;
   private readonly forms = new Map<string, string>();
+  private readonly lastNumbers = new Map<string, number>();
   /** Computed int32 tensors that hold the values of a float32 one. */
   private readonly floatForms = new Map<string, string>();
   /** Tensors that are outputs of the graph. */
@@ -127,7 +128,8 @@ export class Lowering {
 
   /** A name near `base` that neither the framework nor the graph uses. */
   fresh(base: string): string {
-    return uniqueName(base, (name) => this.builder.hasTensor(name) || this.reserved.has(name));
+    const taken = (name: string): boolean => this.builder.hasTensor(name) || this.reserved.has(name);
+    return uniqueName(base, taken, this.lastNumbers);
   }
 
   /** Target of an intermediate step of a node that becomes several. */

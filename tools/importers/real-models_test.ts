@@ -7,10 +7,12 @@ import type { ConstantData, Graph } from "../ir/graph";
 import { interpret } from "../ir/interpret";
 import { parseGraph } from "../ir/parse";
 import { printGraph } from "../ir/print";
+import { elementCount } from "../ir/shape";
 import { optimize } from "../passes/pipeline";
+import { TensorProto } from "../schema/onnx";
 import { IMPORTERS } from "./importer";
 import type { ImportOptions } from "./options";
-import { greatestDifference } from "./testing/run-model";
+import { greatestDifference, runModel } from "./testing/run-model";
 import { readBytes, readNpy, testData } from "./testing/test-data";
 
 interface Model {
@@ -302,6 +304,29 @@ for (const model of MODELS) {
 
 function sorted(counts: Readonly<Record<string, number>>): [string, number][] {
   return Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What the models of onnx's "light" tests compute of an input that counts from 0 to 1 in the order of its NCHW buffer. */
+for (const name of ["light_squeezenet", "light_resnet50"]) {
+  test(`${name} gives its published output`, (t) => {
+    const [path, output] = [testData(`models/onnx/${name}.onnx`), testData(`models/onnx/${name}_output_0.pb`)];
+    if (!path || !output) {
+      t.skip("not in the test data");
+      return;
+    }
+    const graph = importModel({ file: path, nodes: {} }, path);
+    optimize(graph);
+    const [input, end] = [graph.inputs[0]?.tensor ?? "", graph.outputs[0]?.tensor ?? ""];
+    const size = elementCount(graph.tensors.get(input)?.shape ?? []);
+    const feed = Float32Array.from({ length: size }, (_, i) => i / size);
+    const actual = runModel(graph, new Map([[input, feed]])).get(end) ?? new Float32Array(0);
+    const expected = new Float32Array(new Uint8Array(TensorProto.decode(readBytes(output)).rawData ?? []).buffer);
+    assert.equal(actual.length, expected.length);
+    const greatest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const difference = greatestDifference(actual, expected) / greatest;
+    t.diagnostic(`${end} differs by ${difference.toExponential(1)} of its greatest value`);
+    assert.ok(difference <= 1e-4, `${end} differs by ${difference}`);
+  });
 }
 
 test("ranges of quantization-aware training", (t) => {

@@ -35,6 +35,8 @@ export function dataTypeOf(data: ConstantData): DataType {
 export class GraphBuilder {
   readonly graph: Graph;
   private readonly nodeNames = new Set<string>();
+  private readonly lastNodeNumbers = new Map<string, number>();
+  private readonly lastTensorNumbers = new Map<string, number>();
   private readonly producers = new Map<string, GraphNode>();
   private readonly readers = new Map<string, GraphNode[]>();
 
@@ -135,16 +137,20 @@ export class GraphBuilder {
 
   /** `base`, or `base_1`, `base_2` … if that is taken. */
   uniqueTensorName(base: string): string {
-    return uniqueName(base, (name) => this.graph.tensors.has(name));
+    return uniqueName(base, (name) => this.graph.tensors.has(name), this.lastTensorNumbers);
   }
 
   uniqueNodeName(base: string): string {
-    return uniqueName(base, (name) => this.nodeNames.has(name));
+    return uniqueName(base, (name) => this.nodeNames.has(name), this.lastNodeNumbers);
   }
 }
 
-export function uniqueName(base: string, taken: (name: string) => boolean): string {
+/** @param last the last number tried for each base, so that many names of one base do not take quadratic time. */
+export function uniqueName(base: string, taken: (name: string) => boolean, last = new Map<string, number>()): string {
   const stem = base === "" ? "unnamed" : base;
   if (!taken(stem)) return stem;
-  for (let i = 1; ; i++) if (!taken(`${stem}_${i}`)) return `${stem}_${i}`;
+  let number = (last.get(stem) ?? 0) + 1;
+  while (taken(`${stem}_${number}`)) number++;
+  last.set(stem, number);
+  return `${stem}_${number}`;
 }

@@ -20,6 +20,8 @@ export class GraphEditor {
   private readonly producers = new Map<string, GraphNode>();
   private readonly users = new Map<string, Set<GraphNode>>();
   private readonly nodeNames = new Set<string>();
+  private readonly lastNodeNumbers = new Map<string, number>();
+  private readonly lastTensorNumbers = new Map<string, number>();
   private readonly outputs: ReadonlySet<string>;
 
   /** The ports of the graph must not change while the editor is in use. */
@@ -78,7 +80,7 @@ export class GraphEditor {
   }
 
   uniqueTensorName(base: string): string {
-    return uniqueName(base, (name) => this.graph.tensors.has(name));
+    return uniqueName(base, (name) => this.graph.tensors.has(name), this.lastTensorNumbers);
   }
 
   addTensor(tensor: Tensor): string {
@@ -103,7 +105,7 @@ export class GraphEditor {
   /** Adds a node before `anchor` in execution order (at the end without one). Its output tensors must exist. */
   addNode(spec: NewNode, anchor?: GraphNode): GraphNode {
     const node: GraphNode = {
-      name: uniqueName(spec.name, (name) => this.nodeNames.has(name)),
+      name: uniqueName(spec.name, (name) => this.nodeNames.has(name), this.lastNodeNumbers),
       type: spec.type,
       inputs: [...spec.inputs],
       outputs: [...spec.outputs],

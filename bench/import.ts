@@ -1,0 +1,178 @@
+/**
+ * What importing costs: time per 100 MB of weights, and peak memory over the size of the file, of `mace convert` on a large model of
+ * each framework and on graphs of many nodes. Exits with 1 when a bar is missed. Each model has a process of its own, whose peak counts
+ * everything: node itself, the file, the graph and the written model.
+ */
+
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { Writer } from "protobufjs/minimal";
+import { main as mace } from "../tools/cli/main";
+import { importTensorflow } from "../tools/importers/tensorflow/import";
+import { optimize } from "../tools/passes/pipeline";
+import { GraphDefBuilder, intsAttribute, stringAttribute } from "../tools/synth/graph-def-builder";
+import { inceptionV3 } from "../tools/synth/inception-v3";
+import { exportOnnx } from "./onnx-export";
+
+/** Seconds for every 100 MB of a model file. */
+const SECONDS_PER_100_MB = 5;
+/** Peak resident memory over the size of the model file. */
+const PEAK_RATIO = 2.5;
+const MANY_NODES = 4000;
+const SECONDS_FOR_MANY_NODES = 3;
+const TURNS = 3;
+
+interface Subject {
+  readonly name: string;
+  /** Writes the model's files into a folder; the arguments of `mace convert` that name them. */
+  readonly write: (folder: string) => string[];
+  /** The file is large: bars of weights. Otherwise that of nodes. */
+  readonly large: boolean;
+}
+
+/** A file of its own in the folder. */
+function file(folder: string, name: string, content: Uint8Array | string): string {
+  const to = path.join(folder, name);
+  fs.writeFileSync(to, content);
+  return to;
+}
+
+/** Convolutions of 3 by 3 from 512 to 512 channels, about 9.4 MB each. */
+const CHANNELS = 512;
+const CAFFE_LAYERS = 10;
+
+function caffePrototxt(): string {
+  const layers = Array.from({ length: CAFFE_LAYERS }, (_, i) => {
+    const blobs = `bottom: "${i === 0 ? "data" : `conv${i - 1}`}" top: "conv${i}"`;
+    const parameters = `num_output: ${CHANNELS} kernel_size: 3 pad: 1 bias_term: false`;
+    return `layer { name: "conv${i}" type: "Convolution" ${blobs} convolution_param { ${parameters} } }`;
+  });
+  return `input: "data" input_shape { dim: 1 dim: ${CHANNELS} dim: 14 dim: 14 }\n${layers.join("\n")}\n`;
+}
+
+/** NetParameter: layer 100; LayerParameter: name 1, blobs 7; BlobProto: data 5, shape 7 with dim 1. */
+function caffeWeights(): Uint8Array {
+  const values = Float32Array.from({ length: CHANNELS * CHANNELS * 9 }, (_, i) => ((i % 255) - 127) / 8192);
+  const bytes = new Uint8Array(values.buffer);
+  const dims = Writer.create();
+  for (const size of [CHANNELS, CHANNELS, 3, 3]) dims.int64(size);
+  const shape = Writer.create().uint32(10).bytes(dims.finish()).finish();
+  const blob = Writer.create().uint32(42).bytes(bytes).uint32(58).bytes(shape).finish();
+  const net = Writer.create();
+  for (let i = 0; i < CAFFE_LAYERS; i++) {
+    net.uint32(802).bytes(Writer.create().uint32(10).string(`conv${i}`).uint32(58).bytes(blob).finish());
+  }
+  return net.finish();
+}
+
+/** Convolution, bias, sum with the step before and activation, over and over. */
+function manyNodes(): Uint8Array {
+  const builder = new GraphDefBuilder();
+  const attributes = { strides: intsAttribute([1, 1, 1, 1]), padding: stringAttribute("SAME") };
+  let x = builder.placeholder("x", [1, 8, 8, 4]);
+  for (let i = 0; i < MANY_NODES / 4; i++) {
+    const weights = builder.constant(`w${i}`, [1, 1, 4, 4], new Float32Array(16).fill(0.125));
+    const bias = builder.constant(`b${i}`, [4], new Float32Array(4).fill(0.5));
+    const convolution = builder.node("Conv2D", `conv${i}`, [x, weights], attributes);
+    const biased = builder.node("BiasAdd", `biased${i}`, [convolution, bias]);
+    x = builder.node("Relu", `relu${i}`, [builder.node("Add", `sum${i}`, [x, biased])]);
+  }
+  return builder.encode();
+}
+
+function asOnnx(bytes: Uint8Array): Uint8Array {
+  const graph = importTensorflow(bytes, { file: "bench", name: "bench" });
+  optimize(graph);
+  return exportOnnx(graph);
+}
+
+const SUBJECTS: readonly Subject[] = [
+  {
+    name: "TensorFlow, Inception-v3",
+    write: (folder) => [file(folder, "inception.pb", inceptionV3())],
+    large: true,
+  },
+  {
+    name: "ONNX, Inception-v3",
+    write: (folder) => [file(folder, "inception.onnx", asOnnx(inceptionV3()))],
+    large: true,
+  },
+  {
+    name: "Caffe, ten convolutions",
+    write: (folder) => [
+      file(folder, "net.prototxt", caffePrototxt()),
+      "--weights",
+      file(folder, "net.caffemodel", caffeWeights()),
+    ],
+    large: true,
+  },
+  {
+    name: `TensorFlow, ${MANY_NODES} nodes`,
+    write: (folder) => [file(folder, "many.pb", manyNodes())],
+    large: false,
+  },
+];
+
+interface Cost {
+  readonly seconds: number;
+  readonly peakBytes: number;
+}
+
+/** In a process of its own: converts, and says on the last line what that took. */
+async function child(args: readonly string[]): Promise<void> {
+  const start = performance.now();
+  process.exitCode = await mace(args);
+  const cost: Cost = {
+    seconds: (performance.now() - start) / 1000,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
+  console.log(JSON.stringify(cost));
+}
+
+function measure(args: readonly string[], prefix: string): Cost {
+  const command = [...process.execArgv, __filename, "--child", "convert", ...args, "--output_prefix", prefix];
+  const result = spawnSync(process.execPath, command, { encoding: "utf8" });
+  if (result.status !== 0) throw new Error(result.stderr);
+  return JSON.parse(result.stdout.trim().split("\n").pop() ?? "") as Cost;
+}
+
+function main(): void {
+  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "mace-bench-"));
+  const row = (cells: readonly string[]): void =>
+    console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(14))).join(""));
+  row(["model", "MB", "seconds", "s per 100 MB", "peak MB", "peak / file", ""]);
+  try {
+    for (const [index, { name, write, large }] of SUBJECTS.entries()) {
+      const folder = path.join(temporary, String(index));
+      fs.mkdirSync(folder);
+      const args = write(folder);
+      const files = args.filter((arg) => !arg.startsWith("--"));
+      const bytes = files.reduce((sum, each) => sum + fs.statSync(each).size, 0);
+      const costs = Array.from({ length: TURNS }, () => measure(args, path.join(folder, "out")));
+      const seconds = Math.min(...costs.map((cost) => cost.seconds));
+      const peak = Math.max(...costs.map((cost) => cost.peakBytes));
+      const per100 = seconds / (bytes / 1e8);
+      const kept = large
+        ? per100 <= SECONDS_PER_100_MB && peak <= PEAK_RATIO * bytes
+        : seconds <= SECONDS_FOR_MANY_NODES;
+      if (!kept) process.exitCode = 1;
+      row([
+        name,
+        (bytes / 1e6).toFixed(1),
+        seconds.toFixed(2),
+        large ? per100.toFixed(2) : "-",
+        (peak / 1e6).toFixed(0),
+        large ? (peak / bytes).toFixed(2) : "-",
+        kept ? "" : "too much",
+      ]);
+      fs.rmSync(folder, { recursive: true });
+    }
+  } finally {
+    fs.rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[2] === "--child") void child(process.argv.slice(3));
+else main();
