@@ -120,13 +120,19 @@ interface Cost {
   readonly peakBytes: number;
 }
 
+/** Peak of this process's own memory: rusage's would count what the parent held when it started this one. */
+function peakBytes(): number {
+  const status = fs.readFileSync("/proc/self/status", "utf8");
+  return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1]) * 1024;
+}
+
 /** In a process of its own: converts, and says on the last line what that took. */
 async function child(args: readonly string[]): Promise<void> {
   const start = performance.now();
   process.exitCode = await mace(args);
   const cost: Cost = {
     seconds: (performance.now() - start) / 1000,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes: peakBytes(),
   };
   console.log(JSON.stringify(cost));
 }

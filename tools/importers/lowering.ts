@@ -67,7 +67,8 @@ export interface Target {
 const MAX_ELEMENTS = 2 ** 31 - 1;
 
 export function isConstant(value: Value | undefined): value is ConstantValue {
-  return value?.data !== undefined;
+  // Asking for the data themselves might decode them.
+  return value !== undefined && "data" in value;
 }
 
 /** A constant in the form that a node needs. */
@@ -104,6 +105,8 @@ function dataType(data: ConstantData, like: DataType): DataType {
 export class Lowering {
   readonly builder: GraphBuilder;
   private readonly forms = new Map<string, string>();
+  /** How the decoded values of a constant of the file are dropped. */
+  private readonly drops = new WeakMap<Value, () => void>();
   private readonly lastNumbers = new Map<string, number>();
   /** Computed int32 tensors that hold the values of a float32 one. */
   private readonly floatForms = new Map<string, string>();
@@ -142,6 +145,28 @@ export class Lowering {
     return { name, shape, dtype: dtype ?? (data instanceof Int8Array ? "int8" : type), layout: "plain", data };
   }
 
+  /**
+   * A constant of the file. Its values are decoded when they are asked for, and dropped once the graph has a form of them: file,
+   * values and graph would be three times the weights.
+   */
+  stored(name: string, shape: Shape, dtype: DataType, decode: () => ConstantData): ConstantValue {
+    let decoded: ConstantData | undefined;
+    const value = {
+      name,
+      shape,
+      dtype,
+      layout: "plain" as const,
+      get data(): ConstantData {
+        decoded ??= decode();
+        return decoded;
+      },
+    };
+    this.drops.set(value, () => {
+      decoded = undefined;
+    });
+    return value;
+  }
+
   scalar(target: Target, suffix: string, value: number): ConstantValue {
     return this.constant(this.fresh(`${target.tensor}/${suffix}`), [], Float32Array.of(value));
   }
@@ -155,6 +180,7 @@ export class Lowering {
     const known = this.forms.get(key);
     if (known !== undefined) return known;
     const { shape, data, trained } = make();
+    this.drops.get(value)?.();
     const taken = this.builder.hasTensor(value.name);
     const name = taken ? this.fresh(`${value.name}/${form.split(" ")[0]}`) : value.name;
     this.builder.constant(name, shape, data, value.dtype);

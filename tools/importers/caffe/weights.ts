@@ -54,13 +54,13 @@ export class Weights {
     }
     return messages.map((message, index) => {
       const { name, shape } = wanted[index] ?? { name: "", shape: [] };
-      const data = readData(message);
       const declared = declaredShape(message);
-      if (data.length !== elementCount(shape) || !sameShape(withoutOnes(declared), withoutOnes(shape))) {
-        const why = `the ${name} has the shape ${shapeText(declared)} and ${data.length} values`;
+      const { length } = readData(message);
+      if (length !== elementCount(shape) || !sameShape(withoutOnes(declared), withoutOnes(shape))) {
+        const why = `the ${name} has the shape ${shapeText(declared)} and ${length} values`;
         this.fail(layer, `${why}; the layer needs ${shapeText(shape)}`);
       }
-      return this.lower.constant(this.lower.fresh(`${layer}/${name}`), shape, data);
+      return this.lower.stored(this.lower.fresh(`${layer}/${name}`), shape, "float32", () => readData(message));
     });
   }
 }

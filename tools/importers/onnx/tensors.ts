@@ -161,7 +161,7 @@ export function decodeTensor(
     if (raw.length !== count * codec.width) {
       badValue(`the tensor '${name}' has ${raw.length} bytes for the shape ${shapeText(shape)}`);
     }
-    return lower.constant(name, shape, codec.fromBytes(raw), codec.dtype);
+    return lower.stored(name, shape, codec.dtype, () => codec.fromBytes(raw));
   }
   const values = codec.fromFields(message);
   if (values.length !== count)

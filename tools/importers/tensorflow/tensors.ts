@@ -100,7 +100,7 @@ export function decodeTensor(lower: Lowering, name: string, message: Uint8Array)
     if (tensor.tensorContent.length !== count * codec.width) {
       badValue(`the tensor has ${tensor.tensorContent.length} bytes for the shape ${shapeText(shape)}`);
     }
-    return lower.constant(name, shape, codec.fromBytes(tensor.tensorContent), codec.dtype);
+    return lower.stored(name, shape, codec.dtype, () => codec.fromBytes(tensor.tensorContent));
   }
   const values = codec.fromFields(message);
   if (values.length === count) return lower.constant(name, shape, values, codec.dtype);
