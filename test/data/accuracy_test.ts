@@ -98,8 +98,8 @@ for (const model of MODELS) {
     const val = images("val");
     await pipeline.prepare(val.map((sample) => sample.file));
     const result = await evaluate(pipeline, val.map((sample) => sample.label + model.offset), model.published);
-    // Three images in 300: resizing differs in the last bit between image libraries.
-    assert.ok(Math.abs((result.float ?? 0) - model.published) <= 1, `float ${result.float}, published ${model.published}`);
+    // Three images in 300: resizing differs in the last bit between image libraries. CIFAR-10's are not resized.
+    assert.ok(Math.abs((result.float ?? 0) - model.published) <= (model.images === "cifar10" ? 0.05 : 1), `float ${result.float}, published ${model.published}`);
     SCHEMES.forEach((scheme, i) => {
       const drop = (result.float ?? 0) - (result[scheme] ?? 0);
       assert.ok(drop <= (model.drop[i] ?? 0), `${scheme} lost ${drop.toFixed(2)} points`);
@@ -162,6 +162,6 @@ for (const [name, file, model, shape, input, output, scale, published, weights] 
     await pipeline.prepare(files.slice(100));
     const result = await evaluate(pipeline, digits.labels.slice(100), published);
     assert.ok(Math.abs((result.float ?? 0) - published) <= 0.2, `float ${result.float}, published ${published}`);
-    for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - 1, `${scheme}: ${result[scheme]}`);
+    for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - 0.15, `${scheme}: ${result[scheme]}`);
   });
 }

@@ -2,6 +2,7 @@
 
 import type { Statistics } from "../../mace/proto/statistics";
 import type { Graph, Tensor } from "../ir/graph";
+import { bucketEnds } from "../statistics/buckets";
 
 export interface Explanation {
   readonly tensor: string;
@@ -77,12 +78,10 @@ function withObserved(name: string, { range }: Tensor, statistics?: Statistics):
     if (low < least.value) least = { value: low, sample: sample.name ?? "" };
     if (high > greatest.value) greatest = { value: high, sample: sample.name ?? "" };
   }
-  const view = new DataView(new ArrayBuffer(4));
   let outside = 0;
   tensor.bucket.forEach((bucket, i) => {
     // The end nearest to zero: a bucket that the end of the range cuts through counts as inside.
-    view.setUint32(0, (bucket * 2 ** 19) >>> 0);
-    const nearest = view.getFloat32(0);
+    const [nearest] = bucketEnds(bucket);
     if (range && (nearest < range.min || nearest > range.max)) outside += tensor.bucketCount[i] ?? 0;
   });
   return {

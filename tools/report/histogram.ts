@@ -1,6 +1,7 @@
 /** Histograms of statistics in bins of equal width, for drawing. */
 
 import type { TensorStatistics } from "../../mace/proto/statistics";
+import { bucketEnds } from "../statistics/buckets";
 
 /** Counts in `bins` bins between `low` and `high`; a bucket's elements are spread evenly between its ends. */
 export function linearHistogram(
@@ -11,13 +12,8 @@ export function linearHistogram(
   const counts = new Array<number>(bins).fill(0);
   const width = (high - low) / bins;
   if (!(width > 0)) return counts;
-  const view = new DataView(new ArrayBuffer(4));
-  const value = (pattern: number): number => {
-    view.setUint32(0, pattern >>> 0);
-    return view.getFloat32(0);
-  };
   tensor.bucket.forEach((bucket, i) => {
-    const ends = [value(bucket * 2 ** 19), value(bucket * 2 ** 19 + 2 ** 19 - 1)];
+    const ends = bucketEnds(bucket);
     const from = Math.max(Math.min(...ends), low);
     const to = Math.min(Math.max(...ends), high);
     const count = tensor.bucketCount[i] ?? 0;

@@ -5,6 +5,7 @@
  */
 
 import type { TensorStatistics } from "../../mace/proto/statistics";
+import { bucketEnds } from "./buckets";
 
 export const METHODS = {
   minmax: "the extremes of all samples: nothing is clipped",
@@ -31,18 +32,9 @@ interface Bucket {
   readonly count: number;
 }
 
-/** A bucket's number is the upper 13 bits of its elements' binary32 patterns. */
-const BUCKET_SHIFT = 19;
-
 function bucketsOf(tensor: TensorStatistics, [min, max]: Range): Bucket[] {
-  const view = new DataView(new ArrayBuffer(4));
-  const value = (pattern: number): number => {
-    view.setUint32(0, pattern >>> 0);
-    return view.getFloat32(0);
-  };
   const buckets = tensor.bucket.map((bucket, i): Bucket => {
-    const near = value(bucket * 2 ** BUCKET_SHIFT);
-    const far = value(bucket * 2 ** BUCKET_SHIFT + (2 ** BUCKET_SHIFT - 1));
+    const [near, far] = bucketEnds(bucket);
     const [low, high] = near <= far ? [near, far] : [far, near];
     return { low: Math.max(low, min), high: Math.min(high, max), count: tensor.bucketCount[i] ?? 0 };
   });
