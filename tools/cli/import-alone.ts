@@ -6,15 +6,19 @@ import { UserError } from "../diagnostics/diagnostic";
 import { detectFormat, type ModelFormat } from "../importers/detect-format";
 import { IMPORTERS } from "../importers/importer";
 import type { ImportInput } from "../importers/options";
-import { readFile } from "../io/files";
+import { StoredFile } from "../io/stored-file";
 import type { Graph } from "../ir/graph";
+import { readModelSource } from "./model-source";
 
 export interface ImportedAlone {
   readonly format: ModelFormat;
   readonly graph: Graph;
 }
 
-/** @param shapes `NAME=1,224,224,3`, for inputs whose shape the file leaves open. */
+/**
+ * @param bytes as `readModelSource` gives them.
+ * @param shapes `NAME=1,224,224,3`, for inputs whose shape the file leaves open.
+ */
 export function importAlone(
   file: string,
   bytes: Uint8Array,
@@ -33,9 +37,9 @@ export function importAlone(
     file: path.basename(file),
     name: path.basename(file).replace(/\.[^.]*$/, ""),
     ...(inputs.length > 0 && { inputs }),
-    externalData: (location) => readFile(path.resolve(folder, location), "external data"),
+    externalData: (location) => new StoredFile(path.resolve(folder, location), "external data"),
     ...(weightsFile !== undefined && {
-      weights: readFile(weightsFile, "weights file"),
+      weights: readModelSource(weightsFile, "weights file", format),
       weightsFile: path.basename(weightsFile),
     }),
   });

@@ -26,6 +26,7 @@ import { inferShapes } from "../ir/infer-shapes";
 import { ElementTypeError, inferTypes } from "../ir/infer-types";
 import { interpretNode } from "../ir/interpret";
 import { nodeCost } from "../ir/node-cost";
+import { released } from "../ir/released";
 import { elementCount, type Shape } from "../ir/shape";
 import { keepsOrder, permuteShape, transposeData } from "../ir/transpose";
 import { unsupported } from "./failures";
@@ -106,7 +107,7 @@ export class Lowering {
   readonly builder: GraphBuilder;
   private readonly forms = new Map<string, string>();
   /** How the decoded values of a constant of the file are dropped. */
-  private readonly drops = new WeakMap<Value, () => void>();
+  private readonly drops = new WeakMap<Value, (kept: ConstantData) => void>();
   private readonly lastNumbers = new Map<string, number>();
   /** Computed int32 tensors that hold the values of a float32 one. */
   private readonly floatForms = new Map<string, string>();
@@ -161,7 +162,8 @@ export class Lowering {
         return decoded;
       },
     };
-    this.drops.set(value, () => {
+    this.drops.set(value, (kept) => {
+      if (decoded && decoded !== kept) released(decoded.byteLength);
       decoded = undefined;
     });
     return value;
@@ -180,7 +182,7 @@ export class Lowering {
     const known = this.forms.get(key);
     if (known !== undefined) return known;
     const { shape, data, trained } = make();
-    this.drops.get(value)?.();
+    this.drops.get(value)?.(data);
     const taken = this.builder.hasTensor(value.name);
     const name = taken ? this.fresh(`${value.name}/${form.split(" ")[0]}`) : value.name;
     this.builder.constant(name, shape, data, value.dtype);

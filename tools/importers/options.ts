@@ -14,6 +14,13 @@ export interface ImportInput {
   readonly alias?: string;
 }
 
+/** A file of which parts are read. */
+export interface ExternalFile {
+  readonly size: number;
+  /** `length` bytes from `offset` on; both lie within the file. */
+  read(offset: number, length: number): Uint8Array;
+}
+
 export interface ImportOptions {
   /** Shown in diagnostics. */
   readonly file: string;
@@ -23,8 +30,8 @@ export interface ImportOptions {
   readonly inputs?: readonly ImportInput[];
   /** Where the graph ends; the model's outputs when absent. */
   readonly outputs?: readonly string[];
-  /** Reads a file of external data (ONNX), named relative to the model. */
-  readonly externalData?: (location: string) => Uint8Array;
+  /** Opens a file of external data (ONNX), named relative to the model. */
+  readonly externalData?: (location: string) => ExternalFile;
   /** The trained weights, where they are in a file of their own (Caffe). */
   readonly weights?: Uint8Array;
   /** Shown in diagnostics about `weights`. */

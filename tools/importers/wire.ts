@@ -5,6 +5,8 @@
  * 64-bit integers become numbers; beyond 2^53 they are rounded, so that INT64_MAX stays "very large".
  */
 
+import { payloadLength, payloadOf } from "./outline";
+
 /** The bytes are not a protobuf message. */
 export class WireError extends Error {}
 
@@ -105,8 +107,8 @@ export function readInteger(message: Uint8Array, field: number): number | undefi
   return readIntegers(message, field).pop();
 }
 
-/** Little-endian bytes of a repeated fixed-width field (float, double), `width` bytes a value. */
-export function readFixed(message: Uint8Array, field: number, width: 4 | 8): Uint8Array {
+/** The encoded values of a repeated fixed-width field (float, double), `width` bytes a value; payloads may be placeholders. */
+function fixedParts(message: Uint8Array, field: number, width: 4 | 8): Uint8Array[] {
   const parts: Uint8Array[] = [];
   const single = width === 4 ? FIXED32 : FIXED64;
   eachField(message, field, (reader, wireType) => {
@@ -114,6 +116,18 @@ export function readFixed(message: Uint8Array, field: number, width: 4 | 8): Uin
     else if (wireType === BYTES) parts.push(reader.take(reader.varint()));
     else throw new WireError("a floating-point field has the wrong type");
   });
+  return parts;
+}
+
+/** Number of values of a repeated fixed-width field, without fetching them. */
+export function countFixed(message: Uint8Array, field: number, width: 4 | 8): number {
+  const bytes = fixedParts(message, field, width).reduce((sum, part) => sum + payloadLength(part), 0);
+  return Math.floor(bytes / width);
+}
+
+/** Little-endian bytes of a repeated fixed-width field (float, double), `width` bytes a value. */
+export function readFixed(message: Uint8Array, field: number, width: 4 | 8): Uint8Array {
+  const parts = fixedParts(message, field, width).map(payloadOf);
   const [only] = parts;
   if (parts.length === 1 && only) return only;
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -135,24 +149,34 @@ export function readDoubles(message: Uint8Array, field: number): Float32Array {
   return doublesOf(readFixed(message, field, 8));
 }
 
-function aligned(bytes: Uint8Array, width: number): ArrayBuffer {
-  // Not slice(): a Node.js Buffer gives a view.
-  const copy = new Uint8Array(bytes.length - (bytes.length % width));
-  copy.set(bytes.subarray(0, copy.length));
-  return copy.buffer;
+interface TypedArray<T> {
+  new (buffer: ArrayBufferLike, offset: number, length: number): T;
+  readonly BYTES_PER_ELEMENT: number;
 }
 
-/** Little-endian binary32. The copy is needed: a view must be aligned, and the file is not. */
+/** The little-endian elements: a view where the bytes are aligned, so that weights are not in memory twice; else a copy. */
+function elementsOf<T>(type: TypedArray<T>, bytes: Uint8Array): T {
+  const width = type.BYTES_PER_ELEMENT;
+  const count = Math.floor(bytes.length / width);
+  // Not slice(): a Node.js Buffer gives a view.
+  const { buffer, byteOffset } = bytes.byteOffset % width === 0 ? bytes : Uint8Array.from(bytes);
+  return new type(buffer, byteOffset, count);
+}
+
 export function floatsOf(bytes: Uint8Array): Float32Array {
-  return new Float32Array(aligned(bytes, 4));
+  return elementsOf(Float32Array, bytes);
 }
 
 export function doublesOf(bytes: Uint8Array): Float32Array {
-  return Float32Array.from(new Float64Array(aligned(bytes, 8)));
+  return Float32Array.from(elementsOf(Float64Array, bytes));
 }
 
 export function int32sOf(bytes: Uint8Array): Int32Array {
-  return new Int32Array(aligned(bytes, 4));
+  return elementsOf(Int32Array, bytes);
+}
+
+export function uint32sOf(bytes: Uint8Array): Uint32Array {
+  return elementsOf(Uint32Array, bytes);
 }
 
 /** 64-bit integers, saturated to 32 bits. */
@@ -190,5 +214,9 @@ export function bfloatsOf(patterns: Uint16Array): Float32Array {
 }
 
 export function uint16sOf(bytes: Uint8Array): Uint16Array {
-  return new Uint16Array(aligned(bytes, 2));
+  return elementsOf(Uint16Array, bytes);
+}
+
+export function int16sOf(bytes: Uint8Array): Int16Array {
+  return elementsOf(Int16Array, bytes);
 }

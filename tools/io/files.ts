@@ -2,35 +2,14 @@
 
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { fileNotFound, fileUnreadable, fileUnwritable } from "../diagnostics/catalog";
+import { fileUnwritable } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
+import { StoredFile } from "./stored-file";
 
 /** The bytes of a file in a buffer of their own, so that aligned typed arrays can view it. */
 export function readFile(file: string, what: string): Uint8Array<ArrayBuffer> {
-  let descriptor: number;
-  try {
-    descriptor = fs.openSync(file, "r");
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === "ENOENT"
-      ? new UserError(fileNotFound(file, what))
-      : new UserError(fileUnreadable(file, (error as Error).message));
-  }
-  try {
-    const stat = fs.fstatSync(descriptor);
-    if (!stat.isFile()) throw new UserError(fileUnreadable(file, "it is not a regular file"));
-    const bytes = new Uint8Array(stat.size);
-    let at = 0;
-    while (at < bytes.length) {
-      const read = fs.readSync(descriptor, bytes, at, Math.min(bytes.length - at, 1 << 30), null);
-      if (read === 0) throw new UserError(fileUnreadable(file, "it shrank while it was read"));
-      at += read;
-    }
-    return bytes;
-  } catch (error) {
-    throw error instanceof UserError ? error : new UserError(fileUnreadable(file, (error as Error).message));
-  } finally {
-    fs.closeSync(descriptor);
-  }
+  const stored = new StoredFile(file, what);
+  return stored.read(0, stored.size);
 }
 
 export function readTextFile(file: string, what: string): string {

@@ -7,6 +7,7 @@ import { hasNoActivation, numberAttribute } from "../ir/attributes";
 import type { GraphEditor } from "../ir/edit";
 import type { ConstantData, GraphNode, Tensor } from "../ir/graph";
 import { ELTWISE } from "../ir/operators";
+import { released } from "../ir/released";
 
 /** y[..., c] = x[..., c] * scale[c] + offset[c]; null stands for all ones and all zeros. */
 export interface Affine {
@@ -137,6 +138,7 @@ function replaceConstant(
   if (editor.onlyUser(old.name) !== user) return editor.addConstant(`${old.name}/folded`, old.shape, data);
   const tensor = editor.tensor(old.name);
   tensor.data = data;
+  released(old.data.byteLength);
   // What training gave was for the old values.
   delete tensor.range;
   delete tensor.trained;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import * as path from "node:path";
 import {
   checksumMismatch,
@@ -13,13 +12,15 @@ import { type ModelConfig, readModelConfig } from "../../config/model-config";
 import { writeModel } from "../../emit/model-writer";
 import { subtractMean } from "../../importers/caffe/mean-file";
 import { IMPORTERS } from "../../importers/importer";
-import { readFile, readTextFile, writeFileAtomically } from "../../io/files";
+import { readTextFile, writeFileAtomically } from "../../io/files";
+import { StoredFile } from "../../io/stored-file";
 import type { Graph, GraphPort } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
 import { optimize } from "../../passes/pipeline";
 import { preprocessFromPreset } from "../../config/preprocess";
 import { type Options, userPath } from "../context";
 import { importAlone } from "../import-alone";
+import { readModelSource } from "../model-source";
 
 export function convert(options: Options): void {
   const configFile = options.path("config");
@@ -31,7 +32,7 @@ export function convert(options: Options): void {
 
 /** A file that says all that there is to say. */
 function convertAlone(options: Options, modelFile: string): void {
-  const bytes = readFile(modelFile, "model file");
+  const bytes = readModelSource(modelFile, "model file");
   const { graph } = importAlone(modelFile, bytes, options.path("weights"), options.texts("input_shape"));
   optimize(graph, { checkPasses: options.flag("check_passes") });
   const preprocess = preprocessFromPreset(options.text("preset") ?? "");
@@ -46,7 +47,8 @@ function convertConfigured(options: Options, configFile: string): void {
   const config = readModelConfig(readTextFile(configFile, "model deployment file"), configFile, process.env);
   const model = choose(config.models, options.text("model_name"), configFile);
   const sources = options.paths("src");
-  const bytes = locate(model.modelFile, "model_file_path", sources, configFile, model.modelSha256);
+  const modelFile = locate(model.modelFile, "model_file_path", sources, configFile, model.modelSha256);
+  const bytes = readModelSource(modelFile, "model file", model.platform === "caffe" ? undefined : model.platform);
 
   const { weightFile } = model;
   const weights =
@@ -68,11 +70,15 @@ function convertConfigured(options: Options, configFile: string): void {
     })),
     outputs: model.outputs.map((output) => output.tensor),
     externalData: (location) => locate(location, "external data", sources, configFile, undefined),
-    ...(weightFile !== undefined && weights && { weights, weightsFile: path.basename(weightFile) }),
+    ...(weightFile !== undefined &&
+      weights && {
+        weights: readModelSource(weights, "weights file", model.platform),
+        weightsFile: path.basename(weightFile),
+      }),
   });
   if (model.meanFile !== undefined) {
     const mean = locate(model.meanFile, "mean_file_path", sources, configFile, undefined);
-    subtractMean(graph, mean, path.basename(model.meanFile));
+    subtractMean(graph, mean.read(0, mean.size), path.basename(model.meanFile));
   }
   optimize(graph, { checkPasses: options.flag("check_passes") });
   describePorts(graph, model);
@@ -107,7 +113,7 @@ function locate(
   sources: readonly string[],
   configFile: string,
   sha256: string | undefined,
-): Uint8Array<ArrayBuffer> {
+): StoredFile {
   const base = path.basename(wanted);
   const found =
     sources.length === 0
@@ -121,12 +127,12 @@ function locate(
         sources.map((s) => path.basename(s)),
       ),
     );
-  const bytes = readFile(found, "model file");
+  const file = new StoredFile(found, "model file");
   if (sha256) {
-    const actual = createHash("sha256").update(bytes).digest("hex");
+    const actual = file.sha256();
     if (actual !== sha256.toLowerCase()) throw new UserError(checksumMismatch(found, sha256.toLowerCase(), actual));
   }
-  return bytes;
+  return file;
 }
 
 /** What the configuration says of inputs and outputs beyond what importers need. */

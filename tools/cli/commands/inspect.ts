@@ -4,7 +4,7 @@ import { malformedModel } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { detectFormat, FORMAT_NAMES, type ModelFormat } from "../../importers/detect-format";
-import { readFile, writeFileAtomically } from "../../io/files";
+import { writeFileAtomically } from "../../io/files";
 import type { Graph } from "../../ir/graph";
 import { multiplyAdds } from "../../ir/node-cost";
 import { OPERATORS } from "../../ir/operators";
@@ -14,6 +14,7 @@ import { escapeHtml, htmlTable, page } from "../../report/page";
 import { SCHEMES } from "../../quantize/scheme";
 import { dataFileOf, type Options, userPath } from "../context";
 import { importAlone } from "../import-alone";
+import { readModelSource } from "../model-source";
 import { note } from "../report";
 
 export function inspect(options: Options): void {
@@ -36,7 +37,7 @@ export function inspect(options: Options): void {
 }
 
 function load(file: string, dataFile: string | undefined, options: Options): { format: ModelFormat; graph: Graph } {
-  const bytes = readFile(file, "model file");
+  const bytes = readModelSource(file, "model file");
   const format = detectFormat(bytes, file);
   if (format === "mace") {
     return { format, graph: readModel(file, dataFile ?? dataFileOf(file)).graph };

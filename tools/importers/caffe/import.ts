@@ -25,6 +25,7 @@ import { AttributeError, UnsupportedError } from "../failures";
 import { finishGraph } from "../finish";
 import { Lowering, type Value } from "../lowering";
 import type { ImportInput, ImportOptions } from "../options";
+import { fileSizeOf } from "../outline";
 import { declareInput, declareOutput } from "../ports";
 import { WireError } from "../wire";
 import { CaffeLayer, MAX_AXES } from "./layer";
@@ -88,7 +89,8 @@ class Importer {
       throw error;
     }
     const reserved = new Set([...this.newest.keys(), ...this.declared.keys()]);
-    this.lower = new Lowering(options.name, bytes.length + (options.weights?.length ?? 0), reserved);
+    const size = bytes.length + (options.weights ? fileSizeOf(options.weights) : 0);
+    this.lower = new Lowering(options.name, size, reserved);
     const weightsFile = options.weightsFile ?? this.file;
     try {
       this.weights = new Weights(options.weights, weightsFile, this.lower);

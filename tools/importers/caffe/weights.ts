@@ -5,7 +5,7 @@ import { UserError } from "../../diagnostics/diagnostic";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
 import { BlobProto, NetParameter } from "../../schema/caffe";
 import type { ConstantValue, Lowering } from "../lowering";
-import { decodeMessage, readDoubles, readFloats } from "../wire";
+import { countFixed, decodeMessage, readDoubles, readFloats } from "../wire";
 
 const DATA = 5;
 const DOUBLE_DATA = 8;
@@ -55,7 +55,7 @@ export class Weights {
     return messages.map((message, index) => {
       const { name, shape } = wanted[index] ?? { name: "", shape: [] };
       const declared = declaredShape(message);
-      const { length } = readData(message);
+      const length = countData(message);
       if (length !== elementCount(shape) || !sameShape(withoutOnes(declared), withoutOnes(shape))) {
         const why = `the ${name} has the shape ${shapeText(declared)} and ${length} values`;
         this.fail(layer, `${why}; the layer needs ${shapeText(shape)}`);
@@ -63,6 +63,10 @@ export class Weights {
       return this.lower.stored(this.lower.fresh(`${layer}/${name}`), shape, "float32", () => readData(message));
     });
   }
+}
+
+function countData(message: Uint8Array): number {
+  return countFixed(message, DATA, 4) || countFixed(message, DOUBLE_DATA, 8);
 }
 
 function readData(message: Uint8Array): Float32Array {

@@ -31,6 +31,7 @@ import { Lowering, TO_NCHW, type Value } from "../lowering";
 import type { ImageOrder } from "../operations";
 import type { ImportInput, ImportOptions } from "../options";
 import { CycleError, executionOrder } from "../order";
+import { fileSizeOf } from "../outline";
 import { declareInput, declareOutput } from "../ports";
 import { decodeMessage, readIntegers, WireError } from "../wire";
 import { type OnnxContext, OnnxNode } from "./node";
@@ -86,7 +87,7 @@ class Importer {
     this.index();
     this.inputs = new Map((options.inputs ?? []).map((input) => [input.name, input]));
     const reserved = new Set([...this.initializers.keys(), ...this.declared.keys(), ...this.producers.keys()]);
-    this.lower = new Lowering(options.name, bytes.length, reserved);
+    this.lower = new Lowering(options.name, fileSizeOf(bytes), reserved);
     this.context = { lower: this.lower, options, opset, codes: new Map() };
   }
 

@@ -4,7 +4,7 @@ import { UserError } from "../../diagnostics/diagnostic";
 import type { Graph } from "../../ir/graph";
 import { optimize } from "../../passes/pipeline";
 import { TensorProto, TensorProto_DataType } from "../../schema/onnx";
-import type { ImportOptions } from "../options";
+import type { ExternalFile, ImportOptions } from "../options";
 import { int64s, type ModelSpec, model, node, tensor } from "../testing/onnx-builder";
 import { greatestDifference, runModel } from "../testing/run-model";
 import { importOnnx } from "./import";
@@ -401,9 +401,10 @@ test("float16 weights and weights in another file", () => {
     initializers: [half, external],
     nodes: [node("Mul", ["x", "a"], ["m"]), node("Add", ["m", "b"], ["y"])],
   };
-  const externalData = (location: string): Uint8Array => {
+  const externalData = (location: string): ExternalFile => {
     assert.equal(location, "weights.bin");
-    return new Uint8Array(Float32Array.of(9, 10, 20).buffer);
+    const bytes = new Uint8Array(Float32Array.of(9, 10, 20).buffer);
+    return { size: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
   };
   const [result] = runModel(importModel(spec, { externalData }), new Map([["x", Float32Array.of(1, 1)]])).values();
   assert.deepEqual([...(result ?? [])], [11, 18]);

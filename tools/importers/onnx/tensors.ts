@@ -8,12 +8,14 @@ import { TensorProto, TensorProto_DataLocation, TensorProto_DataType as OnnxType
 import { badValue, unsupported } from "../failures";
 import type { ConstantValue, Lowering } from "../lowering";
 import type { ImportOptions } from "../options";
+import { payloadLength, payloadOf } from "../outline";
 import {
   bfloatsOf,
   decodeMessage,
   doublesOf,
   floatsOf,
   halvesOf,
+  int16sOf,
   int32sOf,
   int64sOf,
   readDoubles,
@@ -21,6 +23,7 @@ import {
   readIntegers,
   saturate,
   uint16sOf,
+  uint32sOf,
 } from "../wire";
 
 interface TypeCodec {
@@ -40,7 +43,7 @@ const UINT64_DATA = 11;
 const int32Fields = (message: Uint8Array): number[] => readIntegers(message, INT32_DATA);
 const patterns = (message: Uint8Array): Uint16Array => Uint16Array.from(int32Fields(message));
 const wide = (values: number[]): Int32Array => Int32Array.from(values, saturate);
-const unsigned = (bytes: Uint8Array): Int32Array => Int32Array.from(new Uint32Array(int32sOf(bytes).buffer), saturate);
+const unsigned = (bytes: Uint8Array): Int32Array => Int32Array.from(uint32sOf(bytes), saturate);
 
 const CODECS: Readonly<Record<number, TypeCodec>> = {
   [OnnxType.FLOAT]: { dtype: "float32", width: 4, fromBytes: floatsOf, fromFields: (m) => readFloats(m, FLOAT_DATA) },
@@ -84,7 +87,7 @@ const CODECS: Readonly<Record<number, TypeCodec>> = {
   [OnnxType.INT16]: {
     dtype: "int32",
     width: 2,
-    fromBytes: (bytes) => Int32Array.from(new Int16Array(uint16sOf(bytes).buffer)),
+    fromBytes: (bytes) => Int32Array.from(int16sOf(bytes)),
     fromFields: (m) => wide(int32Fields(m)),
   },
   [OnnxType.UINT16]: {
@@ -122,7 +125,7 @@ export function typeName(type: number): string {
   return OnnxType[type] ?? String(type);
 }
 
-function externalBytes(tensor: TensorProto, bytes: number, options: ImportOptions): Uint8Array {
+function externalBytes(tensor: TensorProto, bytes: number, options: ImportOptions): () => Uint8Array {
   const entry = (key: string): string | undefined => tensor.externalData.find((pair) => pair.key === key)?.value;
   const location = entry("location") ?? "";
   const fail = (why: string): never => {
@@ -135,10 +138,10 @@ function externalBytes(tensor: TensorProto, bytes: number, options: ImportOption
   const file = options.externalData(location);
   const offset = Number(entry("offset") ?? 0);
   const length = Number(entry("length") ?? bytes);
-  if (!Number.isInteger(offset) || offset < 0 || length !== bytes || offset + length > file.length) {
-    return fail(`${bytes} bytes at ${offset} are wanted, the file has ${file.length}`);
+  if (!Number.isInteger(offset) || offset < 0 || length !== bytes || offset + length > file.size) {
+    return fail(`${bytes} bytes at ${offset} are wanted, the file has ${file.size}`);
   }
-  return file.subarray(offset, offset + length);
+  return () => file.read(offset, length);
 }
 
 export function decodeTensor(
@@ -156,12 +159,16 @@ export function decodeTensor(
     badValue(`the tensor '${name}' has the shape ${shapeText(shape)}`);
   }
   const external = tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
-  const raw = external ? externalBytes(tensor, count * codec.width, options) : tensor.rawData;
-  if (raw && (raw.length > 0 || count === 0)) {
-    if (raw.length !== count * codec.width) {
-      badValue(`the tensor '${name}' has ${raw.length} bytes for the shape ${shapeText(shape)}`);
-    }
-    return lower.stored(name, shape, codec.dtype, () => codec.fromBytes(raw));
+  const bytes = count * codec.width;
+  if (external) {
+    const read = externalBytes(tensor, bytes, options);
+    return lower.stored(name, shape, codec.dtype, () => codec.fromBytes(read()));
+  }
+  const { rawData } = tensor;
+  const length = rawData ? payloadLength(rawData) : 0;
+  if (rawData && (length > 0 || count === 0)) {
+    if (length !== bytes) badValue(`the tensor '${name}' has ${length} bytes for the shape ${shapeText(shape)}`);
+    return lower.stored(name, shape, codec.dtype, () => codec.fromBytes(payloadOf(rawData)));
   }
   const values = codec.fromFields(message);
   if (values.length !== count)

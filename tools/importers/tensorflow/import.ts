@@ -23,6 +23,7 @@ import { Lowering, type Value } from "../lowering";
 import type { ImageOrder } from "../operations";
 import type { ImportInput, ImportOptions } from "../options";
 import { CycleError, executionOrder } from "../order";
+import { fileSizeOf } from "../outline";
 import { declareInput, declareOutput } from "../ports";
 import { WireError } from "../wire";
 import { Branches } from "./branches";
@@ -68,7 +69,7 @@ class Importer {
     this.file = options.file;
     this.nodes = this.decode(bytes);
     this.branches = new Branches(this.nodes);
-    this.lower = new Lowering(options.name, bytes.length, new Set(this.nodes.keys()));
+    this.lower = new Lowering(options.name, fileSizeOf(bytes), new Set(this.nodes.keys()));
     this.inputs = new Map((options.inputs ?? []).map((input) => [tensorName(input.name) ?? "", input]));
   }
 

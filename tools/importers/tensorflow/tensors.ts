@@ -6,6 +6,7 @@ import { emptyLike } from "../../ir/transpose";
 import { DataType as TfType, TensorProto } from "../../schema/tensorflow";
 import { badValue, unsupported } from "../failures";
 import type { ConstantValue, Lowering } from "../lowering";
+import { payloadLength, payloadOf } from "../outline";
 import {
   bfloatsOf,
   decodeMessage,
@@ -97,10 +98,9 @@ export function decodeTensor(lower: Lowering, name: string, message: Uint8Array)
     badValue(`the tensor has the shape ${shapeText(shape)}`);
   }
   if (tensor.tensorContent.length > 0) {
-    if (tensor.tensorContent.length !== count * codec.width) {
-      badValue(`the tensor has ${tensor.tensorContent.length} bytes for the shape ${shapeText(shape)}`);
-    }
-    return lower.stored(name, shape, codec.dtype, () => codec.fromBytes(tensor.tensorContent));
+    const length = payloadLength(tensor.tensorContent);
+    if (length !== count * codec.width) badValue(`the tensor has ${length} bytes for the shape ${shapeText(shape)}`);
+    return lower.stored(name, shape, codec.dtype, () => codec.fromBytes(payloadOf(tensor.tensorContent)));
   }
   const values = codec.fromFields(message);
   if (values.length === count) return lower.constant(name, shape, values, codec.dtype);
