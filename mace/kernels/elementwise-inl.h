@@ -189,6 +189,21 @@ struct OpMaxI32 {
   MACE_INLINE int32_t Do(int32_t a, int32_t b) { return b > a ? b : a; }
 };
 
+struct OpSqrDiffI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) { return (a - b) * (a - b); }
+};
+// A negative exponent gives the integer part of the quotient, which is 0 but for bases 1 and -1.
+struct OpPowI32 {
+  MACE_INLINE int32_t Do(int32_t a, int32_t b) {
+    if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+    int32_t power = 1;
+    for (int32_t base = a, left = b; left > 0; left >>= 1, base *= base) {
+      if ((left & 1) == 1) power *= base;
+    }
+    return power;
+  }
+};
+
 static void EltwiseI32(const EltwiseArgs& args, const void* a_in, int64_t sa, const void* b_in,
                        int64_t sb, void* y_out, int64_t n) {
   const int32_t* a = static_cast<const int32_t*>(a_in);
@@ -209,6 +224,10 @@ static void EltwiseI32(const EltwiseArgs& args, const void* a_in, int64_t sa, co
       return LoopI32<OpMaxI32>(a, sa, b, sb, y, n);
     case EltwiseKind::kFloorDiv:
       return LoopI32<OpFloorDivI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kSqrDiff:
+      return LoopI32<OpSqrDiffI32>(a, sa, b, sb, y, n);
+    case EltwiseKind::kPow:
+      return LoopI32<OpPowI32>(a, sa, b, sb, y, n);
     default:
       return Compare(args.kind, a, sa, b, sb, y, n);
   }

@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 #include "mace/testing/operator_harness.h"
 #include "mace/testing/random.h"
+#include "mace/testing/tsv.h"
 
 namespace mace {
 namespace runtime {
@@ -94,6 +95,39 @@ TEST(LpNorm, IsTheDefinition) {
                if (p == 2) norm = std::sqrt(norm);
                return v / std::max(norm, static_cast<double>(epsilon));
              });
+    }
+  }
+}
+
+// test/conformance/norm.tsv, as codes between Quantize and Dequantize: [2, n, 1] along axis 1, the
+// second group all zero.
+TEST(LpNorm, GivesTheCodesOfTheConformanceTable) {
+  const auto rows = ReadTsv("test/conformance/norm.tsv");
+  ASSERT_FALSE(rows.empty());
+  for (const TsvRow& row : rows) {
+    const ElementType type = row.Text("type") == "uint8" ? ElementType::kUint8 : ElementType::kInt8;
+    const std::vector<int64_t> codes = row.Ints("codes"), expected = row.Ints("norm");
+    const float sx = row.Float("scale_x"), sy = row.Float("scale_y");
+    const int32_t zx = static_cast<int32_t>(row.Int("zero_x"));
+    const int32_t zy = static_cast<int32_t>(row.Int("zero_y"));
+    const int64_t n = static_cast<int64_t>(codes.size());
+    const Shape shape = {2, n, 1};
+    ModelBuilder m;
+    m.Input("x", shape);
+    m.Node("Quantize", {"x"}, {{"q", shape, type, sx, zx, {}, 0}}, {});
+    m.Node("LpNorm", {"q"}, {{"r", shape, type, sy, zy, {}, 0}},
+           {{"p", static_cast<int>(row.Int("p"))},
+            {"epsilon", row.Float("epsilon")},
+            {"axis", std::vector<int64_t>{1}}});
+    m.Node("Dequantize", {"r"}, {F32("y", shape)}, {});
+    m.Output("y", shape);
+    std::vector<float> x(static_cast<size_t>(2 * n), 0.0f);
+    for (size_t i = 0; i < codes.size(); ++i) x[i] = sx * static_cast<float>(codes[i] - zx);
+    const auto y = RunModel(m, {x});
+    ASSERT_EQ(y.size(), 1u);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const float want = i < codes.size() ? sy * static_cast<float>(expected[i] - zy) : 0.0f;
+      EXPECT_EQ(y[0][i], want) << row.Text("codes") << " at " << i;
     }
   }
 }

@@ -11,6 +11,7 @@ import {
   requantizeMultiplier,
 } from "../../tools/quant/affine";
 import { average, elementwise, type ElementwiseType, rescale } from "../../tools/quant/elementwise";
+import { lpNorm } from "../../tools/quant/norm";
 import { softmax, softmaxTable } from "../../tools/quant/tables";
 import { Random } from "../../tools/synth/random";
 
@@ -182,6 +183,25 @@ function softmaxTableRows(): string {
   return table(["type", "scale_x", "codes", "softmax"], rows);
 }
 
+function normTable(): string {
+  const random = new Random("norm");
+  const rows: Row[] = [];
+  for (const type of TYPES) {
+    for (let i = 0; i < 40; i++) {
+      const [x, y] = [randomAffine(random, type), randomAffine(random, type)];
+      const p = (random.next() % 2) + 1 === 1 ? 1 : 2;
+      const epsilon = i % 4 === 0 ? randomScale(random) : 0;
+      // Some groups are all zero.
+      const codes = Array.from({ length: 1 + (random.next() % 40) }, () =>
+        i % 10 === 9 ? x.zeroPoint : randomCode(random, type),
+      );
+      const result = lpNorm(codes, p, epsilon, x, y, CODE_RANGE[type][0]);
+      rows.push([type, p, epsilon, x.scale, x.zeroPoint, y.scale, y.zeroPoint, codes.join(","), result.join(",")]);
+    }
+  }
+  return table(["type", "p", "epsilon", "scale_x", "zero_x", "scale_y", "zero_y", "codes", "norm"], rows);
+}
+
 /** File name to contents. */
 export function conformanceTables(): ReadonlyMap<string, string> {
   return new Map([
@@ -192,5 +212,6 @@ export function conformanceTables(): ReadonlyMap<string, string> {
     ["rescale.tsv", rescaleTable()],
     ["average.tsv", averageTable()],
     ["softmax.tsv", softmaxTableRows()],
+    ["norm.tsv", normTable()],
   ]);
 }

@@ -618,7 +618,7 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       axis: { kind: "ints", doc: "Axes, non-negative, ascending." },
       epsilon: { kind: "float", default: 1e-12, doc: "Least norm." },
     },
-    kernels: FLOAT_ONLY,
+    kernels: ALL,
     range: "observed",
   },
   DetectionPostProcess: {

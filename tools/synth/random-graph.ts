@@ -222,10 +222,6 @@ const STEEP: readonly number[] = [...COMPARISONS, ELTWISE.DIV, ELTWISE.POW, ELTW
 const FLOAT_ELTWISE: readonly number[] = Object.values(ELTWISE).filter(
   (type) => type !== ELTWISE.NEG && type !== ELTWISE.ABS,
 );
-/** What the runtime has for int32. */
-const INTEGER_ELTWISE: readonly number[] = FLOAT_ELTWISE.filter(
-  (type) => type !== ELTWISE.SQR_DIFF && type !== ELTWISE.POW,
-);
 
 function activation(g: RandomGraph, name: string): void {
   const feed: Feed = FOR_POSITIVE.includes(name) ? "positive" : JUMPS.includes(name) ? g.special("grid") : "normal";
@@ -244,7 +240,7 @@ function activation(g: RandomGraph, name: string): void {
 function eltwise(g: RandomGraph): void {
   if (g.once(4)) {
     const shape = g.shape(g.between(1, 3));
-    const type = g.choose(INTEGER_ELTWISE);
+    const type = g.choose(FLOAT_ELTWISE);
     g.node("Eltwise", [g.integers(shape, "integers"), g.integers(shape, "integers")], { type });
     return;
   }

@@ -49,8 +49,7 @@ class EltwiseOperator : public Operator {
     const bool comparison = type >= 10 && type != 12;
     if (!c->RequireType(y, comparison ? ElementType::kInt32 : a.type)) return;
     const bool quantized = IsQuantized(a.type), whole = a.type == ElementType::kInt32;
-    const bool missing = quantized ? type == 3 || type > 5 : whole && (type == 8 || type == 9);
-    if (missing) {
+    if (quantized && (type == 3 || type > 5)) {
       c->Fail(diagnostics::NoKernel("Eltwise of type " + std::to_string(type) + " on " +
                                     NameOf(a.type)));
       return;

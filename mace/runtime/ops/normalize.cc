@@ -1,6 +1,8 @@
 // MVN and LpNorm: sums over axes in binary64 and in index order, then one rounding of every result.
+// LpNorm takes codes, too.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "mace/runtime/operator.h"
@@ -93,9 +95,7 @@ class NormOperator : public Operator {
   bool PrepareGroups(PrepareContext* c, float epsilon) {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return false;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireType(x, ElementType::kFloat32) || !c->RequireType(y, ElementType::kFloat32) ||
-        !c->RequireShape(y, x.shape))
-      return false;
+    if (!c->RequireType(y, x.type) || !c->RequireShape(y, x.shape)) return false;
     const std::vector<bool> chosen = c->RequiredAxes(x.shape.size());
     const float given = c->Float("epsilon", epsilon);
     if (!(given >= 0.0f) || std::isinf(given))
@@ -113,7 +113,7 @@ class NormOperator : public Operator {
 class MVNOperator : public NormOperator {
  public:
   void Prepare(PrepareContext* c) override {
-    if (!PrepareGroups(c, 0.00001f)) return;
+    if (!PrepareGroups(c, 0.00001f) || !c->RequireType(c->input(0), ElementType::kFloat32)) return;
     variance_ = c->Int("normalize_variance", 1, 0, 1) != 0;
     outside_ = c->Int("epsilon_outside", 0, 0, 1) != 0;
   }
@@ -161,10 +161,61 @@ class LpNormOperator : public NormOperator {
  public:
   void Prepare(PrepareContext* c) override {
     if (!PrepareGroups(c, 1e-12f)) return;
+    const Tensor &x = c->input(0), &y = c->output();
+    if (!c->RequireComputeType(x) || !c->RequireComputeType(y)) return;
     absolute_ = c->Int("p", 2, 1, 2) == 1;
+    type_ = x.type;
+    in_ = {x.scale, x.zero_point};
+    out_ = {y.scale, y.zero_point};
   }
 
   void Run(const RunContext& context) const override {
+    switch (type_) {
+      case ElementType::kUint8:
+        return RunCodes<uint8_t>(context);
+      case ElementType::kInt8:
+        return RunCodes<int8_t>(context);
+      default:
+        return RunFloat(context);
+    }
+  }
+
+ private:
+  // Section 8 of mace/quant/README.md.
+  template <typename T>
+  void RunCodes(const RunContext& context) const {
+    const T* x = context.input<T>(0);
+    T* y = context.output<T>();
+    const double scale = static_cast<double>(in_.scale), step = static_cast<double>(out_.scale);
+    groups_.ForEach(&context.pool(), [&](int64_t origin, int64_t lanes) {
+      const T* in = x + origin;
+      T* out = y + origin;
+      double norm[kLanes] = {};
+      groups_.ForEachInside([&](int64_t at) {
+        for (int64_t j = 0; j < lanes; ++j) {
+          const double d = static_cast<double>(in[at + j] - in_.zero_point);
+          norm[j] += absolute_ ? std::fabs(d) : d * d;
+        }
+      });
+      for (int64_t j = 0; j < lanes; ++j) {
+        const double v = (absolute_ ? norm[j] : std::sqrt(norm[j])) * scale;
+        norm[j] = v < epsilon_ ? epsilon_ : v;
+      }
+      groups_.ForEachInside([&](int64_t at) {
+        for (int64_t j = 0; j < lanes; ++j) {
+          const int32_t d = in[at + j] - in_.zero_point;
+          constexpr double kLimit = 1048576.0;
+          double v = d == 0 ? 0.0 : static_cast<double>(d) * scale / norm[j] / step;
+          v = v < -kLimit ? -kLimit : v > kLimit ? kLimit : v;
+          const int32_t code = static_cast<int32_t>(quant::RoundToEven(v)) + out_.zero_point;
+          out[at + j] = static_cast<T>(
+              quant::Clamp(code, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+        }
+      });
+    });
+  }
+
+  void RunFloat(const RunContext& context) const {
     const float* x = context.input<float>(0);
     float* y = context.output<float>();
     groups_.ForEach(&context.pool(), [&](int64_t origin, int64_t lanes) {
@@ -188,8 +239,9 @@ class LpNormOperator : public NormOperator {
     });
   }
 
- private:
   bool absolute_ = false;
+  ElementType type_ = ElementType::kFloat32;
+  quant::Affine in_, out_;
 };
 
 }  // namespace
