@@ -62,6 +62,29 @@ const MODELS: readonly Model[] = [
   { name: "resnet8_cifar10_codes", file: "models/tflite/resnet8_cifar10_int8.tflite", keys: keys("tflite", "input_1_int8", "1,32,32,3", "NHWC", "Identity_int8", "raw"), offset: 0, published: 87.18, drop: [0.3, 1], images: "cifar10" },
 ];
 
+type Box = readonly [number, number, number, number];
+
+/** Greatest difference of a side, as a share of the image. */
+const departure = (a: Box, b: Box): number => Math.max(...a.map((side, i) => Math.abs(side - (b[i] ?? 0))));
+
+function overlap([ax0, ay0, ax1, ay1]: Box, [bx0, by0, bx1, by1]: Box): number {
+  const width = Math.max(0, Math.min(ax1, bx1) - Math.max(ax0, bx0));
+  const height = Math.max(0, Math.min(ay1, by1) - Math.max(ay0, by0));
+  const common = width * height;
+  return common / ((ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - common);
+}
+
+/** Boxes (x0, y0, x1, y1 between 0 and 1) of scores of at least 0.7, the better of two that overlap by more than 0.5. */
+function detections([scores = new Float32Array(), boxes = new Float32Array()]: readonly Float32Array[]): Box[] {
+  const score = (i: number): number => scores[2 * i + 1] ?? 0;
+  const boxAt = (i: number): Box => [...boxes.subarray(4 * i, 4 * i + 4)] as unknown as Box;
+  const candidates = Array.from({ length: scores.length / 2 }, (_, i) => i).filter((i) => score(i) >= 0.7);
+  candidates.sort((a, b) => score(b) - score(a) || a - b);
+  const kept: Box[] = [];
+  for (const i of candidates) if (!kept.some((box) => overlap(box, boxAt(i)) > 0.5)) kept.push(boxAt(i));
+  return kept;
+}
+
 /** The files, or undefined when the data lacks one. */
 function filesOf(names: readonly string[]): string[] | undefined {
   const files = names.map(dataFile);
@@ -120,6 +143,31 @@ for (const model of MODELS) {
       await pipeline.quantize(scheme);
       const same = classes(scheme).filter((c, i) => c === float[i]).length;
       assert.ok(same >= 0.99 * float.length, `${scheme}: ${same} of ${float.length}`);
+    }
+  });
+}
+
+{
+  const model = "models/onnx/version-RFB-320.onnx";
+  const files = filesOf([model, ...["1", "10", "11", "12"].map((name) => `images/faces/${name}.jpg`)]);
+  test("UltraFace finds the faces where float does", { skip: files ? false : `the test data has no ${model}` }, async () => {
+    const pipeline = new Pipeline(folder, "ultraface");
+    const [source = "", ...faces] = files ?? [];
+    const preprocess = "{mean: 127, std: 128}";
+    await pipeline.convert(source, keys("onnx", "input", "1,3,240,320", "NCHW", "[scores, boxes]", preprocess));
+    await pipeline.calibrate(imagenetLike("calib").map((sample) => sample.file));
+    await pipeline.prepare(faces);
+    const float = pipeline.allOutputs("float").map(detections);
+    assert.ok(float.every((found) => found.length > 0), "float finds no face");
+    for (const scheme of SCHEMES) {
+      await pipeline.quantize(scheme);
+      const departures = pipeline.allOutputs(scheme).flatMap((outputs, i) => {
+        const found = detections(outputs);
+        return (float[i] ?? []).map((box) => Math.min(...found.map((other) => departure(box, other))));
+      });
+      const greatest = Math.max(...departures);
+      rows.push(`ultraface: ${departures.length} faces, ${scheme} boxes depart by up to ${(100 * greatest).toFixed(2)} % of the image`);
+      assert.ok(greatest <= 0.01, `${scheme}: a box departs by ${greatest}`);
     }
   });
 }

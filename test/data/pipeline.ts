@@ -77,6 +77,11 @@ export class Pipeline {
 
   /** The first output of each prepared sample. */
   outputs(kind: string): Float32Array[] {
+    return this.allOutputs(kind).map(([first]) => first ?? new Float32Array());
+  }
+
+  /** The outputs of each prepared sample. */
+  allOutputs(kind: string): (readonly Float32Array[])[] {
     const result = spawnSync(
       RUN,
       [
@@ -92,7 +97,7 @@ export class Pipeline {
     const decoder = new RecordDecoder();
     const records = decoder.push(fs.readFileSync(this.prefix("outputs")));
     assert.ok(decoder.complete);
-    return records.map((record) => record.tensors[0] ?? new Float32Array());
+    return records.map((record) => record.tensors);
   }
 }
 
