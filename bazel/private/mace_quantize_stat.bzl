@@ -17,7 +17,7 @@ _DOC = """Runs samples through a float model and finds the range of every activa
     bazel run //models:x_stat -- --input_dir DIR [--output FILE | --update] [options of `mace stat`]
 
 It writes FILE, or with --update `<name>.overall_range` beside the BUILD file, or else `<name>.overall_range` in the folder that you are
-in. Relative paths start there too."""
+in. Relative paths start there too. Ctrl-C keeps the samples finished so far in FILE.partial; --resume goes on from there."""
 
 _ATTRS = {
     "coverage": attr.string(

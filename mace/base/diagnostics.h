@@ -175,6 +175,12 @@ inline Status MissingInput(const std::string& name) {
   return Status(StatusKind::kInvalidArgs, 311, "no data for input " + Quoted(name), "",
                 "give --input=" + name + "=FILE");
 }
+inline Status Interrupted(size_t samples, const std::string& output) {
+  return Status(StatusKind::kRuntimeError, 312,
+                "interrupted after " + std::to_string(samples) + " samples",
+                samples > 0 ? "their statistics are in " + Quoted(output) : "nothing was written",
+                "run the others and merge, as `mace stat --resume` does");
+}
 
 // ---- MR4xx: running and the API -------------------------------------------
 

@@ -1,6 +1,8 @@
 // Runs a float model over a stream of samples and writes the statistics of every activation
 // (mace/proto/statistics.proto). Nothing it writes depends on the number of threads, the kernel
 // tier or the order of the samples.
+#include <signal.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -34,6 +36,18 @@ const std::vector<Flag> kFlags = {
     {"num_threads", "N", "threads (1)"},
     {"help", "", "print this"},
 };
+
+// The signal that asked to stop, or 0.
+volatile sig_atomic_t interrupted = 0;
+
+// After SIGINT or SIGTERM the sample in work is finished and the statistics so far are written.
+// A read that waits for the next sample is broken off, hence no SA_RESTART.
+void FinishEarlyOnSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int signal) { interrupted = signal; };
+  sigemptyset(&action.sa_mask);
+  for (int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+}
 
 class StatisticsObserver : public runtime::Observer {
  public:
@@ -90,6 +104,8 @@ class StatisticsObserver : public runtime::Observer {
     }
     return Status();
   }
+
+  size_t sample_count() const { return samples_.size(); }
 
   std::string Serialize() {
     runtime::WireWriter message;
@@ -259,9 +275,11 @@ Status Run(const Flags& flags) {
   StatisticsObserver observer(&session);
   SampleReader reader(session.model());
   MACE_RETURN_IF_ERROR(reader.Open(flags.Get("input_stream")));
-  while (true) {
+  while (interrupted == 0) {
     bool end;
-    MACE_RETURN_IF_ERROR(reader.Next(&end));
+    const Status read = reader.Next(&end);
+    if (interrupted != 0) break;
+    MACE_RETURN_IF_ERROR(read);
     if (end) break;
     observer.BeginSample(reader.name());
     session.Run(reader.inputs(), &observer);
@@ -269,7 +287,11 @@ Status Run(const Flags& flags) {
     std::fflush(stdout);
   }
   MACE_RETURN_IF_ERROR(observer.SortSamples());
-  return runtime::WriteFile(flags.Get("output"), observer.Serialize());
+  const std::string output = flags.Get("output");
+  // Statistics of nothing would be of no use to anyone.
+  if (interrupted == 0 || observer.sample_count() > 0)
+    MACE_RETURN_IF_ERROR(runtime::WriteFile(output, observer.Serialize()));
+  return interrupted == 0 ? Status() : diagnostics::Interrupted(observer.sample_count(), output);
 }
 
 int Main(int argc, char** argv) {
@@ -284,8 +306,12 @@ int Main(int argc, char** argv) {
                stdout);
     return kExitOk;
   }
+  FinishEarlyOnSignals();
   const Status status = Run(flags);
-  return status.ok() ? kExitOk : Report(status);
+  if (status.ok()) return kExitOk;
+  const int code = Report(status);
+  // As shells tell of a program that a signal ended.
+  return interrupted == 0 ? code : 128 + interrupted;
 }
 
 }  // namespace

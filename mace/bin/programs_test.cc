@@ -284,6 +284,34 @@ TEST(MaceStat, CountsEverything) {
   EXPECT_EQ(histogram, wanted);
 }
 
+// The program waits in the middle of the second record when the signal arrives.
+TEST(MaceStat, FinishesEarlyOnSignals) {
+  const std::string first = Record("b", {1.0f, -2.0f, 3.0f, 4.0f}), second = Record("a", {});
+  const std::string output = Folder() + "early.stat", pipe = Folder() + "pipe";
+  WriteAll(Folder() + "first", first);
+  ASSERT_EQ(RunCommand(std::string(kStat) + " " + Model(false) + "--input_stream=" + Folder() +
+                       "first --output=" + output)
+                .code,
+            0);
+  const std::string wanted = ReadAll(output);
+  WriteAll(Folder() + "begun", first + second.substr(0, 5));
+  const auto interrupted = [&](const char* signal, const std::string& stream) {
+    std::remove(output.c_str());
+    return RunCommand("{ rm -f " + pipe + " && mkfifo " + pipe + " && { " + kStat + " " +
+                      Model(false) + "--input_stream=" + pipe + " --output=" + output +
+                      " & } && exec 3>" + pipe + " && cat " + stream + " >&3 && sleep 1 && kill -" +
+                      signal + " $! && wait $!; }");
+  };
+  const Result r = interrupted("INT", Folder() + "begun");
+  EXPECT_EQ(r.code, 130) << r.err;
+  EXPECT_NE(r.err.find("MR312"), std::string::npos) << r.err;
+  EXPECT_EQ(ReadAll(output), wanted);
+  EXPECT_EQ(interrupted("TERM", Folder() + "begun").code, 143);
+  EXPECT_EQ(ReadAll(output), wanted);
+  EXPECT_EQ(interrupted("INT", "/dev/null").code, 130);
+  EXPECT_FALSE(std::ifstream(output).good());
+}
+
 TEST(MaceStat, Failures) {
   const std::string output = Folder() + "nothing.stat";
   const auto fails = [&](const std::string& model, const std::string& stream, const char* code) {

@@ -35,6 +35,10 @@ Status SampleReader::Open(const std::string& path) {
 
 Status SampleReader::Read(void* to, size_t bytes, const char* what) {
   if (bytes == 0 || std::fread(to, 1, bytes, file_) == bytes) return Status();
+  return CutShort(what);
+}
+
+Status SampleReader::CutShort(const char* what) const {
   if (std::ferror(file_)) return diagnostics::CannotOpen(path_, std::strerror(errno));
   return diagnostics::TruncatedStream(what).At(path_ +
                                                (name_.empty() ? "" : ", sample '" + name_ + "'"));
@@ -49,7 +53,8 @@ Status SampleReader::Next(bool* end) {
     *end = true;
     return Status();
   }
-  if (got != sizeof length) return Read(&length, sizeof length, "a record's first word");
+  // Not read again: a read that a signal broke off would wait for ever.
+  if (got != sizeof length) return CutShort("a record's first word");
   if (length > kMaxName)
     return diagnostics::BadStream("a name of " + std::to_string(length) + " bytes").At(path_);
   std::string name(length, '\0');

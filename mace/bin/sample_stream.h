@@ -32,6 +32,8 @@ class SampleReader {
 
  private:
   Status Read(void* to, size_t bytes, const char* what);
+  // What to say of a read that ended early.
+  Status CutShort(const char* what) const;
 
   const runtime::Model& model_;
   std::FILE* file_ = nullptr;

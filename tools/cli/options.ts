@@ -138,6 +138,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "shard", value: "I/N", default: "0/1", doc: "take every N-th sample, starting with the I-th (from 0)" },
       { name: "output", value: "FILE", doc: "statistics file to write" },
       { name: "ranges", value: "FILE", doc: "overall_range file to write" },
+      {
+        name: "resume",
+        doc: "continue a run that was interrupted (Ctrl-C): its finished samples are in the output's name and .partial",
+      },
       ...RANGE_OPTIONS,
       THREADS,
     ],

@@ -1,9 +1,10 @@
-/** Command lines made from tables: parser, help and the way errors are told. Exit codes: 0 ok, 1 user error, 2 usage, 3 check failed, 70 internal. */
+/** Command lines made from tables: parser, help and the way errors are told. Exit codes: 0 ok, 1 user error, 2 usage, 3 check failed, 70 internal, 128 + N by signal N. */
 
 import { Command, CommanderError, Option } from "commander";
 import { render } from "../diagnostics/render";
 import { UserError } from "../diagnostics/diagnostic";
 import { CheckFailed } from "./check-failed";
+import { Interrupted } from "./interrupted";
 import { Options, type RawOptions } from "./context";
 import type { CommandSpec, OptionSpec } from "./options";
 
@@ -105,6 +106,7 @@ export async function runProgram(
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof UserError) {
       for (const diagnostic of error.diagnostics) process.stderr.write(render(diagnostic));
+      if (error instanceof Interrupted) return error.exitCode;
       return error instanceof CheckFailed ? 3 : 1;
     }
     process.stderr.write(

@@ -460,6 +460,38 @@ export const runnerFailed = (runner: string, status: string, output: string): Di
 
 // --- MQ3xx: statistics and ranges ---
 
+/** @param kept where the finished samples are, if any is finished. */
+export const interruptedStatistics = (kept: string | undefined, finished: number, total: number): Diagnostic =>
+  make(
+    "MQ312",
+    kept === undefined ? {} : { file: kept },
+    `interrupted after ${finished} of ${total} samples`,
+    kept === undefined
+      ? "no sample was finished, so nothing is kept"
+      : "the statistics of the finished samples are kept",
+    ...(kept === undefined
+      ? []
+      : ["run the same command again with --resume: the result is that of an uninterrupted run"]),
+  );
+
+export const nothingToResume = (file: string): Diagnostic =>
+  make(
+    "MQ313",
+    { file },
+    "there is no interrupted run to resume",
+    "an interrupted run leaves its statistics there",
+    "run without --resume",
+  );
+
+export const otherSamplesInPartial = (file: string, sample: string): Diagnostic =>
+  make(
+    "MQ314",
+    { file },
+    `the interrupted run had a sample '${sample}', which is not among the samples`,
+    "--resume continues a run over the same samples",
+    "give the same samples and --shard, or run without --resume",
+  );
+
 export const malformedStatistics = (file: string, cause: string): Diagnostic =>
   make(
     "MQ301",

@@ -134,7 +134,8 @@ function cliPage(): string {
 
 ${GENERATED}
 \`./bazelw run //tools:mace -- COMMAND …\` does by hand what the rules do. Relative paths start where you stand. Standard output is for data that was
-asked for; all else goes to standard error. Exit codes: 0 ok, 1 user error, 2 usage, 3 check failed, 70 internal.
+asked for; all else goes to standard error. Exit codes: 0 ok, 1 user error, 2 usage, 3 check failed, 70 internal,
+130 and 143 interrupted (SIGINT, SIGTERM).
 
 ${COMMANDS.map(section("##")).join("\n")}
 # In place of MACE's scripts

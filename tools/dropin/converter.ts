@@ -102,7 +102,8 @@ async function runModels(options: Options): Promise<void> {
     if (!fs.existsSync(target.pb)) throw new UserError(catalog.notConverted(target.pb));
     const float = filesOf(prefix(model, "float"));
     const { quantized } = readModel(target.pb, target.data);
-    if (options.flag("quantize_stat")) await printRangeLog(options, quantized ? float : target);
+    if (options.flag("quantize_stat"))
+      await printRangeLog(options, quantized ? float : target, `${prefix(model, "model")}.stat`);
     else if (options.flag("validate")) {
       if (!quantized) throw new UserError(catalog.notComparable(model.name));
       await validate(options, float, target);
@@ -134,23 +135,24 @@ async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** Standard output gets the log and nothing else. */
-async function printRangeLog(options: Options, model: Files): Promise<void> {
+/** Standard output gets the log of all samples and nothing else; `output` holds the statistics on the way. */
+async function printRangeLog(options: Options, model: Files, output: string): Promise<void> {
   const { graph } = readModel(model.pb, model.data);
   const samples = samplesOf(options, graph);
   await withFolder(async (folder) => {
     const input = path.join(folder, "samples");
     for (const sample of samples.flatMap(({ files }) => files)) fs.appendFileSync(input, `${sample}\n`);
-    const output = path.join(folder, "all.stat");
     const given = {
       model: model.pb,
       model_data: model.data,
       runner: program("mace_stat"),
       samples_list: input,
       output,
+      resume: options.flag("resume"),
     };
     await stat(command("stat", { ...given, num_threads: threads(options) }));
     for (const line of rangeLog(readStatistics(output))) process.stdout.write(line);
+    fs.rmSync(output);
   });
   note(`ranges of ${samples.length} sample${samples.length === 1 ? "" : "s"} printed`);
 }

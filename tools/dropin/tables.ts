@@ -109,6 +109,10 @@ export const CONVERTER: ProgramSpec = {
           doc: "with --validate: print these layers too, as 0:10 or 5; -1 for none, : for all",
         },
         { name: "benchmark", doc: "print the time of each operator" },
+        {
+          name: "resume",
+          doc: "with --quantize_stat: continue a run that was interrupted (Ctrl-C), whose finished samples are kept beside the model",
+        },
         { name: "round", value: "N", default: "1", doc: "timed runs" },
         { name: "num_threads", value: "N", default: "-1", doc: "threads; -1 takes every processor" },
         ...other("run"),

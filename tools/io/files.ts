@@ -35,3 +35,12 @@ export function writeFileAtomically(file: string, pieces: readonly (Uint8Array |
     throw new UserError(fileUnwritable(file, (error as Error).message));
   }
 }
+
+/** Renames a file within its folder. */
+export function moveFile(from: string, to: string): void {
+  try {
+    fs.renameSync(from, to);
+  } catch (error) {
+    throw new UserError(fileUnwritable(to, (error as Error).message));
+  }
+}

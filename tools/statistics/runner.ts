@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import * as os from "node:os";
 import { runnerFailed } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import type { Graph } from "../ir/graph";
@@ -16,9 +17,19 @@ export interface RunnerCallbacks {
   onOutput(chunk: Uint8Array): void;
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+export type StopSignal = (typeof SIGNALS)[number];
+
+/** Exit code of a program that a signal ended, as shells tell it; the runner's too when it finished early on one. */
+export const exitCodeOf = (signal: StopSignal): number => 128 + os.constants.signals[signal];
+
 /**
  * Starts `runner` with `args`, writes the samples to its standard input and waits for its end.
  * A sample that cannot be loaded ends the run with that sample's diagnostic.
+ * SIGINT and SIGTERM are passed on: the runner finishes the sample in work and writes what it has.
+ *
+ * @returns the signal that ended the run early, if any.
  */
 export async function runOverSamples(
   runner: string,
@@ -26,28 +37,38 @@ export async function runOverSamples(
   samples: readonly Sample[],
   graph: Graph,
   callbacks: RunnerCallbacks,
-): Promise<void> {
+): Promise<StopSignal | undefined> {
   const child = spawn(runner, args, { stdio: ["pipe", "pipe", "pipe"] });
   let diagnostics = "";
   child.stderr.on("data", (chunk: Buffer) => {
     diagnostics += chunk.toString();
   });
   child.stdout.on("data", (chunk: Buffer) => callbacks.onOutput(chunk));
+  let early: StopSignal | undefined;
+  // A terminal sends SIGINT to the runner as well, which may be gone before this process hears of its own.
   const ended = new Promise<string | undefined>((resolve) => {
     child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) =>
-      resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`),
-    );
+    child.on("close", (code, signal) => {
+      early ??= SIGNALS.find((name) => code === exitCodeOf(name));
+      resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`);
+    });
   });
   let gone = false;
   void ended.then(() => {
     gone = true;
   });
+  const stop = (signal: NodeJS.Signals): void => {
+    early = signal as StopSignal;
+    child.kill(early);
+    child.stdin.destroy();
+  };
+  // Once: a second signal ends this process in the usual way.
+  for (const signal of SIGNALS) process.once(signal, stop);
   // The child may end early, by its own diagnostic; what is written after that does not matter.
   child.stdin.on("error", () => undefined);
   try {
     const queue: Promise<Float32Array[]>[] = [];
-    for (let i = 0; i < samples.length && !gone; i++) {
+    for (let i = 0; i < samples.length && !gone && !early; i++) {
       while (queue.length < AHEAD && i + queue.length < samples.length) {
         const next = loadSample(samples[i + queue.length] as Sample, graph);
         next.catch(() => undefined);
@@ -62,8 +83,14 @@ export async function runOverSamples(
     child.kill();
     await ended;
     throw error;
+  } finally {
+    void ended.then(() => {
+      for (const signal of SIGNALS) process.off(signal, stop);
+    });
   }
   const status = await ended;
+  if (early !== undefined && status !== undefined) return early;
   if (status !== undefined) throw new UserError(runnerFailed(runner, status, diagnostics));
   if (diagnostics !== "") process.stderr.write(diagnostics);
+  return undefined;
 }

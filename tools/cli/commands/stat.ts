@@ -1,12 +1,23 @@
 import * as fs from "node:fs";
-import * as os from "node:os";
-import * as path from "node:path";
-import { alreadyQuantized, badRangeOption, nothingToDo } from "../../diagnostics/catalog";
+import type { Statistics } from "../../../mace/proto/statistics";
+import {
+  alreadyQuantized,
+  badRangeOption,
+  interruptedStatistics,
+  nothingToDo,
+  nothingToResume,
+  otherSamplesInPartial,
+  staleStatistics,
+} from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
-import { runOverSamples } from "../../statistics/runner";
+import { moveFile } from "../../io/files";
+import type { Graph } from "../../ir/graph";
+import { runOverSamples, type StopSignal } from "../../statistics/runner";
 import type { Sample } from "../../statistics/samples";
+import { mergeStatistics, readStatistics, writeStatistics } from "../../statistics/statistics";
 import type { Options } from "../context";
+import { Interrupted } from "../interrupted";
 import { Progress } from "../progress";
 import { note } from "../report";
 import { samplesOf } from "../sample-options";
@@ -18,50 +29,102 @@ export async function stat(options: Options): Promise<void> {
   if (!output && !rangesOutput) throw new UserError(nothingToDo("--output or --ranges", "a file to write"));
   const how = rangeOptions(options);
   const { pb, data } = options.model();
-  const { graph, quantized } = readModel(pb, data);
+  const { graph, digest, quantized } = readModel(pb, data);
   if (quantized) throw new UserError(alreadyQuantized(pb));
 
   const samples = shard(samplesOf(options, graph), options.given("shard"));
 
-  const temporary = output ? undefined : fs.mkdtempSync(path.join(os.tmpdir(), "mace-stat-"));
-  const statistics = output ?? path.join(temporary ?? "", "all.stat");
+  const collection = { pb, data, graph, digest, samples, target: output ?? rangesOutput ?? "" };
+  const { statistics, partial } = await collect(options, collection);
+  if (output) moveFile(statistics, output);
   try {
-    await collect(options, pb, data, graph, samples, statistics);
     if (rangesOutput) {
-      writeRanges(statistics, rangesOutput, how);
+      writeRanges(output ?? statistics, rangesOutput, how);
       note(`ranges of ${samples.length} sample${samples.length === 1 ? "" : "s"} written to ${rangesOutput}`);
     }
   } finally {
-    if (temporary) fs.rmSync(temporary, { recursive: true, force: true });
+    if (statistics !== partial) fs.rmSync(statistics, { force: true });
   }
+  fs.rmSync(partial, { force: true });
 }
 
-async function collect(
-  options: Options,
-  pb: string,
-  data: string,
-  graph: ReturnType<typeof readModel>["graph"],
-  samples: readonly Sample[],
-  output: string,
-): Promise<void> {
-  const progress = new Progress("samples", samples.length);
+interface Collection {
+  readonly pb: string;
+  readonly data: string;
+  readonly graph: Graph;
+  readonly digest: Uint8Array;
+  readonly samples: readonly Sample[];
+  /** The file that the command is to write. */
+  readonly target: string;
+}
+
+interface Collected {
+  /** File with the statistics of all samples. */
+  readonly statistics: string;
+  /** Where an interrupted run keeps its finished samples; may not exist. */
+  readonly partial: string;
+}
+
+/** Runs the samples, less those of the interrupted run that is resumed. Nothing appears in the place of `target`. */
+async function collect(options: Options, { pb, data, graph, digest, samples, target }: Collection): Promise<Collected> {
+  const partial = `${target}.partial`;
+  const fresh = `${target}.${process.pid}.stat`;
+  const earlier = options.flag("resume") ? readPartial(partial, digest, samples) : undefined;
+  const finished = new Set(earlier?.sample.map(({ name }) => name));
+  const rest = samples.filter(({ name }) => !finished.has(name));
+  if (earlier) note(`${finished.size} of ${samples.length} samples were finished before`);
+  if (earlier && rest.length === 0) return { statistics: partial, partial };
+  const progress = new Progress("samples", rest.length);
   const args = [
     `--model_file=${pb}`,
     `--model_data_file=${data}`,
     "--input_stream=-",
-    `--output=${output}`,
+    `--output=${fresh}`,
     `--num_threads=${options.number("num_threads", 0, 1024)}`,
   ];
   try {
-    await runOverSamples(options.givenPath("runner"), args, samples, graph, {
+    const signal = await runOverSamples(options.givenPath("runner"), args, rest, graph, {
       // The runner prints a line per finished sample.
       onOutput: (chunk) => {
         for (const byte of chunk) if (byte === 0x0a) progress.advance();
       },
     });
+    if (earlier && fs.existsSync(fresh)) {
+      const parts = [
+        { file: partial, statistics: earlier },
+        { file: fresh, statistics: readStatistics(fresh) },
+      ];
+      writeStatistics(mergeStatistics(parts), fresh);
+    }
+    if (signal !== undefined) throw interrupted(signal, fresh, partial, samples.length);
+    return { statistics: fresh, partial };
+  } catch (error) {
+    fs.rmSync(fresh, { force: true });
+    throw error;
   } finally {
     progress.finish();
   }
+}
+
+/** Keeps what is finished. Without a sample more, an earlier run's file stays as it is. */
+function interrupted(signal: StopSignal, fresh: string, partial: string, total: number): Interrupted {
+  if (fs.existsSync(fresh)) moveFile(fresh, partial);
+  const kept = fs.existsSync(partial) ? partial : undefined;
+  const finished = kept === undefined ? 0 : readStatistics(kept).sample.length;
+  return new Interrupted(signal, interruptedStatistics(kept, finished, total));
+}
+
+/** Statistics of an interrupted run over some of `samples`. */
+function readPartial(file: string, digest: Uint8Array, samples: readonly Sample[]): Statistics {
+  if (!fs.existsSync(file)) throw new UserError(nothingToResume(file));
+  const statistics = readStatistics(file);
+  if (Buffer.compare(statistics.graphDigest ?? new Uint8Array(), digest) !== 0) {
+    throw new UserError(staleStatistics(file, "this one"));
+  }
+  const names = new Set(samples.map(({ name }) => name));
+  const other = statistics.sample.find(({ name }) => !names.has(name ?? ""));
+  if (other) throw new UserError(otherSamplesInPartial(file, other.name ?? ""));
+  return statistics;
 }
 
 function shard(samples: readonly Sample[], text: string): Sample[] {

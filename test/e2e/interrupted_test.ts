@@ -1,0 +1,209 @@
+/** Statistics that a signal interrupts: what is finished is kept, and going on from it gives the bytes of a run in one go. */
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { after, before, test } from "node:test";
+import { AttrValue, DataType } from "../../tools/schema/tensorflow";
+import { readStatistics } from "../../tools/statistics/statistics";
+import { GraphDefBuilder, typeAttribute } from "../../tools/synth/graph-def-builder";
+import { Random } from "../../tools/synth/random";
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-interrupted-"));
+const at = (name: string): string => path.join(folder, name);
+after(() => fs.rmSync(folder, { recursive: true }));
+
+const mace = require.resolve("../../tools/cli/main");
+const converter = require.resolve("../../tools/dropin/converter");
+const RUNNER = path.resolve("mace/bin/mace_stat");
+const FLAGS = process.execArgv.filter((flag) => flag !== "--test");
+const ENVIRONMENT = { ...process.env, NODE_TEST_CONTEXT: "" };
+const SAMPLES = 12;
+const SIDE = 16;
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly said: string;
+}
+
+function call(script: string, ...args: readonly string[]): Ended {
+  const result = spawnSync(process.execPath, [...FLAGS, script, ...args], { encoding: "utf8", env: ENVIRONMENT });
+  return { code: result.status ?? -1, out: result.stdout, said: result.stderr };
+}
+
+/** A stand-in for the runner that lets it see the first `count` samples only, then keeps its input open: the run waits there. */
+function slowRunner(count: number): string {
+  const file = at(`runner_${count}`);
+  // Records of this network: name "input_NN.dat", one tensor.
+  const bytes = count * (4 + 12 + 4 + 8 + 4 * SIDE * SIDE * 3);
+  fs.writeFileSync(
+    file,
+    `#!/bin/bash
+mkfifo "$0.pipe.$$"
+exec 4<>"$0.pipe.$$"
+head -c ${bytes} <&0 >&4 &
+for argument; do
+  [ "$argument" = --input_stream=- ] && argument="--input_stream=$0.pipe.$$"
+  arguments+=("$argument")
+done
+exec "${RUNNER}" "\${arguments[@]}"
+`,
+    { mode: 0o755 },
+  );
+  return file;
+}
+
+/** Starts a run, and sends the signal when the runner has finished `count` samples. */
+async function interrupt(count: number, signal: NodeJS.Signals, args: readonly string[]): Promise<Ended> {
+  const log = at("finished");
+  const tee = at(`tee_${count}`);
+  fs.writeFileSync(log, "");
+  fs.writeFileSync(tee, `#!/bin/bash\nexec "${slowRunner(count)}" "$@" > >(tee "${log}")\n`, { mode: 0o755 });
+  const child: ChildProcess = spawn(process.execPath, [...FLAGS, mace, ...args, "--runner", tee], { env: ENVIRONMENT });
+  let [out, said] = ["", ""];
+  child.stdout?.on("data", (chunk) => {
+    out += chunk;
+  });
+  child.stderr?.on("data", (chunk) => {
+    said += chunk;
+  });
+  const ended = new Promise<number>((resolve) => child.on("close", (code) => resolve(code ?? -1)));
+  const started = (): boolean => fs.readdirSync(folder).some((name) => name.startsWith(`runner_${count}.pipe.`));
+  for (;;) {
+    if (started() && fs.readFileSync(log, "utf8").split("\n").length > count) break;
+    assert.equal(child.exitCode, null, said);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill(signal);
+  return { code: await ended, out, said };
+}
+
+const stat = (...more: readonly string[]): string[] => [
+  "stat",
+  "--model",
+  at("net.pb"),
+  "--input_dir",
+  at("samples"),
+  "--num_threads",
+  "1",
+  ...more,
+];
+const bytes = (file: string): Buffer => fs.readFileSync(at(file));
+
+before(() => {
+  const random = new Random("interrupted");
+  const values = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());
+  const builder = new GraphDefBuilder();
+  const FLOAT = typeAttribute(DataType.DT_FLOAT);
+  builder.placeholder("input", [1, SIDE, SIDE, 3]);
+  builder.constant("w", [3, 3, 3, 5], values(135));
+  const strides = AttrValue.fromPartial({ list: { i: [1, 2, 2, 1] } });
+  const padding = { s: new TextEncoder().encode("SAME") };
+  builder.node("Conv2D", "conv", ["input", "w"], { T: FLOAT, strides, padding });
+  builder.node("Relu", "output", ["conv"], { T: FLOAT });
+  fs.writeFileSync(at("net.frozen.pb"), builder.encode());
+  fs.writeFileSync(
+    at("net.yml"),
+    `library_name: lib
+models:
+  net:
+    platform: tensorflow
+    model_file_path: net.frozen.pb
+    subgraphs:
+      - input_tensors: input
+        input_shapes: 1,${SIDE},${SIDE},3
+        output_tensors: output
+`,
+  );
+  fs.mkdirSync(at("samples"));
+  for (let i = 0; i < SAMPLES; i++) {
+    fs.writeFileSync(at(`samples/input_${String(i).padStart(2, "0")}.dat`), values(SIDE * SIDE * 3));
+  }
+  const converted = call(mace, "convert", "--config", at("net.yml"), "--output_prefix", at("net"));
+  assert.equal(converted.code, 0, converted.said);
+  const whole = call(mace, ...stat("--runner", RUNNER, "--output", at("whole"), "--ranges", at("whole.ranges")));
+  assert.equal(whole.code, 0, whole.said);
+});
+
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  test(`${signal}: the finished samples are kept and the rest continues`, async () => {
+    const output = at(signal);
+    const first = await interrupt(3, signal, stat("--output", output, "--ranges", `${output}.ranges`));
+    assert.equal(first.code, code, first.said);
+    assert.match(first.said, /error\[MQ312\]: interrupted after 3 of 12 samples[\s\S]*fix: .*--resume/);
+    assert.ok(!fs.existsSync(output) && !fs.existsSync(`${output}.ranges`));
+    assert.deepEqual(
+      readStatistics(`${output}.partial`).sample.map(({ name }) => name),
+      ["input_00.dat", "input_01.dat", "input_02.dat"],
+    );
+    const partial = call(mace, "ranges", "--statistics", `${output}.partial`, "--output", at("partial.ranges"));
+    assert.equal(partial.code, 0, partial.said);
+    assert.match(fs.readFileSync(at("partial.ranges"), "utf8"), /^output@@/m);
+
+    // Interrupted once more.
+    const more = stat("--output", output, "--ranges", `${output}.ranges`, "--resume");
+    const second = await interrupt(4, signal, more);
+    assert.equal(second.code, code, second.said);
+    assert.match(second.said, /interrupted after 7 of 12 samples/);
+
+    const last = call(mace, ...more, "--runner", RUNNER);
+    assert.equal(last.code, 0, last.said);
+    assert.ok(fs.readFileSync(output).equals(bytes("whole")));
+    assert.ok(fs.readFileSync(`${output}.ranges`).equals(bytes("whole.ranges")));
+    assert.deepEqual(
+      fs
+        .readdirSync(folder)
+        .filter((name) => name.startsWith(signal))
+        .sort(),
+      [signal, `${signal}.ranges`],
+    );
+  });
+}
+
+test("before the first sample is finished nothing is kept", async () => {
+  const { code, said } = await interrupt(0, "SIGINT", stat("--output", at("none")));
+  assert.equal(code, 130, said);
+  assert.match(said, /interrupted after 0 of 12/);
+  assert.ok(!fs.existsSync(at("none")) && !fs.existsSync(at("none.partial")));
+});
+
+test("resuming needs an interrupted run, of the same model and samples", async () => {
+  const resume = (output: string, ...more: string[]): Ended =>
+    call(mace, ...stat("--runner", RUNNER, "--output", at(output), "--resume", ...more));
+  const absent = resume("absent");
+  assert.equal(absent.code, 1);
+  assert.match(absent.said, /MQ313/);
+  fs.copyFileSync(at("whole"), at("shard.partial"));
+  const other = resume("shard", "--shard", "0/2");
+  assert.equal(other.code, 1);
+  assert.match(other.said, /MQ314[\s\S]*input_01\.dat/);
+  fs.writeFileSync(at("damaged.partial"), bytes("whole").subarray(0, 100));
+  assert.match(resume("damaged").said, /MQ301/);
+  // Of a run that was interrupted after its last sample.
+  fs.copyFileSync(at("whole"), at("all.partial"));
+  assert.equal(resume("all").code, 0);
+  assert.ok(bytes("all").equals(bytes("whole")));
+});
+
+test("the converter goes on with the range log", async () => {
+  const config = ["--config", at("net.yml"), "--output", at("build")];
+  assert.equal(call(converter, "convert", ...config, "--quantize_stat").code, 0);
+  const args = ["run", ...config, "--quantize_stat", "--input_dir", at("samples")];
+  const whole = call(converter, ...args);
+  assert.equal(whole.code, 0, whole.said);
+  assert.equal(whole.out.split("\n").length - 1, SAMPLES * 3);
+  const partial = await interrupt(5, "SIGINT", stat("--output", at("part")));
+  assert.equal(partial.code, 130);
+  fs.copyFileSync(at("part.partial"), at("build/lib/model/net.stat.partial"));
+  const resumed = call(converter, ...args, "--resume");
+  assert.equal(resumed.code, 0, resumed.said);
+  assert.match(resumed.said, /5 of 12 samples were finished before/);
+  assert.equal(resumed.out, whole.out);
+  assert.deepEqual(fs.readdirSync(at("build/lib/model")).sort(), ["net.data", "net.pb", "net.txt"]);
+});
