@@ -66,7 +66,7 @@ function placeOf(options: Options): Place {
   return { config, deployment, prefix: (model, kind) => path.join(folder, kind, model.name) };
 }
 
-function convertModels(options: Options): void {
+async function convertModels(options: Options): Promise<void> {
   checkOptions(options, false);
   const { config, deployment, prefix } = placeOf(options);
   for (const model of deployment.models) {
@@ -81,7 +81,7 @@ function convertModels(options: Options): void {
     convert(command("convert", { config, model_name: model.name, output_prefix: float }));
     if (quantized) {
       const ranges = model.rangeFile === undefined ? undefined : path.resolve(path.dirname(config), model.rangeFile);
-      quantize(command("quantize", { model: `${float}.pb`, ranges, scheme, output_prefix: target }));
+      await quantize(command("quantize", { model: `${float}.pb`, ranges, scheme, output_prefix: target }));
     }
     note(`${quantized ? "quantized" : "float"} model written to ${target}.pb`);
   }

@@ -166,7 +166,8 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
     if (value === undefined) return bad(`node '${name}' (${type}) lacks the attribute '${attribute}'`);
     attributes[attribute] = value;
   }
-  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes };
+  const why = op.placementReason ? { why: op.placementReason } : {};
+  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes, ...why };
 }
 
 function decodeRange(info: QuantizeActivationInfo | undefined, bad: Fail): Pick<Tensor, "range" | "trained"> {

@@ -150,6 +150,7 @@ function encodeNode(graph: Graph, node: GraphNode): OperatorDef {
     outputShape: outputs.map((tensor) => ({ dims: [...tensor.shape] })),
     outputType: outputs.map((tensor) => TYPES[tensor.dtype].proto),
     quantizeInfo: outputs.some((tensor) => tensor.quant || tensor.range) ? outputs.map(encodeQuantizeInfo) : [],
+    placementReason: node.why,
   });
 }
 

@@ -66,6 +66,8 @@ export interface GraphNode {
   inputs: string[];
   outputs: string[];
   attributes: Record<string, AttributeValue>;
+  /** In a quantized graph: why the node is float, or runs on codes, where something else than the operator table decided. */
+  readonly why?: string;
 }
 
 /** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
