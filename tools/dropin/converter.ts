@@ -71,7 +71,8 @@ async function convertModels(options: Options): Promise<void> {
   const { config, deployment, prefix } = placeOf(options);
   for (const model of deployment.models) {
     const quantized = model.quantize && !options.flag("quantize_stat");
-    const scheme = SCHEMAS[model.schema];
+    // MACE's word is for MACE's tools; our own key says more.
+    const scheme = model.schema === "" ? (model.quantization?.scheme ?? SCHEMAS[""]) : SCHEMAS[model.schema];
     if (quantized && scheme === undefined) {
       throw new UserError(catalog.unknownWord("quantize_schema", model.schema, Object.keys(SCHEMAS)));
     }

@@ -5,6 +5,7 @@ import { writeModel } from "../../emit/model-writer";
 import { readTextFile, writeFileAtomically } from "../../io/files";
 import { printGraph } from "../../ir/print";
 import { prepareModel, type Quantized, quantizePrepared, type Settings } from "../../quantize/quantize-model";
+import { withOverrides } from "../../quantize/overrides";
 import { AUTO_SCHEME, SCHEMES } from "../../quantize/scheme";
 import { parseOverallRange, type Ranges } from "../../statistics/overall-range";
 import { readStatistics } from "../../statistics/statistics";
@@ -25,7 +26,6 @@ export function settingsOf(options: Options): Settings {
 }
 
 export async function quantize(options: Options): Promise<void> {
-  const settings = settingsOf(options);
   const prefix = options.path("output_prefix");
   const reference = options.path("reference_prefix");
   if (prefix === undefined && reference === undefined) {
@@ -44,6 +44,8 @@ export async function quantize(options: Options): Promise<void> {
     throw new UserError(staleStatistics(statisticsFile ?? "", model.graph.name));
   }
   const rangesName = rangeFile ? "range file" : "no range file was given";
+  const { settings, conflicts } = withOverrides(settingsOf(options), model.graph.quantization);
+  for (const conflict of conflicts) warn(conflict);
   const prepared = prepareModel(model.graph, settings, { ranges, rangesName, statistics });
   const write = ({ graph }: Quantized, to: string): void => {
     writeModel(graph, to, model.digest);
