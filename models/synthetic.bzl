@@ -72,3 +72,49 @@ def synthetic_images(name, count, size, **kwargs):
         size = size,
         **kwargs
     )
+
+def _synthetic_shapes_impl(ctx):
+    files = ctx.outputs.images
+    args = ctx.actions.args()
+    args.add("shapes")
+    args.add(ctx.attr.split)
+    args.add(ctx.outputs.labels)
+    args.add_all(files)
+    run_node(
+        ctx,
+        executable = "tool",
+        inputs = [],
+        outputs = files + [ctx.outputs.labels],
+        arguments = [args],
+        mnemonic = "MaceSynthesizeShapes",
+        progress_message = "Generating %d pictures of shapes" % len(files),
+    )
+    return [DefaultInfo(files = depset(files))]
+
+_synthetic_shapes = rule(
+    implementation = _synthetic_shapes_impl,
+    doc = "Pictures of models/shapes_net, and their labels.",
+    attrs = {
+        "images": attr.output_list(doc = "The files.", mandatory = True),
+        "labels": attr.output(doc = "Lines `file class`.", mandatory = True),
+        "split": attr.string(doc = "Which pictures.", mandatory = True, values = ["calibration", "test", "train"]),
+        "tool": _TOOL,
+    },
+)
+
+def synthetic_shapes(name, count, split, **kwargs):
+    """Pictures <name>/0.png, <name>/1.png … of eight shapes, and <name>.labels.
+
+    Args:
+      name: name of the target
+      count: number of pictures
+      split: `calibration`, `test` or `train`, which have no picture in common
+      **kwargs: further attributes of the rule
+    """
+    _synthetic_shapes(
+        name = name,
+        images = ["%s/%d.png" % (name, i) for i in range(count)],
+        labels = name + ".labels",
+        split = split,
+        **kwargs
+    )

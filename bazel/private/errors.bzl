@@ -34,3 +34,12 @@ UNKNOWN_FIELD_VALUE = "{provider}: field `{field}` is \"{actual}\"; it must be o
 NOTHING_TO_TEST = "{label} tests nothing. Set `min_sqnr`, `max_drop` or `golden`."
 
 TEST_WITHOUT_INPUTS = "{label} has limits but no `inputs` to measure on. Give some samples."
+
+NO_BUDGET = "{label}: `budget_inputs` and `budget_labels` have no effect without an accuracy budget. Set `min_sqnr` or `max_drop`."
+
+BUDGET_WITHOUT_INPUTS = "{label} has an accuracy budget and no samples to measure on. Set `budget_inputs`, or `ranges` to a mace_quantize_stat target " + \
+                        "with `inputs`."
+
+BAD_MAX_FLOAT = "{label}: `max_float = {value}` must be between 0 and 100, the per cent of the operators that may stay float."
+
+BAD_BUDGET_SAMPLES = "{label}: `budget_samples = {value}` must be at least 1."

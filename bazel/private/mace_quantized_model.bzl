@@ -6,9 +6,13 @@ load(":abi.bzl", "ABIS")
 load(":compat.bzl", "TRANSITION_ALLOWLIST")
 load(
     ":errors.bzl",
+    "BAD_BUDGET_SAMPLES",
+    "BAD_MAX_FLOAT",
+    "BUDGET_WITHOUT_INPUTS",
     "DUPLICATE_ABI",
     "NOT_ONE_RANGE_FILE",
     "NO_ABIS",
+    "NO_BUDGET",
     "RANGES_OF_ANOTHER_MODEL",
     "RANGES_WITHOUT_INPUTS",
     "UNKNOWN_ABI",
@@ -30,17 +34,43 @@ histograms, the graph, and the attributes that act on what was found. It needs n
 
     bazel build --output_groups=report //models:x_quant
 
+With `min_sqnr` or `max_drop`, operators stay float until the model is that accurate on samples, those that cost most first; the report and
+`mace explain` say why each is what it is.
+
 `bazel run` runs the model on this machine and prints the best classes and the time:
 
     bazel run //models:x_quant -- --input photo.jpg [options of `mace run`]"""
 
 _ATTRS = {
+    "budget_inputs": attr.label_list(
+        doc = "Samples that `min_sqnr` and `max_drop` are measured on; by default those that the ranges were measured on.",
+        allow_files = True,
+    ),
+    "budget_labels": attr.label(
+        doc = "Lines `sample class` for `max_drop`: file name, with or without ending, and index of its class.",
+        allow_single_file = True,
+    ),
+    "budget_samples": attr.int(
+        doc = "How many of the samples are measured, evenly spread.",
+        default = 64,
+    ),
     "keep_float": attr.string_list(
         doc = "Operators that stay float: names of nodes or of their outputs as in `<model>.txt`; `*` stands for any characters.",
     ),
     "labels": attr.label(
         doc = "Class names, one a line, for what `bazel run` prints.",
         allow_single_file = True,
+    ),
+    "max_drop": attr.string(
+        doc = "Accuracy budget: points of top-1 accuracy that may be lost, as a decimal number; without `budget_labels`, per cent of the samples " +
+              "that may get another class. Operators stay float until it is met, as few as the search finds.",
+    ),
+    "max_float": attr.int(
+        doc = "Per cent of the operators that may stay float for the accuracy budget; when it is not met with them, the build fails.",
+        default = 50,
+    ),
+    "min_sqnr": attr.string(
+        doc = "Accuracy budget: signal-to-quantization-noise ratio in dB that every output must reach, as a decimal number.",
     ),
     "model": attr.label(
         doc = "The mace_model target.",
@@ -126,6 +156,32 @@ def _samples(ctx):
     target = ctx.attr.ranges
     return target[MaceRangesInfo].samples if target and MaceRangesInfo in target else []
 
+def _budget(ctx):
+    """What quantize_model takes as `budget`."""
+    attr = ctx.attr
+    if not (attr.min_sqnr or attr.max_drop):
+        if ctx.files.budget_inputs or ctx.file.budget_labels:
+            fail(NO_BUDGET.format(label = ctx.label))
+        return None
+    samples = ctx.files.budget_inputs or _samples(ctx)
+    if not samples:
+        fail(BUDGET_WITHOUT_INPUTS.format(label = ctx.label))
+    if attr.max_float < 0 or attr.max_float > 100:
+        fail(BAD_MAX_FLOAT.format(label = ctx.label, value = attr.max_float))
+    if attr.budget_samples < 1:
+        fail(BAD_BUDGET_SAMPLES.format(label = ctx.label, value = attr.budget_samples))
+    arguments = []
+    if attr.min_sqnr:
+        arguments += ["--min_sqnr", attr.min_sqnr]
+    if attr.max_drop:
+        arguments += ["--max_drop", attr.max_drop]
+    return struct(
+        arguments = arguments + ["--max_float", str(attr.max_float), "--budget_samples", str(attr.budget_samples)],
+        labels = ctx.file.budget_labels,
+        runner = attr.evaluation_runner[DefaultInfo].files_to_run,
+        samples = samples,
+    )
+
 def _for_abi(ctx, abi, quantized, runner):
     """Files of one ABI under names that say so."""
     files = struct(
@@ -181,6 +237,7 @@ def _mace_quantized_model_impl(ctx):
         keep_float = ctx.attr.keep_float,
         range_overrides = ctx.attr.range_overrides,
         prefix = ctx.label.name,
+        budget = _budget(ctx),
     )
     page = write_report(
         ctx,

@@ -207,6 +207,37 @@ export const COMMANDS: readonly CommandSpec[] = [
         repeat: true,
         doc: "range of a tensor, stronger than what was trained or measured; * stands for any characters",
       },
+      {
+        name: "min_sqnr",
+        value: "N",
+        doc: "accuracy budget: dB that every output must reach; operators that cost most stay float until it is met",
+      },
+      {
+        name: "max_drop",
+        value: "N",
+        doc: "accuracy budget: points of top-1 that may be lost; without labels, per cent of the samples that may change their class",
+      },
+      {
+        name: "max_float",
+        value: "PERCENT",
+        default: "50",
+        doc: "with a budget: share of the operators that may stay float for it. Exit code 3 when the budget is missed all the same; the best model is written",
+      },
+      { ...RUNNER("mace_run"), required: false },
+      ...SAMPLES,
+      { name: "labels", value: "FILE", doc: "with a budget: lines `sample class`" },
+      {
+        name: "budget_samples",
+        value: "N",
+        default: "64",
+        doc: "with a budget: number of samples to measure on, evenly spread over those given",
+      },
+      {
+        name: "search_cache",
+        value: "DIR",
+        doc: "with a budget: keep what was measured there, so that a search that was stopped goes on where it was",
+      },
+      THREADS,
       { name: "output_prefix", value: "PREFIX", doc: "path of the outputs without ending" },
       {
         name: "reference_prefix",

@@ -13,7 +13,7 @@ export class Progress {
 
   constructor(
     private readonly what: string,
-    private readonly total: number,
+    private total: number,
     private readonly stream: NodeJS.WriteStream = process.stderr,
   ) {}
 
@@ -41,6 +41,12 @@ export class Progress {
       const { rate, left } = this.figures(now);
       this.stream.write(`${this.what}: ${this.done}/${this.total}, ${rate}/s, ${left} left\n`);
     }
+  }
+
+  /** The work turned out to be more, or less. */
+  expect(total: number): void {
+    this.total = Math.max(total, this.done);
+    this.bar?.setTotal(this.total);
   }
 
   finish(): void {

@@ -19,6 +19,8 @@ export type KeyKind =
   | "enum"
   /** An entry of `values` or a list of such. */
   | "enums"
+  /** Name to a range, "min,max" or a list of the two. */
+  | "rangeMap"
   /** Name to number. */
   | "numbers"
   /** Checked by its own code. */
@@ -41,6 +43,8 @@ export const DATA_FORMATS = ["NHWC", "NCHW", "NONE", "OIHW"] as const;
 const MODEL_FORMATS = ["file", "code"] as const;
 const STORAGE_TYPES = ["fp32_fp32", "fp16_fp32", "bf16_fp32", "fp16_fp16", "uint8"] as const;
 export const SCHEMAS = ["", "int8", "mace_apu_16bit_per_tensor", "mace_htp_u16a_s8w"] as const;
+/** Names of the quantization schemes, and the one that chooses. */
+export const QUANTIZATION_SCHEMES = ["auto", "int8_per_channel", "uint8"] as const;
 
 const top = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({
   kind,
@@ -97,6 +101,14 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   quantize: model("flag", "Quantize weights and activations; in Bazel the rule decides."),
   quantize_schema: model("enum", "Number format of a quantized model.", { values: SCHEMAS }),
   quantize_range_file: model("string", "overall_range file; in Bazel the rule's `ranges`."),
+  scheme: model("enum", "Quantization scheme; the rule's `scheme` and `--scheme` are stronger.", {
+    values: QUANTIZATION_SCHEMES,
+  }),
+  keep_float: model(
+    "strings",
+    "Operators that stay float, besides those of the rule: nodes or outputs; * for any characters.",
+  ),
+  ranges: model("rangeMap", "Tensor, or pattern with *, to min,max; the rule's `range_overrides` are stronger."),
   quantize_large_weights: model("flag", "Store large weights as uint8.", kept),
   change_concat_ranges: model("flag", "Give the inputs of a Concat one range.", kept),
   winograd: model("int", "Tile size of Winograd convolutions.", kept),

@@ -6,7 +6,7 @@
 import * as YAML from "yaml";
 import * as catalog from "../diagnostics/catalog";
 import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
-import { type BufferFormat, FITS, MAX_SIDE, type Preprocess, RESIZES } from "../ir/graph";
+import { type BufferFormat, FITS, MAX_SIDE, type Preprocess, type QuantizationOverrides, RESIZES } from "../ir/graph";
 import { KEYS, type KeySpec } from "./keys";
 import { PRESETS, preprocessFromPreset } from "./preprocess";
 
@@ -41,6 +41,8 @@ export interface ModelConfig {
   readonly quantize: boolean;
   readonly schema: string;
   readonly rangeFile?: string;
+  /** What is to be quantized how; the rule and the command line are stronger. */
+  readonly quantization?: QuantizationOverrides;
 }
 
 export interface DeploymentConfig {
@@ -202,7 +204,16 @@ class Reader {
       quantize: (merged.get("quantize")?.value as boolean | undefined) ?? false,
       schema: text("quantize_schema") ?? "",
       rangeFile: text("quantize_range_file"),
+      ...this.quantization(merged),
     };
+  }
+
+  private quantization(keys: Scope): Pick<ModelConfig, "quantization"> {
+    const list = (key: string): readonly string[] => (keys.get(key)?.value as readonly string[] | undefined) ?? [];
+    const scheme = keys.get("scheme")?.value as string | undefined;
+    const [keepFloat, ranges] = [list("keep_float"), list("ranges")];
+    if (scheme === undefined && keepFloat.length === 0 && ranges.length === 0) return {};
+    return { quantization: { ...(scheme !== undefined && { scheme }), keepFloat, ranges } };
   }
 
   /** Inputs, outputs or check tensors: the parallel lists zipped, each list as long as the tensors or of one element. */
@@ -357,6 +368,22 @@ class Reader {
         const ranges = strings?.map((s) => s.split(",").map((n) => (n.trim() === "" ? Number.NaN : Number(n))));
         const ok = ranges?.every((r) => r.length === 2 && r.every(Number.isFinite) && (r[0] ?? 0) < (r[1] ?? 0));
         return ok ? ranges : fail("ranges such as -1.0,1.0 with the lesser number first");
+      }
+      case "rangeMap": {
+        const expected = "a map of tensors to ranges such as -1.0,1.0 with the lesser number first";
+        if (!YAML.isMap(node)) return fail(expected);
+        const found: string[] = [];
+        for (const { key: name, value } of node.items) {
+          const parts = YAML.isNode(value) ? this.strings(value) : undefined;
+          const ends = (parts?.length === 1 ? (parts[0] ?? "").split(",") : (parts ?? [])).map((end) => end.trim());
+          const [min, max] = ends.map((end) => (end === "" ? Number.NaN : Number(end)));
+          if (!YAML.isScalar(name) || ends.length !== 2 || !Number.isFinite(min) || !Number.isFinite(max)) {
+            return fail(expected);
+          }
+          if (!(Number(min) < Number(max))) return fail(expected);
+          found.push(`${String(name.value).replace(/:0$/, "")}=${ends.join(",")}`);
+        }
+        return found;
       }
       case "numbers": {
         if (!YAML.isMap(node)) return fail("a map of names to numbers");

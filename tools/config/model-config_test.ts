@@ -162,3 +162,19 @@ test("all faults of a file are reported at once, each with its line", () => {
 test("every key has a description", () => {
   for (const [key, spec] of Object.entries(KEYS)) assert.ok(spec.doc.length > 3, key);
 });
+
+test("overrides of quantization, one by one and together", () => {
+  const with_ = (lines: string): string => GOOD.replace("    runtime: cpu+gpu\n", `    runtime: cpu+gpu\n${lines}`);
+  assert.equal(read(GOOD).models[0]?.quantization, undefined);
+  const text = with_('    scheme: uint8\n    keep_float: [head, "a*"]\n    ranges: { "x:0": "-1,2.5", y*: [0, 6] }\n');
+  assert.deepEqual(read(text).models[0]?.quantization, {
+    scheme: "uint8",
+    keepFloat: ["head", "a*"],
+    ranges: ["x=-1,2.5", "y*=0,6"],
+  });
+  assert.deepEqual(read(with_("    keep_float: head\n")).models[0]?.quantization, { keepFloat: ["head"], ranges: [] });
+  assert.match(faults(with_("    scheme: int4\n"))[0]?.text ?? "", /int4/);
+  for (const wrong of ["x", "{ x: 1 }", "{ x: [1, 0] }", "{ x: [0, .inf] }", "{ x: [0, 1, 2] }", "{ x: }"]) {
+    assert.match(faults(with_(`    ranges: ${wrong}\n`))[0]?.text ?? "", /map of tensors to ranges/, wrong);
+  }
+});

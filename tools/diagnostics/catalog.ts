@@ -710,6 +710,36 @@ export const badLabels = (file: string, line: number, text: string): Diagnostic 
     "write `sample class`, class a number",
   );
 
+export const budgetMissed = (budget: string, reached: string, kept: number, most: number): Diagnostic =>
+  make(
+    "MQ414",
+    {},
+    `the accuracy budget cannot be met: ${budget}`,
+    `the best placement reaches ${reached} with ${kept} operator${kept === 1 ? "" : "s"} float, of at most ${most}; its model was written`,
+    "let more operators stay float (`max_float`)",
+    "ask for less (`min_sqnr`, `max_drop`)",
+    "take the scheme int8_per_channel, or train the network with quantization in mind",
+    "measure the ranges on more samples of the kind that the model will see",
+  );
+
+export const budgetWithoutSamples = (missing: string): Diagnostic =>
+  make(
+    "MQ415",
+    {},
+    `an accuracy budget was given, and no ${missing}`,
+    "accuracy is measured by running the model on samples",
+    "give --runner and --input_dir or --samples_list",
+  );
+
+export const overrideConflict = (key: string, attribute: string, configured: string): Diagnostic =>
+  make(
+    "MQ416",
+    {},
+    `the configuration says ${key} ${configured}, the command or target ${attribute}`,
+    "what the command or target says is stronger",
+    "leave one of the two out",
+  );
+
 // --- MQ5xx: command line ---
 
 export const needsDevice = (option: string, instead: string): Diagnostic =>

@@ -31,6 +31,7 @@ const KINDS: Readonly<Record<KeySpec["kind"], string>> = {
   ranges: "range or list, as `-1.0,1.0`",
   enum: "one of the values",
   enums: "one of the values, or list",
+  rangeMap: "map of names to ranges",
   numbers: "map of names to numbers",
   nested: "map",
 };

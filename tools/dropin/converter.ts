@@ -66,12 +66,13 @@ function placeOf(options: Options): Place {
   return { config, deployment, prefix: (model, kind) => path.join(folder, kind, model.name) };
 }
 
-function convertModels(options: Options): void {
+async function convertModels(options: Options): Promise<void> {
   checkOptions(options, false);
   const { config, deployment, prefix } = placeOf(options);
   for (const model of deployment.models) {
     const quantized = model.quantize && !options.flag("quantize_stat");
-    const scheme = SCHEMAS[model.schema];
+    // MACE's word is for MACE's tools; our own key says more.
+    const scheme = model.schema === "" ? (model.quantization?.scheme ?? SCHEMAS[""]) : SCHEMAS[model.schema];
     if (quantized && scheme === undefined) {
       throw new UserError(catalog.unknownWord("quantize_schema", model.schema, Object.keys(SCHEMAS)));
     }
@@ -81,7 +82,7 @@ function convertModels(options: Options): void {
     convert(command("convert", { config, model_name: model.name, output_prefix: float }));
     if (quantized) {
       const ranges = model.rangeFile === undefined ? undefined : path.resolve(path.dirname(config), model.rangeFile);
-      quantize(command("quantize", { model: `${float}.pb`, ranges, scheme, output_prefix: target }));
+      await quantize(command("quantize", { model: `${float}.pb`, ranges, scheme, output_prefix: target }));
     }
     note(`${quantized ? "quantized" : "float"} model written to ${target}.pb`);
   }

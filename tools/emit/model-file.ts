@@ -9,6 +9,9 @@ export const FORMAT_VERSION = 1;
 /** Every constant starts at a multiple of this in the data file, so that the runtime can map and load it aligned. */
 export const DATA_ALIGNMENT = 64;
 
+/** Name of the net argument that holds what the configuration says of quantization, as JSON. */
+export const QUANTIZATION_ARGUMENT = "quantization";
+
 /** Name of the net argument that holds the preprocessing of an input, as JSON. */
 export const preprocessArgument = (input: string): string => `preprocess:${input}`;
 

@@ -31,7 +31,7 @@ import {
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { readFile } from "../io/files";
-import { FORMAT_VERSION, preprocessArgument, TYPES, typeFromProto } from "./model-file";
+import { FORMAT_VERSION, preprocessArgument, QUANTIZATION_ARGUMENT, TYPES, typeFromProto } from "./model-file";
 
 export interface StoredModel {
   readonly graph: Graph;
@@ -97,6 +97,7 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
     outputs: net.outputInfo.map((port) => decodePort(port, net, bad)),
     tensors,
     nodes,
+    ...decodeQuantization(net, bad),
   };
   for (const port of graph.outputs) {
     if (!tensors.has(port.tensor)) bad(`the output '${port.tensor}' is defined by no node`);
@@ -105,6 +106,23 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
 }
 
 type Fail = (cause: string) => never;
+
+function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization"> {
+  const bytes = net.arg.find((a) => a.name === QUANTIZATION_ARGUMENT)?.s;
+  if (!bytes) return {};
+  let value: { scheme?: unknown; keepFloat?: unknown; ranges?: unknown } | null;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return bad("what it says of quantization is not JSON");
+  }
+  const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
+  const { scheme, keepFloat, ranges } = value ?? {};
+  if (!strings(keepFloat) || !strings(ranges) || (scheme !== undefined && typeof scheme !== "string")) {
+    return bad("what it says of quantization is incomplete");
+  }
+  return { quantization: { ...(scheme !== undefined && { scheme }), keepFloat, ranges } };
+}
 
 function checkShape(dims: readonly number[], bad: Fail): number[] {
   if (dims.length > 6 || dims.some((d) => !Number.isInteger(d) || d < 1))
@@ -166,7 +184,8 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
     if (value === undefined) return bad(`node '${name}' (${type}) lacks the attribute '${attribute}'`);
     attributes[attribute] = value;
   }
-  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes };
+  const why = op.placementReason ? { why: op.placementReason } : {};
+  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes, ...why };
 }
 
 function decodeRange(info: QuantizeActivationInfo | undefined, bad: Fail): Pick<Tensor, "range" | "trained"> {

@@ -25,7 +25,7 @@ import type {
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { writeFileAtomically } from "../io/files";
-import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArgument, TYPES } from "./model-file";
+import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArgument, QUANTIZATION_ARGUMENT, TYPES } from "./model-file";
 
 const SOURCES: Readonly<Record<RangeSource, ProtoSource>> = {
   user: ProtoSource.RANGE_USER,
@@ -85,6 +85,11 @@ export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedMode
     dataSha256: hash.digest(),
   });
   net.graphDigest = graphDigest ?? createHash("sha256").update(NetDef.encode(net).finish()).digest();
+  // After the digest: statistics hold whatever is to stay float.
+  if (graph.quantization) {
+    const s = new TextEncoder().encode(JSON.stringify(graph.quantization));
+    net.arg.push(argument(QUANTIZATION_ARGUMENT, { s }));
+  }
   const pb = MultiNetDef.encode(
     MultiNetDef.fromPartial({
       versionCode: 1,
@@ -150,6 +155,7 @@ function encodeNode(graph: Graph, node: GraphNode): OperatorDef {
     outputShape: outputs.map((tensor) => ({ dims: [...tensor.shape] })),
     outputType: outputs.map((tensor) => TYPES[tensor.dtype].proto),
     quantizeInfo: outputs.some((tensor) => tensor.quant || tensor.range) ? outputs.map(encodeQuantizeInfo) : [],
+    placementReason: node.why,
   });
 }
 

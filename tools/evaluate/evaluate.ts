@@ -3,6 +3,7 @@
 import { readModel } from "../emit/model-reader";
 import type { Graph } from "../ir/graph";
 import { loadSample, type Sample } from "../statistics/samples";
+import { labelOf } from "./labels";
 import { LayerRunner, type ModelFiles } from "./layer-runner";
 import { Distance, topIndices } from "./metrics";
 
@@ -76,7 +77,7 @@ async function compareOutputs(
       });
       const [e, a] = [expected, actual].map((tensors) => topIndices(tensors?.[0] ?? new Float32Array(), 5));
       if (e?.[0] === a?.[0]) agree++;
-      const label = labels.get(sample.name) ?? labels.get(sample.name.replace(/\.[^.]*$/, ""));
+      const label = labelOf(labels, sample.name);
       if (label !== undefined) {
         right.labelled++;
         if (e?.[0] === label) right.float1++;

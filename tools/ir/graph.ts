@@ -66,6 +66,8 @@ export interface GraphNode {
   inputs: string[];
   outputs: string[];
   attributes: Record<string, AttributeValue>;
+  /** In a quantized graph: why the node is float, or runs on codes, where something else than the operator table decided. */
+  readonly why?: string;
 }
 
 /** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
@@ -114,10 +116,21 @@ export interface GraphPort {
   readonly preprocess?: Preprocess;
 }
 
+/** What a configuration says of quantization. */
+export interface QuantizationOverrides {
+  readonly scheme?: string;
+  /** Names or patterns of nodes, or of their outputs, that stay float. */
+  readonly keepFloat: readonly string[];
+  /** `tensor=min,max`, the tensor by name or pattern. */
+  readonly ranges: readonly string[];
+}
+
 export interface Graph {
   name: string;
   inputs: GraphPort[];
   outputs: GraphPort[];
+  /** Of a float graph whose configuration says so. */
+  quantization?: QuantizationOverrides;
   /** Every tensor that a node or a port names, constants included. */
   tensors: Map<string, Tensor>;
   nodes: GraphNode[];

@@ -1,7 +1,7 @@
 /** Why each tensor of a quantized model has its range, in words. */
 
 import type { Statistics } from "../../mace/proto/statistics";
-import type { Graph, Tensor } from "../ir/graph";
+import type { Graph, GraphNode, Tensor } from "../ir/graph";
 import { bucketEnds } from "../statistics/buckets";
 
 export interface Explanation {
@@ -13,6 +13,8 @@ export interface Explanation {
   readonly range?: readonly [number, number];
   readonly source?: string;
   readonly reason?: string;
+  /** Why the node is float, or runs on codes, where that was decided for it. */
+  readonly placement?: string;
   /** Tensors that have their range from this one. */
   readonly heirs: readonly string[];
   readonly observed?: Observed;
@@ -43,6 +45,7 @@ export function explain(graph: Graph, statistics?: Statistics): Explanation[] {
       node: from?.node || (node?.type === "Quantize" ? "" : (node?.name ?? "")),
       type: from?.type ?? (node ? node.type : "input"),
       codes: codesOf(tensor),
+      ...placementOf(node?.type === "Quantize" || node?.type === "Dequantize" ? undefined : node, from),
       ...(tensor.range && {
         range: [tensor.range.min, tensor.range.max] as const,
         source: tensor.range.source,
@@ -59,6 +62,11 @@ export function explain(graph: Graph, statistics?: Statistics): Explanation[] {
       .filter((other) => other.source === "inherited" && other.reason?.includes(`'${row.tensor}'`))
       .map((o) => o.tensor),
   }));
+}
+
+function placementOf(node: GraphNode | undefined, earlier: Explanation | undefined): { readonly placement?: string } {
+  const placement = node?.why ?? earlier?.placement;
+  return placement === undefined ? {} : { placement };
 }
 
 function codesOf({ quant, dtype }: Tensor): string {

@@ -19,11 +19,11 @@ export function copiesCodes(node: GraphNode): boolean {
   }
 }
 
-/** @param wanted names of nodes that the user keeps float. */
-export function placeFloatNodes(graph: Graph, scheme: Scheme, wanted: ReadonlySet<string> = new Set()): FloatNodes {
+/** @param wanted nodes that the user or a search keeps float, and why. */
+export function placeFloatNodes(graph: Graph, scheme: Scheme, wanted: FloatNodes = new Map()): FloatNodes {
   const float = new Map<string, string>();
   for (const node of graph.nodes) {
-    const reason = wanted.has(node.name) ? "the user keeps it float" : missingKernel(graph, node, scheme);
+    const reason = wanted.get(node.name) ?? missingKernel(graph, node, scheme);
     if (reason) float.set(node.name, reason);
   }
   keepFinalSoftmaxFloat(graph, float);

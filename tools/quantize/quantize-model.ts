@@ -8,7 +8,7 @@ import { type Channels, channelsOf } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
 import { assignRanges } from "./assign-ranges";
 import { equalize, scaleChannels, scaleRanges } from "./equalize";
-import { type FloatNodes, placeFloatNodes } from "./placement";
+import { copiesCodes, type FloatNodes, placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
 import { AUTO_SCHEME, type Scheme, SCHEMES } from "./scheme";
 import { selectNodes, selectTensors } from "./selection";
@@ -57,18 +57,75 @@ export interface Quantized {
 /** A trained range and an observed one that differ by more than this factor are reported. */
 const DISAGREEMENT = 4;
 
+/** A float graph with everything done that does not depend on which nodes stay float. */
+export interface Prepared {
+  readonly graph: Graph;
+  readonly scheme: Scheme;
+  readonly ranges: Ranges;
+  readonly rangesName: string;
+  readonly channels: Channels;
+  readonly biasCorrection: boolean;
+  /** Nodes that the user keeps float, and why. */
+  readonly wanted: FloatNodes;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** What a search found out about nodes: which stay float besides the others, and why each is what it is. */
+export interface Decision {
+  readonly float: ReadonlySet<string>;
+  readonly reasons: ReadonlyMap<string, string>;
+}
+
+const NO_DECISION: Decision = { float: new Set(), reasons: new Map() };
+
 /** Quantizes `graph`, which is changed on the way: tensors get ranges, equalized weights replace the old ones. */
 export function quantizeModel(graph: Graph, settings: Settings, measured: Measured): Quantized {
+  return quantizePrepared(prepareModel(graph, settings, measured));
+}
+
+/** Overrides ranges, equalizes and splits; `graph` is changed. */
+export function prepareModel(graph: Graph, settings: Settings, measured: Measured): Prepared {
   const name = settings.scheme === AUTO_SCHEME ? trainedScheme(graph) : settings.scheme;
   const scheme = SCHEMES[name] as Scheme;
   const warnings = compareWithTraining(graph, measured.ranges);
   overrideRanges(graph, settings.ranges);
   const { ranges, channels } = useStatistics(graph, scheme, settings, measured);
   const wanted = settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern));
-  const float = placeFloatNodes(graph, scheme, new Set(wanted));
-  assignRanges(graph, float, { file: ranges, fileName: measured.rangesName });
-  const quantized = quantizeGraph(graph, scheme, float, { channels, biasCorrection: settings.biasCorrection });
+  return {
+    graph,
+    scheme,
+    ranges,
+    rangesName: measured.rangesName,
+    channels,
+    biasCorrection: settings.biasCorrection,
+    wanted: new Map(wanted.map((node) => [node, "the user keeps it float"])),
+    warnings,
+  };
+}
+
+/** Quantizes a prepared graph, which is not changed: it may be quantized again with another decision. */
+export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: Decision = NO_DECISION): Quantized {
+  const { graph, scheme, ranges, rangesName, channels, biasCorrection, warnings } = prepared;
+  const wanted = new Map(prepared.wanted);
+  for (const node of kept) if (!wanted.has(node)) wanted.set(node, reasons.get(node) ?? "the search keeps it float");
+  const float = placeFloatNodes(graph, scheme, wanted);
+  const own: Graph = {
+    ...graph,
+    tensors: new Map([...graph.tensors].map(([name, tensor]) => [name, { ...tensor }])),
+    nodes: graph.nodes.map((node) => {
+      const why = float.get(node.name) ?? reasons.get(node.name);
+      return why === undefined ? node : { ...node, why };
+    }),
+  };
+  assignRanges(own, float, { file: ranges, fileName: rangesName });
+  const quantized = quantizeGraph(own, scheme, float, { channels, biasCorrection });
   return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...quantized.warnings] };
+}
+
+/** Nodes that a search may keep float: those that compute on codes otherwise. What only moves data follows its input. */
+export function searchableNodes({ graph, scheme, wanted }: Prepared): string[] {
+  const float = placeFloatNodes(graph, scheme, wanted);
+  return graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node)).map((node) => node.name);
 }
 
 function overrideRanges(graph: Graph, overrides: readonly string[]): void {

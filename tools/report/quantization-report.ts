@@ -81,7 +81,17 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
   sections.push("<h2>Tensors</h2>");
   sections.push(
     htmlTable(
-      ["operator", "tensor", "#SQNR", "#cosine", "range", "source", "#clipped, %", "observed values and range"],
+      [
+        "operator",
+        "tensor",
+        "#SQNR",
+        "#cosine",
+        "range",
+        "source",
+        "placement",
+        "#clipped, %",
+        "observed values and range",
+      ],
       explanations.map((e) => {
         const layer = layerOf.get(e.tensor);
         const tensor = observed.get(e.tensor);
@@ -102,6 +112,7 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
           layer ? layer.cosine.toFixed(5) : "",
           e.range ? `${short(e.range[0])} … ${short(e.range[1])}` : escapeHtml(e.codes),
           escapeHtml(e.source ? `${e.source}: ${e.reason}` : ""),
+          escapeHtml(e.placement ?? ""),
           e.observed ? (100 * e.observed.clipped).toFixed(3) : "",
           drawing,
         ];

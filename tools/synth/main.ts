@@ -3,11 +3,16 @@
  *
  *   synth inception-v3 OUTPUT.pb
  *   synth images SIZE OUTPUT.png...
+ *   synth shapes SPLIT LABELS.txt OUTPUT.png...   pictures of models/shapes_net and a line `file class` for each
+ *   synth shapes-array SPLIT COUNT OUTPUT.bin     the same as COUNT times 3073 bytes: class, then pixels
  */
 
+import * as path from "node:path";
+import sharp from "sharp";
 import { writeFileAtomically } from "../io/files";
 import { inceptionV3 } from "./inception-v3";
 import { sampleImage } from "./sample-images";
+import { picture, SIDE, type Split } from "./shapes";
 
 async function main([what, ...rest]: readonly string[]): Promise<number> {
   if (what === "inception-v3" && rest.length === 1) {
@@ -19,7 +24,30 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
     for (const [index, file] of files.entries()) writeFileAtomically(file, [await sampleImage(index, Number(size))]);
     return 0;
   }
-  process.stderr.write("usage: synth inception-v3 OUTPUT.pb | synth images SIZE OUTPUT.png...\n");
+  if (what === "shapes" && rest.length >= 3) {
+    const [split, labels, ...files] = rest;
+    let lines = "";
+    for (const [index, file] of files.entries()) {
+      const { label, pixels } = picture(split as Split, index);
+      lines += `${path.basename(file)} ${label}\n`;
+      const image = sharp(pixels, { raw: { width: SIDE, height: SIDE, channels: 3 } });
+      writeFileAtomically(file, [await image.png({ compressionLevel: 9 }).toBuffer()]);
+    }
+    writeFileAtomically(labels ?? "", [lines]);
+    return 0;
+  }
+  if (what === "shapes-array" && rest.length === 3) {
+    const [split, count, file] = rest;
+    const rows = Array.from({ length: Number(count) }, (_, index) => picture(split as Split, index));
+    writeFileAtomically(
+      file ?? "",
+      rows.flatMap(({ label, pixels }) => [Uint8Array.of(label), pixels]),
+    );
+    return 0;
+  }
+  process.stderr.write(
+    "usage: synth inception-v3 OUTPUT.pb | synth images SIZE OUTPUT.png... | synth shapes SPLIT LABELS.txt OUTPUT.png... | synth shapes-array SPLIT COUNT OUTPUT.bin\n",
+  );
   return 2;
 }
 

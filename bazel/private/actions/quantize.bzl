@@ -1,6 +1,6 @@
 """The action that quantizes a model."""
 
-def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix):
+def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix, budget = None):
     """Declares an action MaceQuantize.
 
     Args:
@@ -13,6 +13,8 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
       keep_float: names or patterns of nodes that stay float
       range_overrides: dict of tensor or pattern to "min,max"
       prefix: name of the outputs in the package, without ending
+      budget: None, or a struct of `arguments`, the list of what the command line says of the accuracy budget, `runner`, the
+        FilesToRunProvider of `mace_run` for the build machine, and the Files `samples` to measure on and `labels`, or None
 
     Returns:
       a struct of the Files `model`, `data` and `text`, and `reference`, a struct of the Files `model` and `data` of the float graph
@@ -43,11 +45,27 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
     inputs = depset([model.data, model.model] + [file for file in [ranges, statistics] if file])
     output = ctx.actions.args()
     output.add("--output_prefix", outputs.model.path[:-len(".pb")])
+    search = []
+    if budget:
+        limits = ctx.actions.args()
+        limits.add_all(budget.arguments)
+        limits.add("--runner", budget.runner.executable)
+        if budget.labels:
+            limits.add("--labels", budget.labels)
+        listed = ctx.actions.args()
+        listed.add_all(budget.samples)
+        listed.set_param_file_format("multiline")
+        listed.use_param_file("--samples_list=%s", use_always = True)
+        search = [limits, listed]
     ctx.actions.run(
         executable = tool,
-        arguments = [args, output],
-        inputs = inputs,
+        arguments = [args] + search + [output],
+        inputs = depset(
+            (budget.samples + ([budget.labels] if budget.labels else [])) if budget else [],
+            transitive = [inputs],
+        ),
         outputs = [outputs.data, outputs.model, outputs.text],
+        tools = [budget.runner] if budget else [],
         mnemonic = "MaceQuantize",
         progress_message = "Quantizing %s to %s" % (ctx.label, scheme),
     )

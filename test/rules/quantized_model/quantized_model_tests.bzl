@@ -67,6 +67,30 @@ def _range_file_test_impl(ctx):
 
 _range_file_test = analysistest.make(_range_file_test_impl)
 
+def _budget_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    action = only_action_of(env, "MaceQuantize")
+    flags = flags_of(action)
+    start = flags.index("--min_sqnr")
+    asserts.equals(env, [
+        "--min_sqnr",
+        "20",
+        "--max_drop",
+        "0.5",
+        "--max_float",
+        "30",
+        "--budget_samples",
+        "7",
+        "--runner",
+    ], flags[start:start + 9])
+    asserts.equals(env, ["--labels", "measured.overall_range"], flags[start + 10:start + 12])
+    inputs = [file.basename for file in action.inputs.to_list()]
+    for sample in ctx.attr.samples:
+        asserts.true(env, sample in inputs, sample + " is an input of the search")
+    return analysistest.end(env)
+
+_budget_test = analysistest.make(_budget_test_impl, attrs = {"samples": attr.string_list()})
+
 def _quant(name, model = "//test/rules/fakes:model", **kwargs):
     mace_quantized_model(
         name = name,
@@ -97,6 +121,27 @@ def quantized_model_test_suite(name):
 
     _quant(name = "range_file", ranges = "measured.overall_range")
     _range_file_test(name = name + "_range_file_test", target_under_test = ":range_file")
+
+    _quant(
+        name = "budget",
+        budget_labels = "measured.overall_range",
+        budget_samples = 7,
+        max_drop = "0.5",
+        max_float = 30,
+        min_sqnr = "20",
+        ranges = "//test/rules/fakes:stat",
+    )
+    _budget_test(name = name + "_budget_test", samples = ["sample_a.png"], target_under_test = ":budget")
+    _quant(
+        name = "budget_inputs",
+        budget_inputs = ["//test/rules/fakes:sample_b.png"],
+        budget_labels = "measured.overall_range",
+        budget_samples = 7,
+        max_drop = "0.5",
+        max_float = 30,
+        min_sqnr = "20",
+    )
+    _budget_test(name = name + "_budget_inputs_test", samples = ["sample_b.png"], target_under_test = ":budget_inputs")
 
     mace_quantize_stat(
         name = "stat_without_inputs",
@@ -141,6 +186,17 @@ def quantized_model_test_suite(name):
             "has no `inputs`, so there is nothing to build ranges from",
         ),
         ("range_files", {"ranges": ":two_files"}, "gives 2 files"),
+        ("budget", {"min_sqnr": "20"}, "has an accuracy budget and no samples to measure on"),
+        ("budget_labels", {"budget_labels": "measured.overall_range"}, "have no effect without an accuracy budget"),
+        (
+            "max_float",
+            {
+                "max_float": 101,
+                "min_sqnr": "20",
+                "ranges": "//test/rules/fakes:stat",
+            },
+            "`max_float = 101` must be between 0 and 100",
+        ),
     ]:
         _quant(name = "wrong_" + wrong, **attributes)
         failure_test(

@@ -141,6 +141,7 @@ function describePorts(graph: Graph, model: ModelConfig): void {
     const preprocess = model.inputs[i]?.preprocess;
     return preprocess ? { ...port, preprocess } : port;
   });
+  if (model.quantization) graph.quantization = model.quantization;
   graph.outputs = graph.outputs.map((port, i) => {
     const output = model.outputs[i];
     return { ...port, format: output?.format ?? port.format, ...(output?.alias ? { alias: output.alias } : {}) };

@@ -1,7 +1,8 @@
-import { badLabels, checkFailed } from "../../diagnostics/catalog";
-import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
+import { checkFailed } from "../../diagnostics/catalog";
+import type { Diagnostic } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { evaluate as compare, type Evaluation, type TensorReport } from "../../evaluate/evaluate";
+import { parseLabels } from "../../evaluate/labels";
 import { readTextFile, writeFileAtomically } from "../../io/files";
 import { CheckFailed } from "../check-failed";
 import { dataFileOf, type Options } from "../context";
@@ -43,28 +44,16 @@ export async function evaluate(options: Options): Promise<void> {
   if (failures.length > 0) throw new CheckFailed(failures);
 }
 
-interface Limits {
+export interface Limits {
   readonly minSqnr?: number;
   readonly maxDrop?: number;
 }
 
-function limitsOf(options: Options): Limits {
+export function limitsOf(options: Options): Limits {
   return {
     ...(options.text("min_sqnr") !== undefined && { minSqnr: options.number("min_sqnr", -100, 200, false) }),
     ...(options.text("max_drop") !== undefined && { maxDrop: options.number("max_drop", 0, 100, false) }),
   };
-}
-
-/** Lines `sample class`, separated by white space or a comma; sample is a file name, with or without its ending. */
-export function parseLabels(text: string, file: string): Map<string, number> {
-  const labels = new Map<string, number>();
-  text.split(/\r?\n/).forEach((line, index) => {
-    if (line.trim() === "" || line.startsWith("#")) return;
-    const [, sample = "", label = ""] = /^(.+?)[\s,]+(\d+)\s*$/.exec(line.trim()) ?? [];
-    if (sample === "") throw new UserError(badLabels(file, index + 1, line));
-    labels.set(sample, Number(label));
-  });
-  return labels;
 }
 
 const decibels = ({ sqnr }: TensorReport): string => (sqnr === null ? "equal" : `${sqnr.toFixed(1)} dB`);

@@ -29,8 +29,9 @@ export function explain(options: Options): void {
 
 const span = (range: readonly [number, number]): string => range.map((v) => Number(v.toPrecision(6))).join(" … ");
 
-function line({ tensor, range, source, reason, codes }: Explanation): string {
-  return `${tensor}  ${range && source ? `${span(range)}  ${source}: ${reason}` : codes}\n`;
+function line({ tensor, range, source, reason, codes, placement }: Explanation): string {
+  const why = placement === undefined ? "" : `  (${placement})`;
+  return `${tensor}  ${range && source ? `${span(range)}  ${source}: ${reason}` : codes}${why}\n`;
 }
 
 function details(row: Explanation): string {
@@ -39,6 +40,7 @@ function details(row: Explanation): string {
     `written   ${row.type === "input" ? "by the caller" : `by ${row.type} '${row.node}'`}`,
   ];
   lines.push(`codes     ${row.codes}`);
+  if (row.placement !== undefined) lines.push(`placed    ${row.placement}`);
   if (row.range) lines.push(`range     ${span(row.range)}`, `source    ${row.source}: ${row.reason}`);
   if (row.observed) {
     const { range, samples, clipped } = row.observed;

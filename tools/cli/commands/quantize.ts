@@ -4,10 +4,13 @@ import { readModel } from "../../emit/model-reader";
 import { writeModel } from "../../emit/model-writer";
 import { readTextFile, writeFileAtomically } from "../../io/files";
 import { printGraph } from "../../ir/print";
-import { quantizeModel, type Settings } from "../../quantize/quantize-model";
+import { prepareModel, type Quantized, quantizePrepared, type Settings } from "../../quantize/quantize-model";
+import { withOverrides } from "../../quantize/overrides";
 import { AUTO_SCHEME, SCHEMES } from "../../quantize/scheme";
 import { parseOverallRange, type Ranges } from "../../statistics/overall-range";
 import { readStatistics } from "../../statistics/statistics";
+import { hasBudget, quantizeWithinBudget } from "../accuracy-budget";
+import { CheckFailed } from "../check-failed";
 import type { Options } from "../context";
 import { note, warn } from "../report";
 
@@ -22,8 +25,7 @@ export function settingsOf(options: Options): Settings {
   };
 }
 
-export function quantize(options: Options): void {
-  const settings = settingsOf(options);
+export async function quantize(options: Options): Promise<void> {
   const prefix = options.path("output_prefix");
   const reference = options.path("reference_prefix");
   if (prefix === undefined && reference === undefined) {
@@ -42,11 +44,32 @@ export function quantize(options: Options): void {
     throw new UserError(staleStatistics(statisticsFile ?? "", model.graph.name));
   }
   const rangesName = rangeFile ? "range file" : "no range file was given";
-  const { graph, float, warnings } = quantizeModel(model.graph, settings, { ranges, rangesName, statistics });
+  const { settings, conflicts } = withOverrides(settingsOf(options), model.graph.quantization);
+  for (const conflict of conflicts) warn(conflict);
+  const prepared = prepareModel(model.graph, settings, { ranges, rangesName, statistics });
+  const write = ({ graph }: Quantized, to: string): void => {
+    writeModel(graph, to, model.digest);
+    writeFileAtomically(`${to}.txt`, [printGraph(graph)]);
+  };
+  if (reference !== undefined) writeModel(model.graph, reference, model.digest);
+  if (prefix === undefined) {
+    tell(quantizePrepared(prepared));
+    return;
+  }
+  if (hasBudget(options)) {
+    const { quantized, failures } = await quantizeWithinBudget(options, prepared, { pb, data }, (q) =>
+      write(q, prefix),
+    );
+    tell(quantized);
+    if (failures.length > 0) throw new CheckFailed(failures);
+    return;
+  }
+  const quantized = quantizePrepared(prepared);
+  tell(quantized);
+  write(quantized, prefix);
+}
+
+function tell({ warnings, float }: Quantized): void {
   for (const warning of warnings) warn(warning);
   for (const [node, reason] of float) note(`'${node}' stays float: ${reason}`);
-  if (reference !== undefined) writeModel(model.graph, reference, model.digest);
-  if (prefix === undefined) return;
-  writeModel(graph, prefix, model.digest);
-  writeFileAtomically(`${prefix}.txt`, [printGraph(graph)]);
 }

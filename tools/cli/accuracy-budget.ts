@@ -1,0 +1,110 @@
+/** `mace quantize` with an accuracy budget: the search over placements, measured on samples. */
+
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { budgetMissed, budgetWithoutSamples } from "../diagnostics/catalog";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
+import { readModel } from "../emit/model-reader";
+import { writeModel } from "../emit/model-writer";
+import { AccuracyMeter } from "../evaluate/accuracy-meter";
+import { parseLabels } from "../evaluate/labels";
+import type { ModelFiles } from "../evaluate/layer-runner";
+import { readTextFile } from "../io/files";
+import { type Budget, decibels, type Placement, searchPlacement } from "../quantize/budget-search";
+import { type Prepared, type Quantized, quantizePrepared, searchableNodes } from "../quantize/quantize-model";
+import { limitsOf } from "./commands/evaluate";
+import type { Options } from "./context";
+import { Progress } from "./progress";
+import { note } from "./report";
+import { samplesOf } from "./sample-options";
+
+/** Samples that the order of the operators is measured on: enough to tell a costly one from a harmless one. */
+const RANKING_SAMPLES = 8;
+
+export const hasBudget = (options: Options): boolean =>
+  options.text("min_sqnr") !== undefined || options.text("max_drop") !== undefined;
+
+export interface WithinBudget {
+  readonly quantized: Quantized;
+  /** Empty when the budget is met. */
+  readonly failures: readonly Diagnostic[];
+}
+
+/** @param write writes a model that is better than all before, so that the best one is there whenever the search ends. */
+export async function quantizeWithinBudget(
+  options: Options,
+  prepared: Prepared,
+  float: ModelFiles,
+  write: (quantized: Quantized) => void,
+): Promise<WithinBudget> {
+  const budget = limitsOf(options);
+  const meter = await startMeter(options, float);
+  const nodes = searchableNodes(prepared);
+  const most = Math.floor((nodes.length * options.number("max_float", 0, 100, false)) / 100);
+  const progress = new Progress("measurements", 1);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-search-"));
+  const candidate = path.join(folder, "candidate");
+  const files = { pb: `${candidate}.pb`, data: `${candidate}.data` };
+  try {
+    const found = await searchPlacement({
+      nodes,
+      most,
+      budget,
+      measure: async (kept, ranking) => {
+        // Without reasons, which are not what the model computes: the cache is to know it again.
+        const { graph } = quantizePrepared(prepared, { float: kept, reasons: new Map() });
+        writeModel(graph, candidate);
+        const score = await meter.measure(files, ranking ? RANKING_SAMPLES : undefined);
+        progress.advance();
+        return score;
+      },
+      onBest: (placement) => write(quantizePrepared(prepared, placement)),
+      onPlan: (measurements) => progress.expect(measurements),
+    });
+    note(
+      `accuracy budget: ${describe(found.score, budget)} with ${found.float.size} of ${nodes.length} operators float`,
+    );
+    const quantized = quantizePrepared(prepared, found);
+    return { quantized, failures: found.met ? [] : [missed(budget, found, most)] };
+  } finally {
+    progress.finish();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function startMeter(options: Options, float: ModelFiles): Promise<AccuracyMeter> {
+  const runner = options.path("runner");
+  if (runner === undefined) throw new UserError(budgetWithoutSamples("--runner"));
+  if (options.path("input_dir") === undefined && options.path("samples_list") === undefined) {
+    throw new UserError(budgetWithoutSamples("samples"));
+  }
+  const all = samplesOf(options, readModel(float.pb, float.data).graph);
+  const count = Math.min(options.number("budget_samples", 1, 1e6), all.length);
+  const samples = Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]);
+  const labels = options.path("labels");
+  const cache = options.path("search_cache");
+  if (cache !== undefined) fs.mkdirSync(cache, { recursive: true });
+  return AccuracyMeter.start({
+    runner,
+    float,
+    samples: samples.filter((sample) => sample !== undefined),
+    labels: labels === undefined ? new Map() : parseLabels(readTextFile(labels, "labels"), labels),
+    threads: options.number("num_threads", 0, 1024),
+    ...(cache !== undefined && { cache }),
+  });
+}
+
+const describe = (score: Placement["score"], { minSqnr, maxDrop }: Budget): string =>
+  [
+    ...(minSqnr === undefined ? [] : [`${decibels(score.sqnr)} at the outputs`]),
+    ...(maxDrop === undefined ? [] : [`a drop of ${score.drop.toFixed(2)}`]),
+  ].join(" and ");
+
+function missed(budget: Budget, { score, float }: Placement, most: number): Diagnostic {
+  const asked = [
+    ...(budget.minSqnr === undefined ? [] : [`min_sqnr ${budget.minSqnr} dB`]),
+    ...(budget.maxDrop === undefined ? [] : [`max_drop ${budget.maxDrop}`]),
+  ];
+  return budgetMissed(asked.join(", "), describe(score, budget), float.size, most);
+}
