@@ -186,6 +186,14 @@ class Exporter {
     if (node.attributes.activation === "RELU" && !saturates) {
       produce(`${output}:linear`);
       this.add("Relu", [`${output}:linear`], output);
+    } else if (node.attributes.activation === "RELUX" && !saturates) {
+      produce(`${output}:linear`);
+      const limits = [0, Number(node.attributes.max_limit)].map((limit, i) => {
+        const name = `${output}:limit${i}`;
+        this.initializers.push(tensorProto(name, [], "float32", Float32Array.of(limit)));
+        return name;
+      });
+      this.add("Clip", [`${output}:linear`, ...limits], output);
     } else produce(output);
   }
 
@@ -215,6 +223,23 @@ class Exporter {
         );
         return;
       }
+      case "DepthwiseConv2d": {
+        // [H, W, C, 1] becomes [C, 1, H, W].
+        const { data, shape, quant } = this.tensor(w);
+        const [h = 1, width = 1, channels = 1, multiplier = 1] = shape;
+        if (!(data instanceof Float32Array) || quant || multiplier !== 1) {
+          throw new Error("only float depthwise convolutions with one filter per channel are exported");
+        }
+        const moved = data.map((_, i) => data[(i % (h * width)) * channels + Math.floor(i / (h * width))] ?? 0);
+        this.initializers.push(tensorProto(`${w}:oihw`, [channels, 1, h, width], "float32", moved));
+        const inputs = [x, `${w}:oihw`];
+        if (b) inputs.push(this.bias(this.tensor(b), this.tensor(x), this.tensor(w)));
+        const { strides = [], pads = [], dilations = [] } = a;
+        this.activated(node, y, (out) => {
+          this.add("Conv", inputs, out, { strides, pads, dilations, group: channels });
+        });
+        return;
+      }
       case "Pooling": {
         const input = this.read(x);
         const attributes = { kernel_shape: a.kernels ?? [], strides: a.strides ?? [], pads: a.pads ?? [] };
@@ -240,7 +265,9 @@ class Exporter {
       }
       case "Softmax": {
         const input = this.read(x);
-        this.write(y, (value) => this.add("Softmax", [input], value, { axis: -1 }));
+        this.write(y, (value) =>
+          this.add("Softmax", [input], value, { axis: this.tensor(x).shape.length === 4 ? 1 : -1 }),
+        );
         return;
       }
       case "Reduce": {

@@ -32,7 +32,7 @@ _ATTRS = {
         default = 10,
     ),
     "inputs": attr.label_list(
-        doc = "Samples: images, .npy or raw float32 tensors. They should resemble what the model will see; some hundred are enough. " +
+        doc = "Samples: images, .npy, .npz, .json (lists of numbers) or raw float32 tensors. They should resemble what the model will see; some hundred are enough. " +
               "Without any, the target can only be run.",
         allow_files = True,
     ),

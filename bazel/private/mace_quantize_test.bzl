@@ -14,7 +14,7 @@ _ATTRS = {
         allow_single_file = True,
     ),
     "inputs": attr.label_list(
-        doc = "Samples: images, .npy or raw float32 tensors, not those that the ranges were measured on.",
+        doc = "Samples: images, .npy, .npz, .json (lists of numbers) or raw float32 tensors, not those that the ranges were measured on.",
         allow_files = True,
     ),
     "labels": attr.label(

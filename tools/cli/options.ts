@@ -74,7 +74,11 @@ const RANGE_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 const SAMPLES: readonly OptionSpec[] = [
-  { name: "input_dir", value: "DIR", doc: "folder of samples: images, .npy or raw float32" },
+  {
+    name: "input_dir",
+    value: "DIR",
+    doc: "folder of samples: images, .npy, .npz, .json (lists of numbers) or raw float32",
+  },
   { name: "samples_list", value: "FILE", doc: "file with the path of a sample on each line" },
 ];
 
@@ -313,7 +317,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "FILE",
         repeat: true,
         required: true,
-        doc: "image, .npy or raw float32 file; one per input of the model",
+        doc: "image, .npy, .npz, .json or raw float32 file; one per input of the model",
       },
       { name: "labels", value: "FILE", doc: "class names, one a line" },
       { name: "top", value: "N", default: "5", doc: "number of classes to print" },

@@ -420,7 +420,7 @@ export const unreadableTensor = (file: string, reason: string): Diagnostic =>
     { file },
     "the tensor file cannot be read",
     reason,
-    "give .npy, or raw little-endian float32 of the input's size",
+    "give .npy, .npz, JSON lists, or raw little-endian float32 of the input's size",
   );
 
 export const sampleSize = (

@@ -2,18 +2,23 @@
 
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { fileNotFound, missingSamplePart, noSamples, sampleSize } from "../diagnostics/catalog";
+import { fileNotFound, missingSamplePart, noSamples, sampleSize, unreadableTensor } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import { IMAGE_EXTENSIONS } from "../image/decode";
 import { parseNpy } from "../image/npy";
+import { parseNpz } from "../image/npz";
 import { imageToTensor } from "../image/preprocess";
 import { preprocessFromPreset, DEFAULT_PRESET } from "../config/preprocess";
 import { readFile } from "../io/files";
 import type { Graph, GraphPort } from "../ir/graph";
+import { parseJsonTensor } from "./json-tensor";
 
 export const TENSOR_EXTENSIONS: readonly string[] = [".dat", ".npy", ".bin"];
 
-const ENDINGS = [...IMAGE_EXTENSIONS, ...TENSOR_EXTENSIONS];
+/** Files that hold every input of a sample, by name. */
+const CONTAINERS: readonly string[] = [".npz", ".json"];
+
+const ENDINGS = [...IMAGE_EXTENSIONS, ...TENSOR_EXTENSIONS, ...CONTAINERS];
 
 export interface Sample {
   readonly name: string;
@@ -41,7 +46,7 @@ const isKnown = (file: string): boolean => ENDINGS.includes(path.extname(file).t
 
 /**
  * Groups files into samples, sorted by name so that no order of listing matters. With one input each file is a sample;
- * with several, the files of one sample are <formatted input name><suffix>.
+ * with several, the files of one sample are <formatted input name><suffix>, or one .npz or .json with all of them.
  */
 export function groupSamples(files: readonly string[], inputs: readonly GraphPort[], where: string): Sample[] {
   const samples: Sample[] = [];
@@ -50,7 +55,12 @@ export function groupSamples(files: readonly string[], inputs: readonly GraphPor
   if (others.length === 0) {
     for (const file of files) samples.push({ name: path.basename(file), files: [file] });
   } else {
-    const byBase = new Map(files.map((file) => [path.basename(file), file]));
+    // A container is a whole sample.
+    const isContainer = (file: string): boolean => CONTAINERS.includes(path.extname(file).toLowerCase());
+    for (const file of files.filter(isContainer)) {
+      samples.push({ name: path.basename(file), files: inputs.map(() => file) });
+    }
+    const byBase = new Map(files.filter((file) => !isContainer(file)).map((file) => [path.basename(file), file]));
     const prefixes = inputs.map((port) => formatName(port.tensor)).sort((a, b) => b.length - a.length);
     const own = formatName(first.tensor);
     for (const [base, file] of byBase) {
@@ -96,6 +106,10 @@ async function loadTensor(file: string, port: GraphPort, graph: Graph): Promise<
       throw new UserError(sampleSize(file, bytes.length, length * 4, port.tensor, shape));
     }
     values = await imageToTensor(bytes, file, shape, preprocess);
+  } else if (extension === ".npz") {
+    values = fromArchive(bytes, file, port, graph.inputs.length === 1, length);
+  } else if (extension === ".json") {
+    values = parseJsonTensor(bytes, file, namesOf(port), graph.inputs.length === 1);
   } else if (extension === ".npy") {
     values = parseNpy(bytes, file).values;
   } else {
@@ -107,3 +121,20 @@ async function loadTensor(file: string, port: GraphPort, graph: Graph): Promise<
     throw new UserError(sampleSize(file, values.length * 4, length * 4, port.tensor, shape));
   return values;
 }
+
+const namesOf = ({ tensor }: GraphPort): string[] => [tensor, formatName(tensor)];
+
+/** Room of a member beyond its numbers, for the header. */
+const NPY_HEADER = 1 << 16;
+
+function fromArchive(bytes: Uint8Array, file: string, port: GraphPort, only: boolean, length: number): Float32Array {
+  const arrays = parseNpz(bytes, file, only ? 8 * length + NPY_HEADER : NPZ_MEMBER);
+  const name = namesOf(port).find((n) => arrays.has(n));
+  const found = name !== undefined ? arrays.get(name) : only && arrays.size === 1 ? [...arrays.values()][0] : undefined;
+  if (found) return found.values;
+  const present = [...arrays.keys()].map((n) => `'${n}'`).join(", ");
+  throw new UserError(unreadableTensor(file, `it has no array '${port.tensor}', only ${present}`));
+}
+
+/** Bytes that a member may have when it may be that of another input. */
+const NPZ_MEMBER = 1 << 28;
