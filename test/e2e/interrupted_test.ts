@@ -197,7 +197,7 @@ test("the converter goes on with the range log", async () => {
   const args = ["run", ...config, "--quantize_stat", "--input_dir", at("samples")];
   const whole = call(converter, ...args);
   assert.equal(whole.code, 0, whole.said);
-  assert.equal(whole.out.split("\n").length - 1, SAMPLES * 3);
+  assert.equal(whole.out.split("\n").length - 1, SAMPLES * 2);
   const partial = await interrupt(5, "SIGINT", stat("--output", at("part")));
   assert.equal(partial.code, 130);
   fs.copyFileSync(at("part.partial"), at("build/lib/model/net.stat.partial"));

@@ -73,7 +73,7 @@ function mergeTensor(parts: readonly TensorStatistics[]): TensorStatistics {
   }
   const channels = parts[0]?.channelMean.length ?? 0;
   const perChannel = (pick: (part: TensorStatistics, c: number) => number, join: (a: number, b: number) => number) =>
-    Array.from({ length: channels }, (_, c) => parts.map((part) => pick(part, c)).reduce(join));
+    Array.from({ length: channels }, (_, c) => parts.map((part) => pick(part, c)).reduce((a, b) => join(a, b)));
   const bucket = [...buckets.keys()].sort((a, b) => a - b);
   return TensorStatistics.fromPartial({
     name: parts[0]?.name,

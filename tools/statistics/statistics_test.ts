@@ -42,6 +42,31 @@ test("merging is associative and commutative", () => {
   }
 });
 
+test("channels keep their extremes and add up their means", () => {
+  const parts = [
+    [-1, 2, 3],
+    [-4, 1, 5],
+    [-2, 7, -9],
+  ].map(([min = 0, max = 0, mean = 0], i) => {
+    const statistics = run(`s${i}`, min, max);
+    for (const tensor of statistics.tensor) {
+      tensor.channelMin = [min, 0];
+      tensor.channelMax = [max, 0];
+      tensor.channelMean = [mean, 1];
+    }
+    return part(statistics);
+  });
+  const [x] = mergeStatistics(parts).tensor;
+  assert.deepEqual(
+    [x?.channelMin, x?.channelMax, x?.channelMean],
+    [
+      [-4, 0],
+      [7, 0],
+      [-1, 3],
+    ],
+  );
+});
+
 test("runs of different models do not merge", () => {
   const other = { ...run("b", 0, 1), graphDigest: Uint8Array.of(9) };
   assert.throws(
