@@ -38,6 +38,9 @@ struct GemmArgs {
   float lo, hi;
   // Integer: requantization. row_sums (of a) is null when the right operand's zero point is 0.
   const float* scale;
+  // Fixed-point multipliers instead of `scale`; null where there are none.
+  const int32_t* mantissa;
+  const int32_t* exponent;
   const int32_t* row_sums;
   int32_t b_zero;
   int32_t zero, q_lo, q_hi;
@@ -78,6 +81,9 @@ class PackedMatrix {
     int32_t left_zero;      // of the left operand, as stored in the tensor
     ElementType left_type;  // of the left operand's tensor
     const float* scale;     // n multipliers
+    // n fixed-point multipliers to be used instead, or null.
+    const int32_t* mantissa;
+    const int32_t* exponent;
   };
   bool PackCodes(const GemmKernel& kernel, const void* b, int64_t n, int64_t k, const int32_t* bias,
                  const Codes& codes);
@@ -111,7 +117,7 @@ class PackedMatrix {
   size_t panel_bytes_ = 0;
   const void* b_data_ = nullptr;
   const void* bias_data_ = nullptr;
-  AlignedBuffer b_, bias_, scale_;
+  AlignedBuffer b_, bias_, scale_, mantissa_, exponent_;
 };
 
 }  // namespace kernels

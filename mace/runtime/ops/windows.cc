@@ -57,7 +57,8 @@ class PoolingOperator : public Operator {
     args_.q_min = QMin(y.type);
     args_.q_max = QMax(y.type);
     const bool maximum = type == 2;
-    if (maximum && !c->RequireSameCodes(x, y)) return;
+    args_.fixed = !maximum && IsQuantized(x.type) && c->FixedPoint();
+    if ((maximum || args_.fixed) && !c->RequireSameCodes(x, y)) return;
     const kernels::KernelSet& set = c->kernels();
     if (!IsQuantized(x.type)) {
       run_ = maximum ? set.max_pool_f32 : set.average_pool_f32;
