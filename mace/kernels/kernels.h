@@ -74,7 +74,9 @@ struct ReduceArgs {
   int64_t inner;
   int64_t kept_size[3], kept_stride[3];
   int64_t reduced_size[3], reduced_stride[3];
-  // Quantized mean and sum.
+  // Quantized mean and sum; `fixed`: a mean of codes with their zero point, which both tensors
+  // share.
+  bool fixed;
   float multiplier;
   int32_t input_zero, output_zero, q_min, q_max;
 };

@@ -281,6 +281,15 @@ MACE_INLINE int32_t FixedProduct(int32_t x, int32_t mantissa, int32_t exponent) 
   const int32_t half = static_cast<int32_t>(mask >> 1) + (high < 0 ? 1 : 0);
   return (high >> right) + (rest > half ? 1 : 0);
 }
+// The same with one rounding, half up.
+MACE_INLINE int32_t FixedProductOnce(int32_t x, int32_t mantissa, int32_t exponent) {
+  const int32_t limit = 2147483647 >> (exponent > 0 ? exponent : 0);
+  x = x < -limit - 1 ? -limit - 1 : x;
+  x = x > limit ? limit : x;
+  const int32_t shift = 31 - exponent;
+  const int64_t half = static_cast<int64_t>(1) << (shift - 1);
+  return static_cast<int32_t>((static_cast<int64_t>(x) * mantissa + half) >> shift);
+}
 MACE_INLINE int32_t ClampCode(int32_t v, int32_t lo, int32_t hi) {
   v = v < lo ? lo : v;
   return v > hi ? hi : v;

@@ -33,6 +33,16 @@ MACE_INLINE void StoreFixedCodes(const int32_t* acc, const int32_t* mantissa,
   __builtin_memcpy(out, codes, sizeof codes);
 }
 
+// Averages of `count` codes that keep their zero point, halves away from zero, from the sums of
+// their differences from it.
+template <typename T, int kLanes>
+MACE_INLINE void StoreAverages(const int32_t* sums, int32_t zero, int64_t count, T* out) {
+  for (int i = 0; i < kLanes; ++i) {
+    const int64_t sum = sums[i] + zero * count, half = sum > 0 ? count / 2 : -(count / 2);
+    out[i] = static_cast<T>((sum + half) / count);
+  }
+}
+
 // ---- Depthwise convolution ------------------------------------------------
 
 // Where the cells of the window of output column ox are; `padding` for those outside.
@@ -282,13 +292,7 @@ MACE_INLINE void PoolChunk(const PoolArgs& args, const Cells& cells, const T* im
     int32_t sums[kLanes];
     for (int i = 0; i < kLanes; ++i) sums[i] = static_cast<int32_t>(acc[i]);
     if (args.fixed) {
-      // Halves away from zero; the codes keep their zero point.
-      const int32_t count = static_cast<int32_t>(cells.count > 0 ? cells.count : 1);
-      for (int i = 0; i < kLanes; ++i) {
-        const int32_t whole = sums[i] + zero * count;
-        const int32_t q = (whole > 0 ? whole + count / 2 : whole - count / 2) / count;
-        out[c + i] = static_cast<T>(ClampCode(q, args.q_min, args.q_max));
-      }
+      StoreAverages<T, kLanes>(sums, zero, cells.count > 0 ? cells.count : 1, out + c);
       return;
     }
     StoreCodes<T, kLanes>(sums, &multiplier, 0, args.output_zero, args.q_min, args.q_max, out + c);
@@ -361,6 +365,11 @@ MACE_INLINE void ReduceChunk(const ReduceArgs& args, const T* x, T* y) {
   } else {
     int32_t sums[kLanes];
     for (int i = 0; i < kLanes; ++i) sums[i] = static_cast<int32_t>(acc[i]);
+    if (args.fixed) {
+      const int64_t count = args.reduced_size[0] * args.reduced_size[1] * args.reduced_size[2];
+      StoreAverages<T, kLanes>(sums, args.input_zero, count, y);
+      return;
+    }
     StoreCodes<T, kLanes>(sums, &args.multiplier, 0, args.output_zero, args.q_min, args.q_max, y);
   }
 }

@@ -56,6 +56,8 @@ struct FixedMultiplier {
 // section 3.
 struct FixedMultipliers {
   std::vector<int32_t> mantissa, exponent;
+  // Products round once: fully connected layers.
+  bool once = false;
 
   void Add(FixedMultiplier m) {
     mantissa.push_back(m.mantissa);
@@ -95,9 +97,18 @@ inline int32_t FixedProduct(int32_t x, FixedMultiplier m) {
   return static_cast<int32_t>((high >> right) + (rest > (mask >> 1) + (high < 0 ? 1 : 0) ? 1 : 0));
 }
 
+// The same with one rounding, half up.
+inline int32_t FixedProductOnce(int32_t x, FixedMultiplier m) {
+  const int32_t limit = 2147483647 >> (m.exponent > 0 ? m.exponent : 0);
+  const int64_t product = static_cast<int64_t>(Clamp(x, -limit - 1, limit)) * m.mantissa;
+  const int shift = 31 - m.exponent;
+  return static_cast<int32_t>((product + (int64_t{1} << (shift - 1))) >> shift);
+}
+
 inline int32_t RequantizeFixed(int32_t acc, FixedMultiplier m, int32_t zero_point, int32_t lo,
-                               int32_t hi) {
-  return Clamp(FixedProduct(acc, m), lo - zero_point, hi - zero_point) + zero_point;
+                               int32_t hi, bool once = false) {
+  const int32_t v = once ? FixedProductOnce(acc, m) : FixedProduct(acc, m);
+  return Clamp(v, lo - zero_point, hi - zero_point) + zero_point;
 }
 
 // The fixed-point multiplier of a matrix product. One that all channels share takes the product of
@@ -131,8 +142,8 @@ inline FixedMultiplier FixedProdMultiplier(float scale_a, float scale_b, float s
 }
 
 // An average of codes, zero point and all: half away from zero.
-inline int32_t FixedAverage(int32_t sum, int32_t count) {
-  return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+inline int32_t FixedAverage(int64_t sum, int64_t count) {
+  return static_cast<int32_t>((sum + (sum > 0 ? count / 2 : -(count / 2))) / count);
 }
 
 // Softmax of one code (section 8), before the zero point is added.

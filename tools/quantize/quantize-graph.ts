@@ -4,7 +4,7 @@ import { accumulatorOverflow, biasClamped, trainedCodesLost } from "../diagnosti
 import { type Diagnostic, invariant, UserError } from "../diagnostics/diagnostic";
 import type { AffineParameters, Graph, GraphNode, Tensor } from "../ir/graph";
 import { activationFunction } from "../ir/interpret";
-import { ELTWISE, OPERATORS, POOLING } from "../ir/operators";
+import { ELTWISE, OPERATORS, POOLING, REDUCE } from "../ir/operators";
 import {
   type Affine,
   activationParameters,
@@ -275,14 +275,15 @@ class Quantizer {
   private fixedPoint(node: GraphNode, inputs: readonly (CodeForm | undefined)[], output: Affine): boolean {
     if (!OPERATORS[node.type]?.attributes.requantize) return false;
     const trained = (name: string): boolean => this.sourceTensor(name).trained?.requantize === "fixed_point";
-    const operands = node.type === "Eltwise" ? node.inputs : node.inputs.slice(0, 2);
+    const operands = node.type === "Eltwise" ? node.inputs : node.inputs.slice(0, 2).filter((name) => name !== "");
     if (![...operands, ...node.outputs].every(trained)) return false;
     if (operands.some((name) => this.regridded.includes(name))) return false;
     if (node.type === "Eltwise") return FIXED_POINT_ELTWISE.has(Number(node.attributes.type));
-    if (node.type !== "Pooling") return true;
+    const { pooling_type: pooling, reduce_type: reduction } = node.attributes;
+    if (pooling === undefined && reduction === undefined) return true;
     const [input] = inputs;
     return (
-      node.attributes.pooling_type === POOLING.AVG &&
+      (pooling === POOLING.AVG || reduction === REDUCE.MEAN) &&
       input?.affine.scale === output.scale &&
       input.affine.zeroPoint === output.zeroPoint
     );

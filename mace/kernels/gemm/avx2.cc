@@ -89,13 +89,39 @@ MACE_ALWAYS_INLINE __m256i FixedProduct(__m256i x, __m256i mantissa, __m256i exp
   return _mm256_sub_epi32(_mm256_srav_epi32(high, right), up);
 }
 
+// v / 2^shift, rounded half up. AVX2 has no arithmetic shift of 64 bits: a multiple of 2^shift
+// makes v positive and is taken off the quotient.
+MACE_ALWAYS_INLINE __m256i RoundingShift(__m256i v, __m256i shift) {
+  const __m256i one = _mm256_set1_epi64x(1), top = _mm256_slli_epi64(one, 63);
+  v = _mm256_add_epi64(v, _mm256_srli_epi64(_mm256_sllv_epi64(one, shift), 1));
+  return _mm256_sub_epi64(_mm256_srlv_epi64(_mm256_add_epi64(v, top), shift),
+                          _mm256_srlv_epi64(top, shift));
+}
+
+// The same with one rounding.
+MACE_ALWAYS_INLINE __m256i FixedProductOnce(__m256i x, __m256i mantissa, __m256i exponent) {
+  const __m256i zero = _mm256_setzero_si256(), ones = _mm256_set1_epi32(-1);
+  const __m256i left = _mm256_max_epi32(exponent, zero);
+  const __m256i limit = _mm256_srlv_epi32(_mm256_set1_epi32(0x7fffffff), left);
+  x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_xor_si256(limit, ones)), limit);
+  const __m256i shift = _mm256_sub_epi32(_mm256_set1_epi32(31), exponent);
+  const __m256i even = RoundingShift(_mm256_mul_epi32(x, mantissa),
+                                     _mm256_and_si256(shift, _mm256_set1_epi64x(0xffffffff)));
+  const __m256i odd =
+      RoundingShift(_mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(mantissa, 32)),
+                    _mm256_srli_epi64(shift, 32));
+  return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+
 MACE_ALWAYS_INLINE __m256i RequantizedFixed(__m256i acc, int column, const GemmArgs& args) {
   const auto load = [column](const void* from) {
     return _mm256_loadu_si256(
         reinterpret_cast<const __m256i*>(static_cast<const int32_t*>(from) + column));
   };
-  __m256i q = FixedProduct(_mm256_add_epi32(acc, load(args.bias)), load(args.mantissa),
-                           load(args.exponent));
+  const __m256i sum = _mm256_add_epi32(acc, load(args.bias));
+  const __m256i mantissa = load(args.mantissa), exponent = load(args.exponent);
+  __m256i q =
+      args.once ? FixedProductOnce(sum, mantissa, exponent) : FixedProduct(sum, mantissa, exponent);
   q = _mm256_max_epi32(q, _mm256_set1_epi32(args.q_lo - args.zero));
   q = _mm256_min_epi32(q, _mm256_set1_epi32(args.q_hi - args.zero));
   return _mm256_add_epi32(q, _mm256_set1_epi32(args.zero));

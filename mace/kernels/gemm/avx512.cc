@@ -138,6 +138,27 @@ MACE_ALWAYS_INLINE __m512i FixedProduct(__m512i x, __m512i mantissa, __m512i exp
   return _mm512_mask_sub_epi32(q, up, q, ones);
 }
 
+// v / 2^shift, rounded half up.
+MACE_ALWAYS_INLINE __m512i RoundingShift(__m512i v, __m512i shift) {
+  const __m512i half = _mm512_srli_epi64(_mm512_sllv_epi64(_mm512_set1_epi64(1), shift), 1);
+  return _mm512_srav_epi64(_mm512_add_epi64(v, half), shift);
+}
+
+// The same with one rounding.
+MACE_ALWAYS_INLINE __m512i FixedProductOnce(__m512i x, __m512i mantissa, __m512i exponent) {
+  const __m512i zero = _mm512_setzero_si512(), ones = _mm512_set1_epi32(-1);
+  const __m512i left = _mm512_max_epi32(exponent, zero);
+  const __m512i limit = _mm512_srlv_epi32(_mm512_set1_epi32(0x7fffffff), left);
+  x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_xor_si512(limit, ones)), limit);
+  const __m512i shift = _mm512_sub_epi32(_mm512_set1_epi32(31), exponent);
+  const __m512i even = RoundingShift(_mm512_mul_epi32(x, mantissa),
+                                     _mm512_and_si512(shift, _mm512_set1_epi64(0xffffffff)));
+  const __m512i odd =
+      RoundingShift(_mm512_mul_epi32(_mm512_srli_epi64(x, 32), _mm512_srli_epi64(mantissa, 32)),
+                    _mm512_srli_epi64(shift, 32));
+  return _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+
 template <int kRows, int kVectors>
 void TileCodes(const GemmArgs& args) {
   __m512i acc[kRows][kVectors];
@@ -180,8 +201,10 @@ void TileCodes(const GemmArgs& args) {
         sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(static_cast<int32_t>(correction)));
       }
       if (args.mantissa != nullptr) {
-        __m512i q = FixedProduct(sum, _mm512_loadu_si512(args.mantissa + 16 * v),
-                                 _mm512_loadu_si512(args.exponent + 16 * v));
+        const __m512i mantissa = _mm512_loadu_si512(args.mantissa + 16 * v);
+        const __m512i exponent = _mm512_loadu_si512(args.exponent + 16 * v);
+        __m512i q = args.once ? FixedProductOnce(sum, mantissa, exponent)
+                              : FixedProduct(sum, mantissa, exponent);
         q = _mm512_max_epi32(q, _mm512_sub_epi32(lo, zero));
         q = _mm512_add_epi32(_mm512_min_epi32(q, _mm512_sub_epi32(hi, zero)), zero);
         _mm512_mask_cvtepi32_storeu_epi8(c + r * args.ldc, mask, q);

@@ -121,6 +121,7 @@ bool PackedMatrix::PackCodes(const GemmKernel& kernel, const void* b, int64_t n,
       !bias_.Allocate(width * sizeof(int32_t)) || !scale_.Allocate(width * sizeof(float))) {
     return false;
   }
+  once_ = codes.once;
   if (codes.mantissa != nullptr) {
     if (!mantissa_.Allocate(width * sizeof(int32_t)) ||
         !exponent_.Allocate(width * sizeof(int32_t)))
@@ -192,6 +193,7 @@ void PackedMatrix::SetPanel(int64_t panel, GemmArgs* args) const {
   const bool fixed = mantissa_.as<int32_t>() != nullptr;
   args->mantissa = fixed ? mantissa_.as<int32_t>() + first : nullptr;
   args->exponent = fixed ? exponent_.as<int32_t>() + first : nullptr;
+  args->once = once_;
   args->b_zero = b_zero_;
 }
 

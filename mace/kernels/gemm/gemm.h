@@ -41,6 +41,7 @@ struct GemmArgs {
   // Fixed-point multipliers instead of `scale`; null where there are none.
   const int32_t* mantissa;
   const int32_t* exponent;
+  bool once;  // their products round once
   const int32_t* row_sums;
   int32_t b_zero;
   int32_t zero, q_lo, q_hi;
@@ -84,6 +85,7 @@ class PackedMatrix {
     // n fixed-point multipliers to be used instead, or null.
     const int32_t* mantissa;
     const int32_t* exponent;
+    bool once;
   };
   bool PackCodes(const GemmKernel& kernel, const void* b, int64_t n, int64_t k, const int32_t* bias,
                  const Codes& codes);
@@ -112,7 +114,7 @@ class PackedMatrix {
 
   const GemmKernel* kernel_ = nullptr;
   int64_t n_ = 0, k_ = 0, k_groups_ = 0, panels_ = 0;
-  bool needs_row_sums_ = false;
+  bool needs_row_sums_ = false, once_ = false;
   int32_t b_zero_ = 0;
   size_t panel_bytes_ = 0;
   const void* b_data_ = nullptr;

@@ -49,13 +49,29 @@ static MACE_ALWAYS_INLINE int32x4_t FixedProduct(int32x4_t x, int32x4_t mantissa
   return vrshlq_s32(vqaddq_s32(high, down), right);
 }
 
+// The same with one rounding, half up.
+static MACE_ALWAYS_INLINE int32x4_t FixedProductOnce(int32x4_t x, int32x4_t mantissa,
+                                                     int32x4_t exponent) {
+  const int32x4_t left = vmaxq_s32(exponent, vdupq_n_s32(0));
+  const int32x4_t limit = vshlq_s32(vdupq_n_s32(0x7fffffff), vnegq_s32(left));
+  x = vminq_s32(vmaxq_s32(x, vmvnq_s32(limit)), limit);
+  const int32x4_t shift = vsubq_s32(exponent, vdupq_n_s32(31));
+  const int64x2_t low = vrshlq_s64(vmull_s32(vget_low_s32(x), vget_low_s32(mantissa)),
+                                   vmovl_s32(vget_low_s32(shift)));
+  const int64x2_t high = vrshlq_s64(vmull_s32(vget_high_s32(x), vget_high_s32(mantissa)),
+                                    vmovl_s32(vget_high_s32(shift)));
+  return vcombine_s32(vmovn_s64(low), vmovn_s64(high));
+}
+
 static MACE_ALWAYS_INLINE int32x4_t Requantized(int32x4_t acc, int column, int32x4_t correction,
                                                 const GemmArgs& args) {
   const int32_t* bias = static_cast<const int32_t*>(args.bias) + column;
   const int32x4_t sum = vsubq_s32(vaddq_s32(acc, vld1q_s32(bias)), correction);
   if (args.mantissa != nullptr) {
-    int32x4_t fixed =
-        FixedProduct(sum, vld1q_s32(args.mantissa + column), vld1q_s32(args.exponent + column));
+    const int32x4_t mantissa = vld1q_s32(args.mantissa + column);
+    const int32x4_t exponent = vld1q_s32(args.exponent + column);
+    int32x4_t fixed = args.once ? FixedProductOnce(sum, mantissa, exponent)
+                                : FixedProduct(sum, mantissa, exponent);
     fixed = vmaxq_s32(fixed, vdupq_n_s32(args.q_lo - args.zero));
     fixed = vminq_s32(fixed, vdupq_n_s32(args.q_hi - args.zero));
     return vaddq_s32(fixed, vdupq_n_s32(args.zero));

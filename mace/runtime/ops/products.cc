@@ -95,6 +95,7 @@ class FullyConnectedOperator : public ConvBase {
     shape.groups = 1;
     Weighted weighted;
     if (!weighted.Read(c, filters, 1)) return;
+    weighted.fixed.once = true;
     Init(c, shape, weighted);
   }
 };

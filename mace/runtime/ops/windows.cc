@@ -109,7 +109,8 @@ class ReduceOperator : public Operator {
     }
     const bool extreme =
         args_.kind == kernels::ReduceKind::kMin || args_.kind == kernels::ReduceKind::kMax;
-    if (extreme && !c->RequireSameCodes(x, y)) return;
+    args_.fixed = quantized && args_.kind == kernels::ReduceKind::kMean && c->FixedPoint();
+    if ((extreme || args_.fixed) && !c->RequireSameCodes(x, y)) return;
     Merge(x.shape, reduced);
     const int64_t count = x.elements / y.elements;
     args_.multiplier = quant::MeanMultiplier(
