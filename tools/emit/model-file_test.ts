@@ -50,7 +50,16 @@ function graph(): Graph {
           dtype: "float32" as const,
           data: Float32Array.of(0.1),
           range: TRAINED_RANGE,
-          trained: { ...GRID, type: "int8" as const, zeroPoint: 0, scales: [0.5, 2], axis: 0, qmin: -127, qmax: 127 },
+          trained: {
+            ...GRID,
+            type: "int8" as const,
+            zeroPoint: 0,
+            scales: [0.5, 2],
+            axis: 0,
+            qmin: -127,
+            qmax: 127,
+            requantize: "fixed_point" as const,
+          },
         },
       ],
       [

@@ -269,15 +269,20 @@ class Quantizer {
   }
 
   /**
-   * Whether a node rounds as TensorFlow Lite does: all that it reads and writes is on grids of networks that were trained or
-   * converted for that, and the node is one that has the arithmetic.
+   * Whether a node rounds as TensorFlow Lite does: it is one that has the arithmetic, its weights keep codes that were made for it,
+   * and so do its inputs and outputs, as far as they are trained: training leaves out inputs of the graph and averages.
    */
   private fixedPoint(node: GraphNode, inputs: readonly (CodeForm | undefined)[], output: Affine): boolean {
     if (!OPERATORS[node.type]?.attributes.requantize) return false;
-    const trained = (name: string): boolean => this.sourceTensor(name).trained?.requantize === "fixed_point";
-    const operands = node.type === "Eltwise" ? node.inputs : node.inputs.slice(0, 2).filter((name) => name !== "");
-    if (![...operands, ...node.outputs].every(trained)) return false;
-    if (operands.some((name) => this.regridded.includes(name))) return false;
+    const weights = node.type === "Eltwise" ? "" : (node.inputs[1] ?? "");
+    const arithmetic = (name: string) => {
+      const { trained } = this.sourceTensor(name);
+      return trained && (trained.requantize ?? "float");
+    };
+    if (weights !== "" && (arithmetic(weights) !== "fixed_point" || this.regridded.includes(weights))) return false;
+    const activations = node.inputs.filter((name, i) => name !== "" && inputs[i] !== undefined);
+    const wanted = [...activations, ...node.outputs].map(arithmetic).filter((value) => value !== undefined);
+    if (wanted.length === 0 || wanted.some((value) => value !== "fixed_point")) return false;
     if (node.type === "Eltwise") return FIXED_POINT_ELTWISE.has(Number(node.attributes.type));
     const { pooling_type: pooling, reduce_type: reduction } = node.attributes;
     if (pooling === undefined && reduction === undefined) return true;
