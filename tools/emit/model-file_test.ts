@@ -86,6 +86,7 @@ function graph(): Graph {
           group: 1,
           activation: "RELUX",
           max_limit: 6,
+          requantize: "float",
         },
       },
     ],

@@ -101,8 +101,8 @@ for (const [name, type, weights, low, scheme] of [
 
 for (const [what, weights, x, y, expected] of [
   ["all are for fixed point", "fixed_point", "fixed_point", "fixed_point", "fixed_point"],
-  ["the weights are for float", undefined, "fixed_point", "fixed_point", undefined],
-  ["an activation is for float", "fixed_point", undefined, "fixed_point", undefined],
+  ["the weights are for float", undefined, "fixed_point", "fixed_point", "float"],
+  ["an activation is for float", "fixed_point", undefined, "fixed_point", "float"],
 ] as const) {
   test(`arithmetic of a layer whose grids say: ${what}`, () => {
     const made = grid("int8", 0, [0.02]);
@@ -121,7 +121,7 @@ test("weights that lose their codes are not for fixed point", () => {
   const activation = () => fixed(grid("uint8", 100, [0.05]));
   const graph = trainedLayer(activation, fixed(grid("uint8", 131, [0.0123])), codesOf(0, 255));
   const { graph: result } = quantized(graph, { scheme: "int8_per_channel" });
-  assert.equal(result.nodes.find((node) => node.type === "FullyConnected")?.attributes.requantize, undefined);
+  assert.equal(result.nodes.find((node) => node.type === "FullyConnected")?.attributes.requantize, "float");
 });
 
 test("a scheme that cannot hold trained codes says so and rounds anew", () => {
