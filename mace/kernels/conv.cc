@@ -66,6 +66,10 @@ bool Conv::InitCodes(const ConvShape& shape, Tier tier, const void* filter, cons
     codes.left_zero = quantization.input_zero;
     codes.left_type = quantization.input_type;
     codes.scale = quantization.scale.data() + g * n;
+    const quant::FixedMultipliers& fixed = quantization.fixed;
+    codes.mantissa = fixed.empty() ? nullptr : fixed.mantissa.data() + g * n;
+    codes.exponent = fixed.empty() ? nullptr : fixed.exponent.data() + g * n;
+    codes.once = fixed.once;
     if (!groups_[g].PackCodes(*kernel_, from + g * n * k_, n, k_,
                               bias == nullptr ? nullptr : bias + g * n, codes)) {
       return false;

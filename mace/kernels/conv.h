@@ -10,6 +10,7 @@
 
 #include "mace/kernels/gemm/gemm.h"
 #include "mace/kernels/kernels.h"
+#include "mace/quant/requantize.h"
 
 namespace mace {
 namespace kernels {
@@ -23,7 +24,8 @@ struct ConvShape {
 struct ConvQuantization {
   ElementType input_type, weight_type;
   int32_t input_zero, weight_zero, output_zero, q_lo, q_hi;
-  std::vector<float> scale;  // one multiplier per output channel
+  std::vector<float> scale;            // one multiplier per output channel
+  quant::FixedMultipliers fixed = {};  // to be used instead, unless empty
 };
 
 class Conv {

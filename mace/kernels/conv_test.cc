@@ -201,6 +201,9 @@ TEST(Depthwise, FloatAndCodes) {
       code_bias[static_cast<size_t>(o)] = static_cast<int32_t>(random.Int(-3000, 3000));
       meaning.scale.push_back(random.Float(0.001f, 0.01f));
     }
+    if (i % 2 == 1)
+      for (float s : meaning.scale) meaning.fixed.Add(quant::ToFixed(s));
+    const GuardBuffer<int32_t> mantissa(meaning.fixed.mantissa), exponent(meaning.fixed.exponent);
     const GuardBuffer<float> scale(meaning.scale);
     const std::vector<int32_t> numbers = Numbers(weights, type);
     const std::vector<int32_t> wanted_codes = reference::DepthwiseCodes(
@@ -238,6 +241,10 @@ TEST(Depthwise, FloatAndCodes) {
       args.padding = padding.data();
       args.output = code_output.data();
       args.scale = scale.data();
+      if (!meaning.fixed.empty()) {
+        args.mantissa = mantissa.data();
+        args.exponent = exponent.data();
+      }
       args.input_zero = meaning.input_zero;
       args.output_zero = meaning.output_zero;
       args.q_lo = meaning.lo;
@@ -265,6 +272,10 @@ TEST(Pool, FloatAndCodes) {
     const GuardBuffer<uint8_t> code_input(codes);
     const int64_t out_size = w.batch * w.out_h * w.out_w * channels;
     for (bool maximum : {false, true}) {
+      const int32_t zero = type == ElementType::kInt8 ? -5 : 7;
+      const std::vector<int32_t> wanted_averages =
+          reference::PoolCodes(w, channels, maximum, include_pad, Numbers(codes, type), 0.02f, zero,
+                               0.02f, zero, QMin(type), QMax(type), true);
       const std::vector<float> wanted =
           reference::PoolF32(w, channels, maximum, include_pad, input.data());
       const std::vector<int32_t> wanted_codes =
@@ -296,6 +307,13 @@ TEST(Pool, FloatAndCodes) {
         const auto& pool = maximum ? set.max_pool : set.average_pool;
         (type == ElementType::kInt8 ? pool.s8 : pool.u8)(args, 0, w.batch * w.out_h);
         ExpectCodes(code_output, wanted_codes, type);
+        if (HasFatalFailure()) return;
+        args.input_zero = args.output_zero = zero;
+        args.fixed = true;
+        if (!maximum) {
+          (type == ElementType::kInt8 ? pool.s8 : pool.u8)(args, 0, w.batch * w.out_h);
+          ExpectCodes(code_output, wanted_averages, type);
+        }
         if (HasFatalFailure()) return;
       }
     }

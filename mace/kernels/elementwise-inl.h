@@ -272,12 +272,33 @@ static void EltwiseLoopCodes(const EltwiseArgs& by_reference, const T* a, int64_
   }
 }
 
+// Section 12 of mace/quant/README.md.
+template <typename T>
+static void EltwiseFixedCodes(const EltwiseArgs& by_reference, const T* a, int64_t stride_a,
+                              const T* b, int64_t stride_b, T* y, int64_t n) {
+  const EltwiseArgs args = by_reference;
+  const int32_t lo = args.q_lo - args.zero_y, hi = args.q_hi - args.zero_y;
+  const int32_t sign = args.kind == EltwiseKind::kSub ? -1 : 1;
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t va = a[i * stride_a] - args.zero_a, vb = b[i * stride_b] - args.zero_b;
+    int32_t v = va * vb;
+    if (args.kind != EltwiseKind::kProd) {
+      const int32_t unit = 1 << quant::kFixedSumShift;
+      v = FixedProduct(va * unit, args.fixed_a.mantissa, args.fixed_a.exponent) +
+          sign * FixedProduct(vb * unit, args.fixed_b.mantissa, args.fixed_b.exponent);
+    }
+    v = FixedProduct(v, args.fixed_y.mantissa, args.fixed_y.exponent);
+    y[i] = static_cast<T>(ClampCode(v, lo, hi) + args.zero_y);
+  }
+}
+
 template <typename T>
 static void EltwiseCodes(const EltwiseArgs& args, const void* a_in, int64_t sa, const void* b_in,
                          int64_t sb, void* y_out, int64_t n) {
   const T* a = static_cast<const T*>(a_in);
   const T* b = static_cast<const T*>(b_in);
   T* y = static_cast<T*>(y_out);
+  if (args.fixed) return EltwiseFixedCodes<T>(args, a, sa, b, sb, y, n);
   switch (args.kind) {
     case EltwiseKind::kSum:
       return EltwiseLoopCodes<EltwiseKind::kSum, T>(args, a, sa, b, sb, y, n);

@@ -152,8 +152,10 @@ struct CodesCase {
   int fill;
 };
 
+enum class Rounding { kFloat, kFixed, kFixedOnce };
+
 void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const CodesCase& test,
-                Random* random) {
+                Rounding rounding, Random* random) {
   const int64_t padded = (k + kernel.k_group - 1) / kernel.k_group * kernel.k_group;
   const auto draw = [&](ElementType type, int64_t count) {
     std::vector<int32_t> codes(static_cast<size_t>(count));
@@ -168,6 +170,8 @@ void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const 
   std::vector<uint8_t> stored(right.begin(), right.end());
   std::vector<int32_t> bias(static_cast<size_t>(n));
   std::vector<float> scale(static_cast<size_t>(n));
+  quant::FixedMultipliers fixed;
+  fixed.once = rounding == Rounding::kFixedOnce;
   std::vector<int64_t> sums(static_cast<size_t>(rows * n));
   for (int64_t j = 0; j < n; ++j) {
     bias[static_cast<size_t>(j)] = static_cast<int32_t>(random->Int(-100000, 100000));
@@ -183,10 +187,21 @@ void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const 
     }
     // From the sums, so that the codes are spread over their range.
     scale[static_cast<size_t>(j)] = random->Float(60.0f, 140.0f) / static_cast<float>(greatest);
+    // Some powers of two, which make ties, and some that shift left or leave nothing.
+    double m = scale[static_cast<size_t>(j)];
+    if (j % 5 == 1) m = std::exp2(std::floor(std::log2(m)));
+    if (j % 5 == 3) m = std::exp2(random->Float(-34.0f, 32.0f));
+    if (rounding != Rounding::kFloat) fixed.Add(quant::ToFixed(m));
   }
   PackedMatrix matrix;
-  PackedMatrix::Codes codes = {test.right, test.right_zero, test.left_zero, test.left,
-                               scale.data()};
+  PackedMatrix::Codes codes = {test.right,
+                               test.right_zero,
+                               test.left_zero,
+                               test.left,
+                               scale.data(),
+                               fixed.empty() ? nullptr : fixed.mantissa.data(),
+                               fixed.empty() ? nullptr : fixed.exponent.data(),
+                               fixed.once};
   ASSERT_TRUE(matrix.PackCodes(kernel, stored.data(), n, k, bias.data(), codes));
   // The left operand as the kernel wants it; whole groups of k, nothing behind the last.
   const size_t size = LeftSize(kernel.operands);
@@ -225,9 +240,14 @@ void CheckCodes(const GemmKernel& kernel, int rows, int64_t n, int64_t k, const 
   for (int r = 0; r < rows; ++r) {
     for (int64_t j = 0; j < n; ++j) {
       const size_t at = static_cast<size_t>(r * n + j);
+      const int32_t sum = static_cast<int32_t>(sums[at]);
+      const int32_t lo = QMin(out_type) + 3, hi = QMax(out_type) - 2;
+      const size_t column = static_cast<size_t>(j);
       const int32_t wanted =
-          quant::Requantize(static_cast<int32_t>(sums[at]), scale[static_cast<size_t>(j)], zero,
-                            QMin(out_type) + 3, QMax(out_type) - 2);
+          fixed.empty()
+              ? quant::Requantize(sum, scale[column], zero, lo, hi)
+              : quant::RequantizeFixed(sum, {fixed.mantissa[column], fixed.exponent[column]}, zero,
+                                       lo, hi, fixed.once);
       const int32_t got = out_type == ElementType::kInt8 ? static_cast<int8_t>(c[at]) : c[at];
       ASSERT_EQ(got, wanted) << "row " << r << " column " << j << " sum " << sums[at] << " scale "
                              << scale[static_cast<size_t>(j)] << " zero " << zero;
@@ -257,8 +277,10 @@ TEST(Gemm, CodesEqualTheSum) {
             SCOPED_TRACE(std::string(kernel.name) + " rows " + std::to_string(rows) + " n " +
                          std::to_string(n) + " k " + std::to_string(k) + " case " +
                          std::to_string(&test - cases) + " " + random.Replay());
-            CheckCodes(kernel, rows, n, k, test, &random);
-            if (HasFatalFailure()) return;
+            for (Rounding rounding : {Rounding::kFloat, Rounding::kFixed, Rounding::kFixedOnce}) {
+              CheckCodes(kernel, rows, n, k, test, rounding, &random);
+              if (HasFatalFailure()) return;
+            }
           }
         }
       }
@@ -276,8 +298,10 @@ TEST(Gemm, LongSumsOfExtremes) {
       const CodesCase signed_case = {ElementType::kInt8, ElementType::kInt8, fill < 0 ? 127 : -128,
                                      fill < 0 ? 127 : -128, fill};
       SCOPED_TRACE(kernel.name);
-      CheckCodes(kernel, 1, 3, 33000, unsigned_case, &random);
-      CheckCodes(kernel, 2, 3, 33000, signed_case, &random);
+      for (Rounding rounding : {Rounding::kFloat, Rounding::kFixed, Rounding::kFixedOnce}) {
+        CheckCodes(kernel, 1, 3, 33000, unsigned_case, rounding, &random);
+        CheckCodes(kernel, 2, 3, 33000, signed_case, rounding, &random);
+      }
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "mace/arch/cpu_features.h"
+#include "mace/quant/requantize.h"
 
 namespace mace {
 namespace kernels {
@@ -37,6 +38,9 @@ struct DepthwiseArgs {
   float lo, hi;
   // Quantized.
   const float* scale;  // one multiplier per output channel
+  // Fixed-point multipliers instead of `scale`; null where there are none.
+  const int32_t* mantissa;
+  const int32_t* exponent;
   int32_t input_zero, output_zero, q_lo, q_hi;
 };
 // `taps` is scratch for kernel_h * kernel_w pointers.
@@ -49,7 +53,8 @@ struct PoolArgs {
   bool count_include_pad;
   const void* input;
   void* output;
-  // Quantized average.
+  // Quantized average; with `fixed`, of codes with their zero point, which both tensors share.
+  bool fixed;
   float input_scale, output_scale;
   int32_t input_zero, output_zero, q_min, q_max;
 };
@@ -69,7 +74,9 @@ struct ReduceArgs {
   int64_t inner;
   int64_t kept_size[3], kept_stride[3];
   int64_t reduced_size[3], reduced_stride[3];
-  // Quantized mean and sum.
+  // Quantized mean and sum; `fixed`: a mean of codes with their zero point, which both tensors
+  // share.
+  bool fixed;
   float multiplier;
   int32_t input_zero, output_zero, q_min, q_max;
 };
@@ -100,6 +107,9 @@ struct EltwiseArgs {
   float lo, hi;
   // Quantized.
   float k_a, k_b, k;
+  // Fixed-point multipliers of a sum, difference or product (`fixed_y` alone) instead.
+  bool fixed;
+  quant::FixedMultiplier fixed_a, fixed_b, fixed_y;
   int32_t zero_a, zero_b, zero_y, q_lo, q_hi;
 };
 // n outputs; a stride is 0 (one value for all) or 1.

@@ -268,6 +268,28 @@ MACE_INLINE int32_t RoundClamped(float v) {
   __builtin_memcpy(&bits, &shifted, sizeof bits);
   return bits - 0x4B400000;
 }
+// Section 12 of mace/quant/README.md: x * mantissa * 2^(exponent - 31).
+MACE_INLINE int32_t FixedProduct(int32_t x, int32_t mantissa, int32_t exponent) {
+  const int32_t left = exponent > 0 ? exponent : 0, right = left - exponent;
+  const int32_t limit = 2147483647 >> left;
+  x = x < -limit - 1 ? -limit - 1 : x;
+  x = x > limit ? limit : x;
+  const int64_t shifted = static_cast<int64_t>(x) * (1 << left);
+  const int32_t high = static_cast<int32_t>((shifted * mantissa + 1073741824) >> 31);
+  const uint32_t mask = (1u << right) - 1;
+  const int32_t rest = static_cast<int32_t>(static_cast<uint32_t>(high) & mask);
+  const int32_t half = static_cast<int32_t>(mask >> 1) + (high < 0 ? 1 : 0);
+  return (high >> right) + (rest > half ? 1 : 0);
+}
+// The same with one rounding, half up.
+MACE_INLINE int32_t FixedProductOnce(int32_t x, int32_t mantissa, int32_t exponent) {
+  const int32_t limit = 2147483647 >> (exponent > 0 ? exponent : 0);
+  x = x < -limit - 1 ? -limit - 1 : x;
+  x = x > limit ? limit : x;
+  const int32_t shift = 31 - exponent;
+  const int64_t half = static_cast<int64_t>(1) << (shift - 1);
+  return static_cast<int32_t>((static_cast<int64_t>(x) * mantissa + half) >> shift);
+}
 MACE_INLINE int32_t ClampCode(int32_t v, int32_t lo, int32_t hi) {
   v = v < lo ? lo : v;
   return v > hi ? hi : v;

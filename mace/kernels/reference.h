@@ -71,7 +71,16 @@ inline std::vector<float> ConvF32(const Window& w, int64_t channels, int64_t fil
 // How codes become numbers and numbers codes.
 struct Codes {
   int32_t input_zero, weight_zero, output_zero, lo, hi;
-  std::vector<float> scale;  // multiplier of each output channel
+  std::vector<float> scale;            // multiplier of each output channel
+  quant::FixedMultipliers fixed = {};  // used instead, unless empty
+
+  int32_t Code(int64_t acc, int64_t channel) const {
+    const int32_t sum = static_cast<int32_t>(acc);
+    const size_t o = static_cast<size_t>(channel);
+    if (fixed.empty()) return quant::Requantize(sum, scale[o], output_zero, lo, hi);
+    return quant::RequantizeFixed(sum, {fixed.mantissa[o], fixed.exponent[o]}, output_zero, lo, hi,
+                                  fixed.once);
+  }
 };
 
 inline std::vector<int32_t> ConvCodes(const Window& w, int64_t channels, int64_t filters,
@@ -94,9 +103,7 @@ inline std::vector<int32_t> ConvCodes(const Window& w, int64_t channels, int64_t
           acc += (v - codes.input_zero) * (f - codes.weight_zero);
         }
       });
-      out[static_cast<size_t>(index * filters + o)] =
-          quant::Requantize(static_cast<int32_t>(acc), codes.scale[static_cast<size_t>(o)],
-                            codes.output_zero, codes.lo, codes.hi);
+      out[static_cast<size_t>(index * filters + o)] = codes.Code(acc, o);
     }
   });
   return out;
@@ -139,9 +146,7 @@ inline std::vector<int32_t> DepthwiseCodes(const Window& w, int64_t channels, in
         acc += (v - codes.input_zero) *
                (filter[static_cast<size_t>(tap * outs + o)] - codes.weight_zero);
       });
-      out[static_cast<size_t>(index * outs + o)] =
-          quant::Requantize(static_cast<int32_t>(acc), codes.scale[static_cast<size_t>(o)],
-                            codes.output_zero, codes.lo, codes.hi);
+      out[static_cast<size_t>(index * outs + o)] = codes.Code(acc, o);
     }
   });
   return out;
@@ -179,7 +184,8 @@ inline std::vector<float> PoolF32(const Window& w, int64_t channels, bool maximu
 inline std::vector<int32_t> PoolCodes(const Window& w, int64_t channels, bool maximum,
                                       bool include_pad, const std::vector<int32_t>& input,
                                       float input_scale, int32_t input_zero, float output_scale,
-                                      int32_t output_zero, int32_t lo, int32_t hi) {
+                                      int32_t output_zero, int32_t lo, int32_t hi,
+                                      bool fixed = false) {
   std::vector<int32_t> out(static_cast<size_t>(w.batch * w.out_h * w.out_w * channels));
   ForEachOutput(w, [&](int64_t index, int64_t n, int64_t oy, int64_t ox) {
     for (int64_t c = 0; c < channels; ++c) {
@@ -196,7 +202,10 @@ inline std::vector<int32_t> PoolCodes(const Window& w, int64_t channels, bool ma
       });
       const float m = quant::MeanMultiplier(input_scale, count > 0 ? count : 1, output_scale);
       out[static_cast<size_t>(index * channels + c)] =
-          maximum ? greatest : quant::Requantize(sum, m, output_zero, lo, hi);
+          maximum ? greatest
+          : fixed ? quant::FixedAverage(sum + input_zero * (count > 0 ? count : 1),
+                                        count > 0 ? count : 1)
+                  : quant::Requantize(sum, m, output_zero, lo, hi);
     }
   });
   return out;

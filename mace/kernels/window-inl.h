@@ -21,6 +21,28 @@ MACE_INLINE void StoreCodes(const int32_t* acc, const float* scale, int64_t scal
   __builtin_memcpy(out, codes, sizeof codes);
 }
 
+template <typename T, int kLanes>
+MACE_INLINE void StoreFixedCodes(const int32_t* acc, const int32_t* mantissa,
+                                 const int32_t* exponent, int32_t zero, int32_t lo, int32_t hi,
+                                 T* out) {
+  T codes[kLanes];
+  for (int i = 0; i < kLanes; ++i) {
+    const int32_t v = FixedProduct(acc[i], mantissa[i], exponent[i]);
+    codes[i] = static_cast<T>(ClampCode(v, lo - zero, hi - zero) + zero);
+  }
+  __builtin_memcpy(out, codes, sizeof codes);
+}
+
+// Averages of `count` codes that keep their zero point, halves away from zero, from the sums of
+// their differences from it.
+template <typename T, int kLanes>
+MACE_INLINE void StoreAverages(const int32_t* sums, int32_t zero, int64_t count, T* out) {
+  for (int i = 0; i < kLanes; ++i) {
+    const int64_t sum = sums[i] + zero * count, half = sum > 0 ? count / 2 : -(count / 2);
+    out[i] = static_cast<T>((sum + half) / count);
+  }
+}
+
 // ---- Depthwise convolution ------------------------------------------------
 
 // Where the cells of the window of output column ox are; `padding` for those outside.
@@ -137,6 +159,11 @@ MACE_INLINE void DepthwiseChunkCodes(const DepthwiseArgs& args, const void* cons
   }
   int32_t sums[16 * kVectors];
   __builtin_memcpy(sums, acc, sizeof sums);
+  if (args.mantissa != nullptr) {
+    StoreFixedCodes<T, 16 * kVectors>(sums, args.mantissa + c, args.exponent + c, args.output_zero,
+                                      args.q_lo, args.q_hi, out + c);
+    return;
+  }
   StoreCodes<T, 16 * kVectors>(sums, args.scale + c, 1, args.output_zero, args.q_lo, args.q_hi,
                                out + c);
 }
@@ -149,6 +176,11 @@ MACE_INLINE void DepthwiseOneCode(const DepthwiseArgs& args, const void* const* 
   int32_t acc = static_cast<const int32_t*>(args.bias)[o];
   for (int64_t t = 0; t < tap_count; ++t) {
     acc += (static_cast<const T*>(taps[t])[c] - args.input_zero) * weights[t * out_channels + o];
+  }
+  if (args.mantissa != nullptr) {
+    StoreFixedCodes<T, 1>(&acc, args.mantissa + o, args.exponent + o, args.output_zero, args.q_lo,
+                          args.q_hi, out + o);
+    return;
   }
   const int32_t v = RoundClamped(static_cast<float>(acc) * args.scale[o]) + args.output_zero;
   out[o] = static_cast<T>(ClampCode(v, args.q_lo, args.q_hi));
@@ -259,6 +291,10 @@ MACE_INLINE void PoolChunk(const PoolArgs& args, const Cells& cells, const T* im
   } else {
     int32_t sums[kLanes];
     for (int i = 0; i < kLanes; ++i) sums[i] = static_cast<int32_t>(acc[i]);
+    if (args.fixed) {
+      StoreAverages<T, kLanes>(sums, zero, cells.count > 0 ? cells.count : 1, out + c);
+      return;
+    }
     StoreCodes<T, kLanes>(sums, &multiplier, 0, args.output_zero, args.q_min, args.q_max, out + c);
   }
 }
@@ -329,6 +365,11 @@ MACE_INLINE void ReduceChunk(const ReduceArgs& args, const T* x, T* y) {
   } else {
     int32_t sums[kLanes];
     for (int i = 0; i < kLanes; ++i) sums[i] = static_cast<int32_t>(acc[i]);
+    if (args.fixed) {
+      const int64_t count = args.reduced_size[0] * args.reduced_size[1] * args.reduced_size[2];
+      StoreAverages<T, kLanes>(sums, args.input_zero, count, y);
+      return;
+    }
     StoreCodes<T, kLanes>(sums, &args.multiplier, 0, args.output_zero, args.q_min, args.q_max, y);
   }
 }

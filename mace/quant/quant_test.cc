@@ -88,6 +88,65 @@ TEST(Conformance, Average) {
   }
 }
 
+TEST(Conformance, FixedPoint) {
+  const auto rows = ReadTsv(std::string(kFolder) + "fixed-point.tsv");
+  ASSERT_FALSE(rows.empty());
+  for (const TsvRow& row : rows) {
+    const FixedMultiplier m = ToFixed(row.Double("multiplier"));
+    EXPECT_EQ(m.mantissa, row.Int("mantissa")) << row.Text("multiplier");
+    EXPECT_EQ(m.exponent, row.Int("exponent")) << row.Text("multiplier");
+    const int32_t x = static_cast<int32_t>(row.Int("x"));
+    EXPECT_EQ(FixedProduct(x, m), row.Int("twice")) << x << " * " << row.Text("multiplier");
+    EXPECT_EQ(FixedProductOnce(x, m), row.Int("once")) << x << " * " << row.Text("multiplier");
+  }
+}
+
+TEST(Conformance, FixedPointElementwise) {
+  const auto rows = ReadTsv(std::string(kFolder) + "fixed-point-elementwise.tsv");
+  ASSERT_FALSE(rows.empty());
+  for (const TsvRow& row : rows) {
+    const int32_t a = static_cast<int32_t>(row.Int("qa") - row.Int("zero_a"));
+    const int32_t b = static_cast<int32_t>(row.Int("qb") - row.Int("zero_b"));
+    const int32_t z = static_cast<int32_t>(row.Int("zero_y"));
+    const float sa = row.Float("scale_a"), sb = row.Float("scale_b"), sy = row.Float("scale_y");
+    const std::string op = row.Text("op");
+    const int32_t v = op == "PROD"
+                          ? FixedProduct(a * b, FixedProdMultiplier(sa, sb, sy))
+                          : FixedSumOf(a, b, op == "SUB" ? -1 : 1, FixedSumMultipliers(sa, sb, sy));
+    const int32_t lo = static_cast<int32_t>(row.Int("low")),
+                  hi = static_cast<int32_t>(row.Int("high"));
+    EXPECT_EQ(Clamp(v, lo - z, hi - z) + z, row.Int("q")) << op << " " << a << " " << b;
+  }
+}
+
+TEST(FixedPoint, Extremes) {
+  const FixedMultiplier half = ToFixed(0.5), quarter = ToFixed(0.25);
+  EXPECT_EQ(half.mantissa, 1 << 30);
+  EXPECT_EQ(half.exponent, 0);
+  // The first rounding takes halves up, the second away from zero.
+  EXPECT_EQ(FixedProduct(-1, half), 0);
+  EXPECT_EQ(FixedProduct(1, half), 1);
+  EXPECT_EQ(FixedProduct(-2, quarter), -1);
+  EXPECT_EQ(FixedProductOnce(-2, quarter), 0);
+  // 0.75 is 1 after one rounding; of 1.5 after the first rounding, 2 and then 1 remain.
+  EXPECT_EQ(FixedProduct(5, quarter), 2);
+  EXPECT_EQ(FixedProductOnce(5, quarter), 1);
+  const FixedMultiplier greatest = ToFixed(1e30);
+  EXPECT_EQ(greatest.mantissa, 2147483647);
+  EXPECT_EQ(greatest.exponent, 30);
+  for (int32_t x : {2147483647, -2147483647 - 1, 1000, -1000}) {
+    EXPECT_EQ(RequantizeFixed(x, greatest, 3, 0, 255), x > 0 ? 255 : 0);
+    EXPECT_EQ(RequantizeFixed(x, greatest, 3, 0, 255, true), x > 0 ? 255 : 0);
+  }
+  EXPECT_EQ(ToFixed(std::exp2(-33)).mantissa, 0);
+  EXPECT_EQ(ToFixed(0.0).mantissa, 0);
+  EXPECT_EQ(ToFixed(NAN).mantissa, 0);
+  EXPECT_EQ(FixedProduct(2147483647, ToFixed(std::exp2(-32))), 1);
+  EXPECT_EQ(FixedAverage(5, 2), 3);
+  EXPECT_EQ(FixedAverage(-5, 2), -3);
+  EXPECT_EQ(FixedAverage(-4, 3), -1);
+}
+
 TEST(Affine, ZeroIsExact) {
   Random random;
   for (int i = 0; i < 2000; ++i) {

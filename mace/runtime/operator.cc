@@ -238,6 +238,13 @@ void PrepareContext::FusedLimits(float* lo, float* hi) {
   if (std::isnan(limit)) Fail(diagnostics::BadAttribute("max_limit", "is not a number"));
 }
 
+bool PrepareContext::FixedPoint() {
+  const std::string value = String("requantize", "float");
+  if (value != "float" && value != "fixed_point")
+    Fail(diagnostics::BadAttribute("requantize", "is '" + value + "', not float or fixed_point"));
+  return value == "fixed_point";
+}
+
 quant::CodeRange PrepareContext::FusedCodes(const Tensor& output) {
   float lo, hi;
   FusedLimits(&lo, &hi);

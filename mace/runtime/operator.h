@@ -92,6 +92,8 @@ class PrepareContext {
   void FusedLimits(float* lo, float* hi);
   // The same in the codes of a quantized output.
   quant::CodeRange FusedCodes(const Tensor& output);
+  // Whether `requantize` asks for the fixed-point arithmetic of section 12.
+  bool FixedPoint();
 
   // ---- Scratch memory for Run
   void RequestSharedScratch(size_t bytes) { shared_scratch_ = bytes; }

@@ -11,6 +11,13 @@ import {
   requantizeMultiplier,
 } from "../../tools/quant/affine";
 import { average, elementwise, type ElementwiseType, rescale } from "../../tools/quant/elementwise";
+import {
+  type FixedPointOperation,
+  fixedElementwise,
+  fixedProduct,
+  fixedProductOnce,
+  toFixed,
+} from "../../tools/quant/fixed-point";
 import { lpNorm } from "../../tools/quant/norm";
 import { softmax, softmaxTable } from "../../tools/quant/tables";
 import { Random } from "../../tools/synth/random";
@@ -202,6 +209,64 @@ function normTable(): string {
   return table(["type", "p", "epsilon", "scale_x", "zero_x", "scale_y", "zero_y", "codes", "norm"], rows);
 }
 
+function fixedPoint(): string {
+  const random = new Random("fixed-point");
+  const rows: Row[] = [];
+  const add = (x: number, multiplier: number): void => {
+    const m = toFixed(multiplier);
+    rows.push([x, multiplier, m.mantissa, m.exponent, fixedProduct(x, m), fixedProductOnce(x, m)]);
+  };
+  for (const x of [2147483647, -2147483648, 1073741824, -1073741825, 12345, -12345, 1, -1, 0]) {
+    for (const m of [
+      0,
+      2 ** -40,
+      2 ** -33,
+      2 ** -32,
+      2 ** -31,
+      1e-4,
+      0.5,
+      1 - 2 ** -40,
+      1,
+      1.5,
+      300,
+      2 ** 29,
+      2 ** 30,
+      1e30,
+    ])
+      add(x, m);
+  }
+  // Powers of two make ties.
+  for (let x = -20; x <= 20; x++) for (const m of [0.5, 0.25, 0.125, 0.75]) add(x, m);
+  for (let i = 0; i < 300; i++) {
+    const m = (0.5 + random.uniform() / 2) * 2 ** (1 - Math.floor(random.uniform() * 20));
+    const target = (random.uniform() - 0.5) * 600;
+    add(clampToInt32(Math.round(target / m)), m);
+  }
+  return table(["x", "multiplier", "mantissa", "exponent", "twice", "once"], rows);
+}
+
+const clampToInt32 = (x: number): number => Math.max(Math.min(x, 2147483647), -2147483648);
+
+function fixedPointElementwise(): string {
+  const random = new Random("fixed-point-elementwise");
+  const operations: readonly FixedPointOperation[] = ["SUM", "SUB", "PROD"];
+  const rows: Row[] = [];
+  for (const type of TYPES) {
+    const [low, high] = CODE_RANGE[type];
+    for (const operation of operations) {
+      for (let i = 0; i < 100; i++) {
+        const [a, b, y] = [randomAffine(random, type), randomAffine(random, type), randomAffine(random, type)];
+        const [qa, qb] = [randomCode(random, type), randomCode(random, type)];
+        const lo = i % 2 === 0 ? low : y.zeroPoint;
+        const q = fixedElementwise(operation, qa, a, qb, b, y, lo, high);
+        rows.push([operation, qa, a.scale, a.zeroPoint, qb, b.scale, b.zeroPoint, y.scale, y.zeroPoint, lo, high, q]);
+      }
+    }
+  }
+  const columns = ["op", "qa", "scale_a", "zero_a", "qb", "scale_b", "zero_b", "scale_y", "zero_y", "low", "high", "q"];
+  return table(columns, rows);
+}
+
 /** File name to contents. */
 export function conformanceTables(): ReadonlyMap<string, string> {
   return new Map([
@@ -213,5 +278,7 @@ export function conformanceTables(): ReadonlyMap<string, string> {
     ["average.tsv", averageTable()],
     ["softmax.tsv", softmaxTableRows()],
     ["norm.tsv", normTable()],
+    ["fixed-point.tsv", fixedPoint()],
+    ["fixed-point-elementwise.tsv", fixedPointElementwise()],
   ]);
 }

@@ -193,7 +193,7 @@ function decodeRange(info: QuantizeActivationInfo | undefined, bad: Fail): Pick<
   if (!info || !source) return {};
   const range: TensorRange = { min: info.minval ?? 0, max: info.maxval ?? 0, source, reason: info.reason ?? "" };
   if (!info.trained) return { range };
-  const { scale, zeroPoint, axis, dataType, qmin, qmax } = info.trained;
+  const { scale, zeroPoint, axis, dataType, qmin, qmax, fixedPoint } = info.trained;
   const type = typeFromProto(dataType);
   if (type !== "uint8" && type !== "int8") return bad(`trained codes have the data type ${dataType}`);
   const trained: TrainedQuantization = {
@@ -203,6 +203,7 @@ function decodeRange(info: QuantizeActivationInfo | undefined, bad: Fail): Pick<
     axis: axis === undefined || axis < 0 ? null : axis,
     qmin: qmin ?? 0,
     qmax: qmax ?? 0,
+    ...(fixedPoint && { requantize: "fixed_point" }),
   };
   const [least, greatest] = type === "uint8" ? [0, 255] : [-128, 127];
   const inside = (code: number): boolean => Number.isInteger(code) && code >= least && code <= greatest;

@@ -171,7 +171,7 @@ function encodeQuantizeInfo(tensor: Tensor): QuantizeActivationInfo {
   };
 }
 
-function encodeTrained({ scales, zeroPoint, axis, type, qmin, qmax }: TrainedQuantization): ProtoTrained {
+function encodeTrained({ scales, zeroPoint, axis, type, qmin, qmax, requantize }: TrainedQuantization): ProtoTrained {
   return ProtoTrained.fromPartial({
     scale: [...scales],
     zeroPoint,
@@ -179,6 +179,7 @@ function encodeTrained({ scales, zeroPoint, axis, type, qmin, qmax }: TrainedQua
     dataType: TYPES[type].proto,
     qmin,
     qmax,
+    fixedPoint: requantize === "fixed_point" ? true : undefined,
   });
 }
 

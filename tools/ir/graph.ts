@@ -25,6 +25,8 @@ export interface TrainedQuantization extends AffineParameters {
   /** Least and greatest code in use; narrow ranges leave out the least code of the type. */
   readonly qmin: number;
   readonly qmax: number;
+  /** Set where operators on such tensors round as TensorFlow Lite's do (mace/quant/README.md §12). */
+  readonly requantize?: "fixed_point";
 }
 
 export type RangeSource = "user" | "trained" | "file" | "operator" | "inherited" | "interval";

@@ -158,6 +158,16 @@ const FUSED: Record<string, AttributeSpec> = {
   max_limit: { kind: "float", default: 0, doc: "Upper limit of RELUX." },
 };
 
+/** Operators that can round as TensorFlow Lite's do. */
+const REQUANTIZE: Record<string, AttributeSpec> = {
+  requantize: {
+    kind: "string",
+    default: "float",
+    values: ["float", "fixed_point"],
+    doc: "Arithmetic from sums to codes, in quantized models: binary32, or TensorFlow Lite's integers.",
+  },
+};
+
 const WINDOW: Record<string, AttributeSpec> = {
   strides: { kind: "ints", length: 2, default: [1, 1], doc: "Rows, columns." },
   dilations: { kind: "ints", length: 2, default: [1, 1], doc: "Rows, columns." },
@@ -198,7 +208,12 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       { name: "bias", role: "bias", optional: true },
     ],
     outputs: 1,
-    attributes: { ...WINDOW, group: { kind: "int", default: 1, doc: "Number of channel groups." }, ...FUSED },
+    attributes: {
+      ...WINDOW,
+      group: { kind: "int", default: 1, doc: "Number of channel groups." },
+      ...FUSED,
+      ...REQUANTIZE,
+    },
     kernels: ALL,
     fusesActivation: true,
     range: "observed",
@@ -211,7 +226,7 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       { name: "bias", role: "bias", optional: true },
     ],
     outputs: 1,
-    attributes: { ...WINDOW, ...FUSED },
+    attributes: { ...WINDOW, ...FUSED, ...REQUANTIZE },
     kernels: ALL,
     fusesActivation: true,
     range: "observed",
@@ -224,7 +239,7 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       { name: "bias", role: "bias", optional: true },
     ],
     outputs: 1,
-    attributes: { ...FUSED },
+    attributes: { ...FUSED, ...REQUANTIZE },
     kernels: ALL,
     fusesActivation: true,
     range: "observed",
@@ -267,6 +282,7 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       ...WINDOW,
       round_mode: { kind: "int", default: 0, values: [0, 1], doc: "1: the output size rounds up (ceil)." },
       count_include_pad: { kind: "int", default: 0, values: [0, 1], doc: "Average counts the cells of `pads`." },
+      ...REQUANTIZE,
     },
     kernels: ALL,
     range: "same-as-input",
@@ -279,6 +295,7 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
       reduce_type: { kind: "int", values: [0, 1, 2, 3, 4], doc: "0 mean, 1 min, 2 max, 3 product, 4 sum." },
       axis: { kind: "ints", doc: "Axes, non-negative, ascending." },
       keepdims: { kind: "int", default: 1, values: [0, 1], doc: "Keep reduced axes with size 1." },
+      ...REQUANTIZE,
     },
     kernels: ALL,
     range: "observed",
@@ -297,6 +314,7 @@ export const OPERATORS: Readonly<Record<string, OperatorSpec>> = {
         doc: "0 sum, 1 sub, 2 product, 3 div, 4 min, 5 max, 8 squared difference, 9 power, 10 =, 11 ≠, 12 floor of the quotient, 15 <, 16 ≤, 17 >, 18 ≥.",
       },
       ...FUSED,
+      ...REQUANTIZE,
     },
     kernels: ALL,
     fusesActivation: true,

@@ -183,7 +183,10 @@ function parseTensor(line: Line): Tensor {
   const shape: Shape = line.list();
   const tensor: Tensor = { name, shape, dtype };
   if (line.skip("{")) tensor.range = parseRange(line);
-  if (line.skip("trained")) tensor.trained = parseTrained(line);
+  if (line.skip("trained")) {
+    tensor.trained = parseTrained(line);
+    if (line.skip("fixed_point")) tensor.trained = { ...tensor.trained, requantize: "fixed_point" };
+  }
   if (line.skip("quant")) tensor.quant = parseQuant(line);
   return tensor;
 }

@@ -56,9 +56,9 @@ function tensorText(tensor: Tensor): string {
     text += ` {${source} ${numberText(min)} ${numberText(max)} ${quoted(reason)}}`;
   }
   if (tensor.trained) {
-    const { type, scales, zeroPoint, axis, qmin, qmax } = tensor.trained;
+    const { type, scales, zeroPoint, axis, qmin, qmax, requantize } = tensor.trained;
     const grid = `${scales.map(float32Text).join(" ")}; ${zeroPoint}${axis === null ? "" : `; ${axis}`}`;
-    text += ` trained(${type} ${qmin} ${qmax} ${grid})`;
+    text += ` trained(${type} ${qmin} ${qmax} ${grid})${requantize ? ` ${requantize}` : ""}`;
   }
   if (tensor.quant) {
     const { scales, zeroPoint, axis } = tensor.quant;

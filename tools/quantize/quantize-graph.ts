@@ -4,7 +4,7 @@ import { accumulatorOverflow, biasClamped, trainedCodesLost } from "../diagnosti
 import { type Diagnostic, invariant, UserError } from "../diagnostics/diagnostic";
 import type { AffineParameters, Graph, GraphNode, Tensor } from "../ir/graph";
 import { activationFunction } from "../ir/interpret";
-import { OPERATORS } from "../ir/operators";
+import { ELTWISE, OPERATORS, POOLING, REDUCE } from "../ir/operators";
 import {
   type Affine,
   activationParameters,
@@ -47,6 +47,14 @@ export interface ChannelFacts {
 }
 
 const NO_FACTS: ChannelFacts = { channels: new Map(), biasCorrection: false };
+
+/** A tensor of codes and what they mean. */
+interface CodeForm {
+  readonly name: string;
+  readonly affine: Affine;
+}
+
+const FIXED_POINT_ELTWISE: ReadonlySet<number> = new Set([ELTWISE.SUM, ELTWISE.SUB, ELTWISE.PROD]);
 
 const tensorwise = ({ scale, zeroPoint }: Affine): AffineParameters => ({ scales: [scale], zeroPoint, axis: null });
 
@@ -147,7 +155,7 @@ class Quantizer {
   }
 
   /** The codes of an activation, made from its float form if need be. */
-  private codeForm(name: string): { readonly name: string; readonly affine: Affine } {
+  private codeForm(name: string): CodeForm {
     const tensor = this.sourceTensor(name);
     const existing = this.codes.get(name);
     if (existing !== undefined) {
@@ -233,6 +241,8 @@ class Quantizer {
       return { name: made, affine };
     });
     const output = outputs[0];
+    const attributes = { ...node.attributes };
+    if (output && this.fixedPoint(node, activations, output.affine)) attributes.requantize = "fixed_point";
     if (node.type === "Activation" && output) {
       const functions = this.functionsOf(node);
       const data =
@@ -255,7 +265,33 @@ class Quantizer {
         data: softmaxTable(first.scale),
       });
     }
-    this.graph.nodes.push({ ...node, inputs, outputs: outputs.map((o) => o.name), attributes: { ...node.attributes } });
+    this.graph.nodes.push({ ...node, inputs, outputs: outputs.map((o) => o.name), attributes });
+  }
+
+  /**
+   * Whether a node rounds as TensorFlow Lite does: it is one that has the arithmetic, its weights keep codes that were made for it,
+   * and so do its inputs and outputs, as far as they are trained: training leaves out inputs of the graph and averages.
+   */
+  private fixedPoint(node: GraphNode, inputs: readonly (CodeForm | undefined)[], output: Affine): boolean {
+    if (!OPERATORS[node.type]?.attributes.requantize) return false;
+    const weights = node.type === "Eltwise" ? "" : (node.inputs[1] ?? "");
+    const arithmetic = (name: string) => {
+      const { trained } = this.sourceTensor(name);
+      return trained && (trained.requantize ?? "float");
+    };
+    if (weights !== "" && (arithmetic(weights) !== "fixed_point" || this.regridded.includes(weights))) return false;
+    const activations = node.inputs.filter((name, i) => name !== "" && inputs[i] !== undefined);
+    const wanted = [...activations, ...node.outputs].map(arithmetic).filter((value) => value !== undefined);
+    if (wanted.length === 0 || wanted.some((value) => value !== "fixed_point")) return false;
+    if (node.type === "Eltwise") return FIXED_POINT_ELTWISE.has(Number(node.attributes.type));
+    const { pooling_type: pooling, reduce_type: reduction } = node.attributes;
+    if (pooling === undefined && reduction === undefined) return true;
+    const [input] = inputs;
+    return (
+      (pooling === POOLING.AVG || reduction === REDUCE.MEAN) &&
+      input?.affine.scale === output.scale &&
+      input.affine.zeroPoint === output.zeroPoint
+    );
   }
 
   /** The function of an Activation; PRELU has one per channel, with the channel's slope. */

@@ -99,6 +99,31 @@ for (const [name, type, weights, low, scheme] of [
   });
 }
 
+for (const [what, weights, x, y, expected] of [
+  ["all are for fixed point", "fixed_point", "fixed_point", "fixed_point", "fixed_point"],
+  ["the weights are for float", undefined, "fixed_point", "fixed_point", "float"],
+  ["an activation is for float", "fixed_point", undefined, "fixed_point", "float"],
+] as const) {
+  test(`arithmetic of a layer whose grids say: ${what}`, () => {
+    const made = grid("int8", 0, [0.02]);
+    const ofKind = (kind: "fixed_point" | undefined, g: TrainedQuantization): TrainedQuantization =>
+      kind ? { ...g, requantize: kind } : g;
+    const activation = (k: number) => ofKind(k === 0 ? x : y, grid("int8", 3, [0.1]));
+    const graph = trainedLayer(activation, ofKind(weights, made), codesOf(-127, 127));
+    const layer = (settings: Partial<Settings>) =>
+      quantized(graph, settings).graph.nodes.find((node) => node.type === "FullyConnected");
+    assert.equal(layer({})?.attributes.requantize, expected);
+  });
+}
+
+test("weights that lose their codes are not for fixed point", () => {
+  const fixed = (g: TrainedQuantization): TrainedQuantization => ({ ...g, requantize: "fixed_point" });
+  const activation = () => fixed(grid("uint8", 100, [0.05]));
+  const graph = trainedLayer(activation, fixed(grid("uint8", 131, [0.0123])), codesOf(0, 255));
+  const { graph: result } = quantized(graph, { scheme: "int8_per_channel" });
+  assert.equal(result.nodes.find((node) => node.type === "FullyConnected")?.attributes.requantize, "float");
+});
+
 test("a scheme that cannot hold trained codes says so and rounds anew", () => {
   const graph = trainedLayer(() => grid("uint8", 100, [0.05]), grid("uint8", 131, [0.0123]), codesOf(0, 255));
   const { warnings, graph: result } = quantized(graph, { scheme: "int8_per_channel" });

@@ -67,8 +67,70 @@ void TileF32(const GemmArgs& args) {
   }
 }
 
-MACE_ALWAYS_INLINE __m256i Requantized(__m256i acc, const int32_t* bias, const float* scale,
-                                       const GemmArgs& args) {
+// Section 12 of mace/quant/README.md, eight at once.
+MACE_ALWAYS_INLINE __m256i FixedProduct(__m256i x, __m256i mantissa, __m256i exponent) {
+  const __m256i zero = _mm256_setzero_si256(), ones = _mm256_set1_epi32(-1);
+  const __m256i left = _mm256_max_epi32(exponent, zero);
+  const __m256i right = _mm256_sub_epi32(left, exponent);
+  const __m256i limit = _mm256_srlv_epi32(_mm256_set1_epi32(0x7fffffff), left);
+  // ~limit is -limit - 1.
+  x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_xor_si256(limit, ones)), limit);
+  x = _mm256_sllv_epi32(x, left);
+  // Products of even and of odd lanes in 64 bits; of the quotient only the low half matters.
+  const __m256i nudge = _mm256_set1_epi64x(int64_t{1} << 30);
+  const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(x, mantissa), nudge);
+  const __m256i odd = _mm256_add_epi64(
+      _mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(mantissa, 32)), nudge);
+  const __m256i high =
+      _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
+  const __m256i mask = _mm256_xor_si256(_mm256_sllv_epi32(ones, right), ones);
+  const __m256i half = _mm256_sub_epi32(_mm256_srli_epi32(mask, 1), _mm256_srai_epi32(high, 31));
+  const __m256i up = _mm256_cmpgt_epi32(_mm256_and_si256(high, mask), half);
+  return _mm256_sub_epi32(_mm256_srav_epi32(high, right), up);
+}
+
+// v / 2^shift, rounded half up. AVX2 has no arithmetic shift of 64 bits: a multiple of 2^shift
+// makes v positive and is taken off the quotient.
+MACE_ALWAYS_INLINE __m256i RoundingShift(__m256i v, __m256i shift) {
+  const __m256i one = _mm256_set1_epi64x(1), top = _mm256_slli_epi64(one, 63);
+  v = _mm256_add_epi64(v, _mm256_srli_epi64(_mm256_sllv_epi64(one, shift), 1));
+  return _mm256_sub_epi64(_mm256_srlv_epi64(_mm256_add_epi64(v, top), shift),
+                          _mm256_srlv_epi64(top, shift));
+}
+
+// The same with one rounding.
+MACE_ALWAYS_INLINE __m256i FixedProductOnce(__m256i x, __m256i mantissa, __m256i exponent) {
+  const __m256i zero = _mm256_setzero_si256(), ones = _mm256_set1_epi32(-1);
+  const __m256i left = _mm256_max_epi32(exponent, zero);
+  const __m256i limit = _mm256_srlv_epi32(_mm256_set1_epi32(0x7fffffff), left);
+  x = _mm256_min_epi32(_mm256_max_epi32(x, _mm256_xor_si256(limit, ones)), limit);
+  const __m256i shift = _mm256_sub_epi32(_mm256_set1_epi32(31), exponent);
+  const __m256i even = RoundingShift(_mm256_mul_epi32(x, mantissa),
+                                     _mm256_and_si256(shift, _mm256_set1_epi64x(0xffffffff)));
+  const __m256i odd =
+      RoundingShift(_mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(mantissa, 32)),
+                    _mm256_srli_epi64(shift, 32));
+  return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+
+MACE_ALWAYS_INLINE __m256i RequantizedFixed(__m256i acc, int column, const GemmArgs& args) {
+  const auto load = [column](const void* from) {
+    return _mm256_loadu_si256(
+        reinterpret_cast<const __m256i*>(static_cast<const int32_t*>(from) + column));
+  };
+  const __m256i sum = _mm256_add_epi32(acc, load(args.bias));
+  const __m256i mantissa = load(args.mantissa), exponent = load(args.exponent);
+  __m256i q =
+      args.once ? FixedProductOnce(sum, mantissa, exponent) : FixedProduct(sum, mantissa, exponent);
+  q = _mm256_max_epi32(q, _mm256_set1_epi32(args.q_lo - args.zero));
+  q = _mm256_min_epi32(q, _mm256_set1_epi32(args.q_hi - args.zero));
+  return _mm256_add_epi32(q, _mm256_set1_epi32(args.zero));
+}
+
+MACE_ALWAYS_INLINE __m256i Requantized(__m256i acc, int column, const GemmArgs& args) {
+  if (args.mantissa != nullptr) return RequantizedFixed(acc, column, args);
+  const int32_t* bias = static_cast<const int32_t*>(args.bias) + column;
+  const float* scale = args.scale + column;
   const __m256i sum =
       _mm256_add_epi32(acc, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias)));
   __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(scale));
@@ -99,12 +161,11 @@ void TileCodes(const GemmArgs& args) {
       acc[r][1] = _mm256_add_epi32(acc[r][1], _mm256_madd_epi16(x, b1));
     }
   }
-  const int32_t* bias = static_cast<const int32_t*>(args.bias);
   MACE_UNROLL
   for (int r = 0; r < kRows; ++r) {
     uint8_t* c = static_cast<uint8_t*>(args.c) + r * args.ldc;
-    const __m256i q0 = Requantized(acc[r][0], bias, args.scale, args);
-    const __m256i q1 = Requantized(acc[r][1], bias + 8, args.scale + 8, args);
+    const __m256i q0 = Requantized(acc[r][0], 0, args);
+    const __m256i q1 = Requantized(acc[r][1], 8, args);
     // The low bytes, in order.
     const __m256i low = _mm256_set1_epi32(0xff);
     __m256i packed = _mm256_packs_epi32(_mm256_and_si256(q0, low), _mm256_and_si256(q1, low));

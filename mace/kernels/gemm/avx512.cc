@@ -115,6 +115,50 @@ MACE_ALWAYS_INLINE void StepCodes(__m512i (&acc)[kRows][kVectors],
   }
 }
 
+// Section 12 of mace/quant/README.md, sixteen at once.
+MACE_ALWAYS_INLINE __m512i FixedProduct(__m512i x, __m512i mantissa, __m512i exponent) {
+  const __m512i zero = _mm512_setzero_si512(), ones = _mm512_set1_epi32(-1);
+  const __m512i left = _mm512_max_epi32(exponent, zero);
+  const __m512i right = _mm512_sub_epi32(left, exponent);
+  const __m512i limit = _mm512_srlv_epi32(_mm512_set1_epi32(0x7fffffff), left);
+  // ~limit is -limit - 1.
+  x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_xor_si512(limit, ones)), limit);
+  x = _mm512_sllv_epi32(x, left);
+  // Products of even and of odd lanes in 64 bits; of the quotient only the low half matters.
+  const __m512i nudge = _mm512_set1_epi64(int64_t{1} << 30);
+  const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, mantissa), nudge);
+  const __m512i odd = _mm512_add_epi64(
+      _mm512_mul_epi32(_mm512_srli_epi64(x, 32), _mm512_srli_epi64(mantissa, 32)), nudge);
+  const __m512i high =
+      _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+  const __m512i mask = _mm512_xor_si512(_mm512_sllv_epi32(ones, right), ones);
+  const __m512i half = _mm512_sub_epi32(_mm512_srli_epi32(mask, 1), _mm512_srai_epi32(high, 31));
+  const __mmask16 up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), half);
+  const __m512i q = _mm512_srav_epi32(high, right);
+  return _mm512_mask_sub_epi32(q, up, q, ones);
+}
+
+// v / 2^shift, rounded half up.
+MACE_ALWAYS_INLINE __m512i RoundingShift(__m512i v, __m512i shift) {
+  const __m512i half = _mm512_srli_epi64(_mm512_sllv_epi64(_mm512_set1_epi64(1), shift), 1);
+  return _mm512_srav_epi64(_mm512_add_epi64(v, half), shift);
+}
+
+// The same with one rounding.
+MACE_ALWAYS_INLINE __m512i FixedProductOnce(__m512i x, __m512i mantissa, __m512i exponent) {
+  const __m512i zero = _mm512_setzero_si512(), ones = _mm512_set1_epi32(-1);
+  const __m512i left = _mm512_max_epi32(exponent, zero);
+  const __m512i limit = _mm512_srlv_epi32(_mm512_set1_epi32(0x7fffffff), left);
+  x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_xor_si512(limit, ones)), limit);
+  const __m512i shift = _mm512_sub_epi32(_mm512_set1_epi32(31), exponent);
+  const __m512i even = RoundingShift(_mm512_mul_epi32(x, mantissa),
+                                     _mm512_and_si512(shift, _mm512_set1_epi64(0xffffffff)));
+  const __m512i odd =
+      RoundingShift(_mm512_mul_epi32(_mm512_srli_epi64(x, 32), _mm512_srli_epi64(mantissa, 32)),
+                    _mm512_srli_epi64(shift, 32));
+  return _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+
 template <int kRows, int kVectors>
 void TileCodes(const GemmArgs& args) {
   __m512i acc[kRows][kVectors];
@@ -155,6 +199,16 @@ void TileCodes(const GemmArgs& args) {
         const uint32_t correction =
             static_cast<uint32_t>(args.row_sums[r]) * static_cast<uint32_t>(args.b_zero);
         sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(static_cast<int32_t>(correction)));
+      }
+      if (args.mantissa != nullptr) {
+        const __m512i mantissa = _mm512_loadu_si512(args.mantissa + 16 * v);
+        const __m512i exponent = _mm512_loadu_si512(args.exponent + 16 * v);
+        __m512i q = args.once ? FixedProductOnce(sum, mantissa, exponent)
+                              : FixedProduct(sum, mantissa, exponent);
+        q = _mm512_max_epi32(q, _mm512_sub_epi32(lo, zero));
+        q = _mm512_add_epi32(_mm512_min_epi32(q, _mm512_sub_epi32(hi, zero)), zero);
+        _mm512_mask_cvtepi32_storeu_epi8(c + r * args.ldc, mask, q);
+        continue;
       }
       __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
       y = _mm512_min_ps(_mm512_max_ps(y, _mm512_sub_ps(_mm512_setzero_ps(), limit)), limit);

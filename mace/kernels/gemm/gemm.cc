@@ -121,6 +121,17 @@ bool PackedMatrix::PackCodes(const GemmKernel& kernel, const void* b, int64_t n,
       !bias_.Allocate(width * sizeof(int32_t)) || !scale_.Allocate(width * sizeof(float))) {
     return false;
   }
+  once_ = codes.once;
+  if (codes.mantissa != nullptr) {
+    if (!mantissa_.Allocate(width * sizeof(int32_t)) ||
+        !exponent_.Allocate(width * sizeof(int32_t)))
+      return false;
+    for (size_t j = 0; j < width; ++j) {
+      const bool real = static_cast<int64_t>(j) < n;
+      mantissa_.as<int32_t>()[j] = real ? codes.mantissa[j] : 0;
+      exponent_.as<int32_t>()[j] = real ? codes.exponent[j] : 0;
+    }
+  }
   b_data_ = b_.data();
   bias_data_ = bias_.data();
   const uint8_t* from = static_cast<const uint8_t*>(b);
@@ -179,6 +190,10 @@ void PackedMatrix::SetPanel(int64_t panel, GemmArgs* args) const {
     args->bias = static_cast<const char*>(b_data_) + static_cast<size_t>(panels_) * panel_bytes_;
   }
   args->scale = scale_.as<float>() == nullptr ? nullptr : scale_.as<float>() + first;
+  const bool fixed = mantissa_.as<int32_t>() != nullptr;
+  args->mantissa = fixed ? mantissa_.as<int32_t>() + first : nullptr;
+  args->exponent = fixed ? exponent_.as<int32_t>() + first : nullptr;
+  args->once = once_;
   args->b_zero = b_zero_;
 }
 

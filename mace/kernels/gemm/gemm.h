@@ -38,6 +38,10 @@ struct GemmArgs {
   float lo, hi;
   // Integer: requantization. row_sums (of a) is null when the right operand's zero point is 0.
   const float* scale;
+  // Fixed-point multipliers instead of `scale`; null where there are none.
+  const int32_t* mantissa;
+  const int32_t* exponent;
+  bool once;  // their products round once
   const int32_t* row_sums;
   int32_t b_zero;
   int32_t zero, q_lo, q_hi;
@@ -78,6 +82,10 @@ class PackedMatrix {
     int32_t left_zero;      // of the left operand, as stored in the tensor
     ElementType left_type;  // of the left operand's tensor
     const float* scale;     // n multipliers
+    // n fixed-point multipliers to be used instead, or null.
+    const int32_t* mantissa;
+    const int32_t* exponent;
+    bool once;
   };
   bool PackCodes(const GemmKernel& kernel, const void* b, int64_t n, int64_t k, const int32_t* bias,
                  const Codes& codes);
@@ -106,12 +114,12 @@ class PackedMatrix {
 
   const GemmKernel* kernel_ = nullptr;
   int64_t n_ = 0, k_ = 0, k_groups_ = 0, panels_ = 0;
-  bool needs_row_sums_ = false;
+  bool needs_row_sums_ = false, once_ = false;
   int32_t b_zero_ = 0;
   size_t panel_bytes_ = 0;
   const void* b_data_ = nullptr;
   const void* bias_data_ = nullptr;
-  AlignedBuffer b_, bias_, scale_;
+  AlignedBuffer b_, bias_, scale_, mantissa_, exponent_;
 };
 
 }  // namespace kernels

@@ -46,6 +46,16 @@ void TileS16(const GemmArgs& args) {
   const int32_t* bias = static_cast<const int32_t*>(args.bias);
   for (int r = 0; r < kTileRows; ++r) {
     uint8_t* c = static_cast<uint8_t*>(args.c) + r * args.ldc;
+    if (args.mantissa != nullptr) {
+      for (int j = 0; j < args.cols; ++j) {
+        const int32_t sum = acc[r][j] + bias[j];
+        const int32_t v = args.once ? FixedProductOnce(sum, args.mantissa[j], args.exponent[j])
+                                    : FixedProduct(sum, args.mantissa[j], args.exponent[j]);
+        c[j] = static_cast<uint8_t>(ClampCode(v, args.q_lo - args.zero, args.q_hi - args.zero) +
+                                    args.zero);
+      }
+      continue;
+    }
     for (int j = 0; j < args.cols; ++j) {
       const int32_t v =
           RoundClamped(static_cast<float>(acc[r][j] + bias[j]) * args.scale[j]) + args.zero;

@@ -95,6 +95,10 @@ class Deconv2DOperator : public Operator {
       }
     }
     if (!weighted_.Read(c, filters_, 1)) return;
+    if (!weighted_.fixed.empty()) {
+      c->Fail(diagnostics::BadAttribute("requantize", "is not for Deconv2D"));
+      return;
+    }
     out_h_ = y.shape[1];
     out_w_ = y.shape[2];
     batch_ = y.shape[0];

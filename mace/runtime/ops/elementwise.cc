@@ -66,6 +66,15 @@ class EltwiseOperator : public Operator {
       args_.k_a = quant::ToMultiplier(sa / sy);
       args_.k_b = quant::ToMultiplier(sb / sy);
       args_.k = quant::ToMultiplier(sa * sb / sy);
+      args_.fixed = c->FixedPoint();
+      if (args_.fixed && type > 2) {
+        c->Fail(diagnostics::BadAttribute("requantize", "is for sums, differences and products"));
+        return;
+      }
+      const quant::FixedSum sum = quant::FixedSumMultipliers(a.scale, b.scale, y.scale);
+      args_.fixed_a = sum.a;
+      args_.fixed_b = sum.b;
+      args_.fixed_y = type == 2 ? quant::FixedProdMultiplier(a.scale, b.scale, y.scale) : sum.y;
       args_.zero_a = a.zero_point;
       args_.zero_b = b.zero_point;
       args_.zero_y = y.zero_point;

@@ -95,6 +95,7 @@ class FullyConnectedOperator : public ConvBase {
     shape.groups = 1;
     Weighted weighted;
     if (!weighted.Read(c, filters, 1)) return;
+    weighted.fixed.once = true;
     Init(c, shape, weighted);
   }
 };
@@ -143,6 +144,10 @@ class DepthwiseConv2dOperator : public Operator {
     args_.lo = weighted_.lo;
     args_.hi = weighted_.hi;
     args_.scale = weighted_.multiplier.data();
+    if (!weighted_.fixed.empty()) {
+      args_.mantissa = weighted_.fixed.mantissa.data();
+      args_.exponent = weighted_.fixed.exponent.data();
+    }
     args_.input_zero = x.zero_point;
     args_.output_zero = y.zero_point;
     args_.q_lo = weighted_.codes.lo;

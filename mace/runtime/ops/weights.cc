@@ -1,5 +1,7 @@
 #include "mace/runtime/ops/weights.h"
 
+#include <algorithm>
+
 namespace mace {
 namespace runtime {
 namespace {
@@ -62,6 +64,11 @@ bool Weighted::Read(PrepareContext* c, int64_t channels, size_t per_scale) {
   const std::vector<float> scales = WeightScales(c, w, static_cast<size_t>(channels), per_scale);
   codes = c->FusedCodes(y);
   for (float s : scales) multiplier.push_back(quant::ProductMultiplier(x.scale, s, y.scale));
+  if (c->FixedPoint()) {
+    const bool shared =
+        std::all_of(scales.begin(), scales.end(), [&](float s) { return s == scales.front(); });
+    for (float s : scales) fixed.Add(quant::FixedProductMultiplier(x.scale, s, y.scale, shared));
+  }
   return c->ok();
 }
 
@@ -76,6 +83,7 @@ kernels::ConvQuantization Weighted::Quantization(const Tensor& x, const Tensor& 
   q.q_lo = codes.lo;
   q.q_hi = codes.hi;
   q.scale = multiplier;
+  q.fixed = fixed;
   return q;
 }
 

@@ -16,6 +16,7 @@ struct Weighted {
   float lo = 0, hi = 0;
   quant::CodeRange codes{0, 0};
   std::vector<float> multiplier;
+  quant::FixedMultipliers fixed;  // empty unless `requantize` is fixed_point
 
   // Reads inputs 0 to 2 and the output. `per_scale` output channels in a row may share a scale.
   bool Read(PrepareContext* c, int64_t channels, size_t per_scale);

@@ -57,7 +57,8 @@ class PoolingOperator : public Operator {
     args_.q_min = QMin(y.type);
     args_.q_max = QMax(y.type);
     const bool maximum = type == 2;
-    if (maximum && !c->RequireSameCodes(x, y)) return;
+    args_.fixed = !maximum && IsQuantized(x.type) && c->FixedPoint();
+    if ((maximum || args_.fixed) && !c->RequireSameCodes(x, y)) return;
     const kernels::KernelSet& set = c->kernels();
     if (!IsQuantized(x.type)) {
       run_ = maximum ? set.max_pool_f32 : set.average_pool_f32;
@@ -108,7 +109,8 @@ class ReduceOperator : public Operator {
     }
     const bool extreme =
         args_.kind == kernels::ReduceKind::kMin || args_.kind == kernels::ReduceKind::kMax;
-    if (extreme && !c->RequireSameCodes(x, y)) return;
+    args_.fixed = quantized && args_.kind == kernels::ReduceKind::kMean && c->FixedPoint();
+    if ((extreme || args_.fixed) && !c->RequireSameCodes(x, y)) return;
     Merge(x.shape, reduced);
     const int64_t count = x.elements / y.elements;
     args_.multiplier = quant::MeanMultiplier(

@@ -58,7 +58,9 @@ function trainedGrid(grids: readonly NudgedGrid[], axis: number | null, codes: C
   if (!first || bits !== 8 || grids.some((grid) => grid.scale === 0 || grid.zeroPoint !== first.zeroPoint)) {
     return undefined;
   }
-  return { type: "uint8", scales: grids.map((grid) => grid.scale), zeroPoint: first.zeroPoint, axis, qmin, qmax };
+  const scales = grids.map((grid) => grid.scale);
+  // TensorFlow trains for the arithmetic of TensorFlow Lite.
+  return { type: "uint8", scales, zeroPoint: first.zeroPoint, axis, qmin, qmax, requantize: "fixed_point" };
 }
 
 /** The value on the grid, as scale * (code - zero point) in binary32. */

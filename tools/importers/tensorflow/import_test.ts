@@ -404,7 +404,15 @@ test("fake quantization becomes ranges", () => {
     source: "trained",
     reason: "xq",
   });
-  assert.deepEqual(x?.trained, { type: "uint8", scales: [step], zeroPoint: 127, axis: null, qmin: 0, qmax: 255 });
+  assert.deepEqual(x?.trained, {
+    type: "uint8",
+    scales: [step],
+    zeroPoint: 127,
+    axis: null,
+    qmin: 0,
+    qmax: 255,
+    requantize: "fixed_point",
+  });
   const w = graph.tensors.get("w");
   assert.equal(w?.range?.reason, "wq");
   assert.equal(w?.trained?.zeroPoint, 64);
@@ -437,7 +445,15 @@ test("fake quantization per channel, with narrow ranges and other widths", () =>
   const narrow = weights({ narrow_range: { b: true } }, [-0.5, -2], [0.5, 2]);
   const scales = [Math.fround(1 / 254), Math.fround(4 / 254)];
   // The output channels are axis 0 of the canonical filter.
-  assert.deepEqual(narrow?.trained, { type: "uint8", scales, zeroPoint: 128, axis: 0, qmin: 1, qmax: 255 });
+  assert.deepEqual(narrow?.trained, {
+    type: "uint8",
+    scales,
+    zeroPoint: 128,
+    axis: 0,
+    qmin: 1,
+    qmax: 255,
+    requantize: "fixed_point",
+  });
   assert.deepEqual(
     [...(narrow?.data ?? [])],
     [127, -63, 32, 127, 64, -127].map((code, i) => Math.fround(code * (scales[i < 3 ? 0 : 1] ?? 0))),

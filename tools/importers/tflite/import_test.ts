@@ -478,6 +478,7 @@ test("a quantized model keeps its grids", () => {
       axis: null,
       qmin: -128,
       qmax: 127,
+      requantize: "fixed_point",
     });
     assert.deepEqual(
       [tensor("x").range?.min, tensor("x").range?.max, tensor("x").range?.source],
@@ -486,7 +487,15 @@ test("a quantized model keeps its grids", () => {
     assert.equal(tensor("x").dtype, "float32");
     const scales = perAxis ? [0.25, 0.125] : [0.25];
     const axis = perAxis ? 0 : null;
-    assert.deepEqual(tensor("w").trained, { type: "int8", scales, zeroPoint: 0, axis, qmin: -127, qmax: 127 });
+    assert.deepEqual(tensor("w").trained, {
+      type: "int8",
+      scales,
+      zeroPoint: 0,
+      axis,
+      qmin: -127,
+      qmax: 127,
+      requantize: "fixed_point",
+    });
     const [s0 = 0, s1 = s0] = scales;
     near(tensor("w").data ?? [], [10 * s0, -127 * s0, 3 * s1, 4 * s1], 0);
     near(tensor("b").data ?? [], [7 * 0.5 * s0, -9 * 0.5 * s1], 0);
@@ -526,7 +535,15 @@ test("a depthwise filter's scales are along channels and multipliers", () => {
   });
   const w = graph.tensors.get("w");
   assert.deepEqual(w?.shape, [1, 1, 2, 2]);
-  assert.deepEqual(w?.trained, { type: "int8", scales: scale, zeroPoint: 0, axis: 2, qmin: -128, qmax: 127 });
+  assert.deepEqual(w?.trained, {
+    type: "int8",
+    scales: scale,
+    zeroPoint: 0,
+    axis: 2,
+    qmin: -128,
+    qmax: 127,
+    requantize: "fixed_point",
+  });
   near(w?.data ?? [], [0.5, 0.5, 0.375, -128], 0);
 });
 

@@ -133,7 +133,15 @@ export function trainingOf(tensor: FileTensor, least?: number): Training | undef
   const codeType = type === "UINT8" || type === "UINT4" ? "uint8" : "int8";
   return {
     range,
-    trained: { type: codeType, scales: grid.scales, zeroPoint: zeroOf(0), axis: grid.axis, qmin, qmax },
+    trained: {
+      type: codeType,
+      scales: grid.scales,
+      zeroPoint: zeroOf(0),
+      axis: grid.axis,
+      qmin,
+      qmax,
+      requantize: "fixed_point",
+    },
   };
 }
 
