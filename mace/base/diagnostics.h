@@ -59,6 +59,13 @@ inline Status NetCount(size_t count) {
       StatusKind::kUnsupported, 204,
       "the model file has " + std::to_string(count) + " graphs; the runtime reads files with one");
 }
+inline Status NetOfAnotherDevice(int64_t runtime_type) {
+  return Status(
+      StatusKind::kUnsupported, 221,
+      "the model file is for another device than the CPU (runtime type " +
+          std::to_string(runtime_type) + ")",
+      "", "use a program that is built with accelerators, or the model as it was before lowering");
+}
 inline Status BadShape(const std::string& tensor, const std::string& what) {
   return Status(StatusKind::kInvalidArgs, 205,
                 "tensor " + Quoted(tensor) + " has a bad shape: " + what, "",
@@ -197,6 +204,37 @@ inline Status BadArgument(const std::string& what) {
 }
 inline Status NotInThisBuild(const std::string& what) {
   return Status(StatusKind::kUnsupported, 404, what + " is not part of this build");
+}
+
+// ---- MR5xx: accelerators --------------------------------------------------
+
+inline Status NotALibrary(const std::string& path, const std::string& why) {
+  return Status(StatusKind::kInvalidArgs, 501, Quoted(path) + " cannot be loaded: " + why,
+                "the vendor's library is damaged, or one for another ABI",
+                "take the library of this ABI from the vendor's SDK");
+}
+inline Status CannotLoadLibrary(const std::string& name, const std::string& why) {
+  return Status(StatusKind::kRuntimeError, 502, "cannot load the library " + Quoted(name), why,
+                "install the vendor's library, or name its file with --accelerator_library");
+}
+inline Status MissingSymbol(const std::string& library, const std::string& symbol) {
+  return Status(StatusKind::kUnsupported, 503,
+                "the library " + Quoted(library) + " has no function " + Quoted(symbol),
+                "it is another library, or an older version of it",
+                "take the library of the version that the documentation names");
+}
+
+inline Status OtherDevice(const std::string& devices) {
+  return Status(StatusKind::kInvalidArgs, 505,
+                "the model is for " + devices + ", not for the runtime type that was set",
+                "where graphs run is decided when a model is built",
+                "build the model for that device, or leave the runtime type unset");
+}
+inline Status NoLayers(const std::string& devices) {
+  return Status(StatusKind::kUnsupported, 504,
+                "layers cannot be written: the model runs on " + devices,
+                "a device gives its outputs only",
+                "dump the layers of the quantized model as it was before lowering");
 }
 
 }  // namespace diagnostics

@@ -2,14 +2,14 @@
 
 #include <cstdio>
 #include <new>
-#include <utility>
 
 #include "mace/base/diagnostics.h"
 
 namespace mace {
 namespace bin {
 
-Status LoadModel(const Flags& flags, Status (*check)(const runtime::Model&), LoadedModel* loaded) {
+Status LoadModel(const Flags& flags, Span<const runtime::Delegate> accelerators,
+                 const runtime::AcceleratorOptions& accelerator, LoadedModel* loaded) {
   if (!flags.Has("model_file")) return diagnostics::MissingFlag("model_file");
   // MACE's default of -1 threads means all; here, as there, 1 is the useful default for a
   // benchmark.
@@ -20,18 +20,14 @@ Status LoadModel(const Flags& flags, Status (*check)(const runtime::Model&), Loa
   MACE_RETURN_IF_ERROR(loaded->model_file.Open(model_path));
   if (!data_path.empty()) MACE_RETURN_IF_ERROR(loaded->data_file.Open(data_path));
   try {
-    runtime::Model model;
-    const Status read =
-        runtime::ReadModel(loaded->model_file.data(), loaded->model_file.size(),
-                           loaded->data_file.data(), loaded->data_file.size(), &model);
-    if (!read.ok()) return read.At(model_path);
-    if (check != nullptr) {
-      const Status checked = check(model);
-      if (!checked.ok()) return checked.At(model_path);
-    }
-    runtime::SessionOptions options;
-    options.threads = threads;
-    return runtime::Session::Create(std::move(model), options, &loaded->session);
+    runtime::ProgramOptions options;
+    options.session.threads = threads;
+    options.accelerator = accelerator;
+    options.delegates = accelerators;
+    return runtime::Program::Create(loaded->model_file.data(), loaded->model_file.size(),
+                                    loaded->data_file.data(), loaded->data_file.size(), options,
+                                    &loaded->program)
+        .At(model_path);
   } catch (const std::bad_alloc&) {
     return diagnostics::OutOfMemory("the model",
                                     loaded->model_file.size() + loaded->data_file.size());

@@ -1,4 +1,4 @@
-// From the flags of a program to a session.
+// From the flags of a program to a model that is ready to run.
 #ifndef MACE_BIN_LOADER_H_
 #define MACE_BIN_LOADER_H_
 
@@ -8,20 +8,21 @@
 #include "mace/base/status.h"
 #include "mace/bin/flags.h"
 #include "mace/runtime/file.h"
-#include "mace/runtime/session.h"
+#include "mace/runtime/program.h"
 
 namespace mace {
 namespace bin {
 
-// The files stay mapped as long as the session lives.
+// The files stay mapped as long as the program lives.
 struct LoadedModel {
   runtime::MappedFile model_file, data_file;
-  std::unique_ptr<runtime::Session> session;
+  std::unique_ptr<runtime::Program> program;
 };
 
-// Reads --model_file, --model_data_file and --num_threads. `check` may refuse the model before it
-// is prepared.
-Status LoadModel(const Flags& flags, Status (*check)(const runtime::Model&), LoadedModel* loaded);
+// Reads --model_file, --model_data_file and --num_threads; `accelerators` are the kinds that nets
+// may be for.
+Status LoadModel(const Flags& flags, Span<const runtime::Delegate> accelerators,
+                 const runtime::AcceleratorOptions& accelerator, LoadedModel* loaded);
 
 // Prints a failure to standard error and returns the exit code for it.
 int Report(const Status& status);

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <string>
@@ -16,6 +17,7 @@
 #include "mace/bin/flags.h"
 #include "mace/bin/loader.h"
 #include "mace/bin/sample_stream.h"
+#include "mace/delegates/registry.h"
 
 namespace mace {
 namespace bin {
@@ -43,6 +45,45 @@ const std::vector<Flag> kFlags = {
     {"help", "", "print this"},
 };
 
+// Of programs that are built with accelerators.
+const std::vector<Flag> kAcceleratorFlags = {
+    {"accelerator_library", "FILE", "the vendor's library, instead of the system's"},
+    {"hexagon_unsigned_pd", "", "Hexagon: run in an unsigned protection domain"},
+    {"hexagon_power", "CORNER", "Hexagon: 0 to 6, release, turbo, nominal plus … svs2"},
+    {"hexagon_dcvs", "0|1", "Hexagon, with --hexagon_power: let clocks follow the load (1)"},
+    {"hexagon_latency", "US",
+     "Hexagon, with --hexagon_power: wake-up latency in microseconds (100)"},
+    {"apu_boost_hint", "N", "APU: 0 to 100 (100)"},
+    {"apu_preference_hint", "N", "APU: 0 low power, 1 fast single answer, 2 sustained speed (1)"},
+    {"accelerator_cache_policy", "N", "APU: 0 none, 1 store, 2 load, 3 load or store (0)"},
+    {"accelerator_binary_file", "FILE", "APU: the compiled network to load"},
+    {"accelerator_storage_file", "FILE", "APU: where to store the compiled network"},
+};
+
+std::vector<Flag> FlagTable() {
+  std::vector<Flag> table = kFlags;
+  if (!delegates::Registered().empty())
+    table.insert(table.end() - 1, kAcceleratorFlags.begin(), kAcceleratorFlags.end());
+  return table;
+}
+
+Status ReadAcceleratorOptions(const Flags& flags, runtime::AcceleratorOptions* options) {
+  int dcvs = 1;
+  options->library = flags.Get("accelerator_library");
+  options->unsigned_pd = flags.On("hexagon_unsigned_pd");
+  options->power_set = flags.Has("hexagon_power");
+  MACE_RETURN_IF_ERROR(flags.Int("hexagon_power", 0, 0, 6, &options->power_corner));
+  MACE_RETURN_IF_ERROR(flags.Int("hexagon_dcvs", 1, 0, 1, &dcvs));
+  options->dcvs = dcvs != 0;
+  MACE_RETURN_IF_ERROR(flags.Int("hexagon_latency", 100, 0, 1 << 20, &options->latency_us));
+  MACE_RETURN_IF_ERROR(flags.Int("apu_boost_hint", 100, 0, 100, &options->boost_hint));
+  MACE_RETURN_IF_ERROR(flags.Int("apu_preference_hint", 1, 0, 2, &options->preference));
+  MACE_RETURN_IF_ERROR(flags.Int("accelerator_cache_policy", 0, 0, 3, &options->cache_policy));
+  options->cache_file = flags.Get("accelerator_binary_file");
+  options->cache_storage = flags.Get("accelerator_storage_file");
+  return Status();
+}
+
 using Clock = std::chrono::steady_clock;
 
 double Milliseconds(Clock::duration d) {
@@ -67,17 +108,22 @@ int ListKernels() {
   return kExitOk;
 }
 
-// Adds up the time of every node over the timed runs.
+// Adds up over the timed runs.
 class Profile : public runtime::Observer {
  public:
-  explicit Profile(const runtime::Session& session)
+  virtual void Print(int rounds) const = 0;
+};
+
+// Of every node.
+class CpuProfile : public Profile {
+ public:
+  explicit CpuProfile(const runtime::Session& session)
       : session_(session), nanos_(session.model().nodes.size(), 0) {}
   void OnNode(int node, int64_t start, int64_t end) override {
     nanos_[static_cast<size_t>(node)] += end - start;
   }
-  void Clear() { std::fill(nanos_.begin(), nanos_.end(), 0); }
 
-  void Print(int rounds) const {
+  void Print(int rounds) const override {
     const runtime::Model& model = session_.model();
     const double total =
         static_cast<double>(std::accumulate(nanos_.begin(), nanos_.end(), int64_t{0})) / rounds;
@@ -137,6 +183,43 @@ class Profile : public runtime::Observer {
 
   const runtime::Session& session_;
   std::vector<int64_t> nanos_;
+};
+
+// Of every net, and of every node as far as devices tell.
+class AcceleratorProfile : public Profile {
+ public:
+  void OnNet(int net, int64_t start, int64_t end) override {
+    nets_.resize(std::max(nets_.size(), static_cast<size_t>(net) + 1), 0);
+    nets_[static_cast<size_t>(net)] += end - start;
+  }
+  void OnAcceleratorNode(const std::string& name, const std::string& type,
+                         uint64_t cycles) override {
+    const auto found = index_.emplace(name, nodes_.size());
+    if (found.second) nodes_.push_back({name, type, 0});
+    nodes_[found.first->second].cycles += cycles;
+  }
+
+  void Print(int rounds) const override {
+    std::printf("\nBy graph (average of %d runs)\n%10s %6s\n", rounds, "ms", "graph");
+    for (size_t i = 0; i < nets_.size(); ++i)
+      std::printf("%10.3f %6zu\n", static_cast<double>(nets_[i]) / rounds / 1e6, i);
+    if (nodes_.empty()) return;
+    std::printf("\nBy node, in the device's cycles\n%14s  %-34s %s\n", "cycles", "type", "name");
+    for (const Counted& node : nodes_) {
+      std::printf("%14llu  %-34s %s\n",
+                  static_cast<unsigned long long>(node.cycles / static_cast<uint64_t>(rounds)),
+                  node.type.c_str(), node.name.c_str());
+    }
+  }
+
+ private:
+  struct Counted {
+    std::string name, type;
+    uint64_t cycles;
+  };
+  std::vector<int64_t> nets_;
+  std::vector<Counted> nodes_;
+  std::map<std::string, size_t> index_;
 };
 
 // Writes every computed tensor.
@@ -206,8 +289,12 @@ class Runner {
       return diagnostics::ConflictingFlags("input_file", "input_stream");
     if (!stream && flags_.Has("output_stream")) return diagnostics::MissingFlag("input_stream");
     const Clock::time_point start = Clock::now();
-    MACE_RETURN_IF_ERROR(LoadModel(flags_, nullptr, &loaded_));
+    runtime::AcceleratorOptions accelerator;
+    MACE_RETURN_IF_ERROR(ReadAcceleratorOptions(flags_, &accelerator));
+    MACE_RETURN_IF_ERROR(LoadModel(flags_, delegates::Registered(), accelerator, &loaded_));
     init_ms_ = Milliseconds(Clock::now() - start);
+    if (flags_.Has("layers_output") && session() == nullptr)
+      return diagnostics::NoLayers(program().devices());
     if (flags_.Has("layers_output"))
       MACE_RETURN_IF_ERROR(layers_.Open(flags_.Get("layers_output")));
     MACE_RETURN_IF_ERROR(stream ? RunStream() : RunFiles());
@@ -215,14 +302,11 @@ class Runner {
   }
 
  private:
-  runtime::Session& session() { return *loaded_.session; }
-  const runtime::Model& model() { return loaded_.session->model(); }
-  const runtime::Tensor& tensor(const runtime::Port& port) {
-    return model().tensors[static_cast<size_t>(port.tensor)];
-  }
+  runtime::Program& program() { return *loaded_.program; }
+  runtime::Session* session() { return loaded_.program->session(); }
 
   Status RunStream() {
-    SampleReader reader(model());
+    SampleReader reader(program().inputs());
     MACE_RETURN_IF_ERROR(reader.Open(flags_.Get("input_stream")));
     SampleWriter writer;
     if (flags_.Has("output_stream")) MACE_RETURN_IF_ERROR(writer.Open(flags_.Get("output_stream")));
@@ -233,9 +317,8 @@ class Runner {
       MACE_RETURN_IF_ERROR(RunOnce(reader.inputs()));
       if (writer.is_open()) {
         std::vector<SampleWriter::Data> outputs;
-        for (size_t i = 0; i < model().outputs.size(); ++i) {
-          outputs.push_back({session().output(i), tensor(model().outputs[i]).bytes()});
-        }
+        for (size_t i = 0; i < program().outputs().size(); ++i)
+          outputs.push_back({program().output(i), program().outputs()[i].bytes()});
         MACE_RETURN_IF_ERROR(writer.Write(reader.name(), outputs));
       }
       if (top_ > 0)
@@ -254,25 +337,35 @@ class Runner {
     MACE_RETURN_IF_ERROR(RunOnce(inputs.data()));
     const double first_ms = Milliseconds(Clock::now() - first);
     if (benchmark || flags_.Has("round")) {
-      Profile profile(session());
+      std::unique_ptr<Profile> profile;
+      if (benchmark) {
+        profile = session() != nullptr ? std::unique_ptr<Profile>(new CpuProfile(*session()))
+                                       : std::unique_ptr<Profile>(new AcceleratorProfile());
+      }
       std::vector<double> times;
       for (int i = 0; i < rounds_; ++i) {
         const Clock::time_point start = Clock::now();
-        session().Run(inputs.data(), benchmark ? &profile : nullptr);
+        MACE_RETURN_IF_ERROR(program().Run(inputs.data(), profile.get()));
         times.push_back(Milliseconds(Clock::now() - start));
       }
-      if (benchmark) profile.Print(rounds_);
+      if (benchmark) profile->Print(rounds_);
       const double average = std::accumulate(times.begin(), times.end(), 0.0) / rounds_;
       std::sort(times.begin(), times.end());
-      std::printf("\nmodel %s, tier %s, %d threads\n", model().name.c_str(),
-                  NameOf(session().tier()), session().pool().size());
+      if (session() != nullptr) {
+        std::printf("\nmodel %s, tier %s, %d threads\n", program().name().c_str(),
+                    NameOf(session()->tier()), session()->pool().size());
+      } else {
+        std::printf("\nmodel %s on %s\n", program().name().c_str(), program().devices().c_str());
+      }
       std::printf(
           "init %.3f ms, first run %.3f ms, average %.3f ms, median %.3f ms, least %.3f ms (%d "
           "runs)\n",
           init_ms_, first_ms, average, times[times.size() / 2], times[0], rounds_);
-      std::printf("memory: activations %.2f MB, constants %.2f MB\n",
-                  static_cast<double>(session().arena_bytes()) / 1e6,
-                  static_cast<double>(model().constant_bytes) / 1e6);
+      if (session() != nullptr) {
+        std::printf("memory: activations %.2f MB, constants %.2f MB\n",
+                    static_cast<double>(session()->arena_bytes()) / 1e6,
+                    static_cast<double>(session()->model().constant_bytes) / 1e6);
+      }
     }
     if (top_ > 0) PrintTop("", stdout);
     return WriteOutputs();
@@ -280,12 +373,9 @@ class Runner {
 
   // One run that counts: dumped when asked.
   Status RunOnce(const void* const* inputs) {
-    if (!layers_.is_open()) {
-      session().Run(inputs);
-      return Status();
-    }
-    LayerDump dump(model(), &layers_);
-    session().Run(inputs, &dump);
+    if (!layers_.is_open()) return program().Run(inputs);
+    LayerDump dump(session()->model(), &layers_);
+    MACE_RETURN_IF_ERROR(program().Run(inputs, &dump));
     return dump.status();
   }
 
@@ -299,36 +389,36 @@ class Runner {
       const std::string name = given.substr(0, equals);
       std::string known;
       bool found = false;
-      for (const runtime::Port& port : model().inputs) {
+      for (const runtime::ProgramPort& port : program().inputs()) {
         known += (known.empty() ? "" : ", ") + port.name;
-        found = found || name == port.name || name == tensor(port).name;
+        found = found || name == port.name || name == port.tensor;
       }
       if (!found) return diagnostics::UnknownInput(name, known);
       paths[name] = given.substr(equals + 1);
     }
-    for (const runtime::Port& port : model().inputs) {
-      const runtime::Tensor& t = tensor(port);
+    for (const runtime::ProgramPort& port : program().inputs()) {
       std::string path;
-      if (paths.count(port.name)) path = paths[port.name];
-      if (paths.count(t.name)) path = paths[t.name];
+      if (paths.count(port.tensor)) path = paths[port.tensor];
+      if (paths.count(port.tensor)) path = paths[port.tensor];
       if (path.empty() && flags_.Has("input_file"))
-        path = flags_.Get("input_file") + "_" + FormatName(port.name);
-      data->emplace_back(static_cast<size_t>(t.elements));
+        path = flags_.Get("input_file") + "_" + FormatName(port.tensor);
+      data->emplace_back(static_cast<size_t>(port.elements));
       if (path.empty()) {
-        if (!flags_.On("benchmark")) return diagnostics::MissingInput(port.name);
+        if (!flags_.On("benchmark")) return diagnostics::MissingInput(port.tensor);
         std::mt19937 random(1);
         for (uint32_t& word : data->back()) {
           const float v = static_cast<float>(random() >> 8) / 16777216.0f - 0.5f;
           word = v > 0.0f ? 1 : 0;
-          if (t.type == ElementType::kFloat32) std::memcpy(&word, &v, sizeof word);
+          if (port.type == ElementType::kFloat32) std::memcpy(&word, &v, sizeof word);
         }
         continue;
       }
       runtime::MappedFile file;
       MACE_RETURN_IF_ERROR(file.Open(path));
-      if (file.size() != t.bytes())
-        return diagnostics::InputSize(t.name, file.size(), t.bytes(), ToString(t.shape)).At(path);
-      std::memcpy(data->back().data(), file.data(), t.bytes());
+      if (file.size() != port.bytes())
+        return diagnostics::InputSize(port.tensor, file.size(), port.bytes(), ToString(port.shape))
+            .At(path);
+      std::memcpy(data->back().data(), file.data(), port.bytes());
     }
     return Status();
   }
@@ -342,10 +432,9 @@ class Runner {
     }
     if (flags_.Has("output_file")) prefixes.push_back(flags_.Get("output_file") + "_");
     for (const std::string& prefix : prefixes) {
-      for (size_t i = 0; i < model().outputs.size(); ++i) {
-        const runtime::Port& port = model().outputs[i];
-        const std::string bytes(reinterpret_cast<const char*>(session().output(i)),
-                                tensor(port).bytes());
+      for (size_t i = 0; i < program().outputs().size(); ++i) {
+        const runtime::ProgramPort& port = program().outputs()[i];
+        const std::string bytes(program().output<char>(i), port.bytes());
         MACE_RETURN_IF_ERROR(runtime::WriteFile(prefix + FormatName(port.name), bytes));
       }
     }
@@ -353,13 +442,13 @@ class Runner {
   }
 
   void PrintTop(const std::string& prefix, std::FILE* to) {
-    for (size_t i = 0; i < model().outputs.size(); ++i) {
-      const runtime::Tensor& t = tensor(model().outputs[i]);
+    for (size_t i = 0; i < program().outputs().size(); ++i) {
+      const runtime::ProgramPort& t = program().outputs()[i];
       std::vector<double> values(static_cast<size_t>(t.elements));
       if (t.type == ElementType::kInt32) {
-        std::copy_n(session().output<int32_t>(i), t.elements, values.begin());
+        std::copy_n(program().output<int32_t>(i), t.elements, values.begin());
       } else {
-        std::copy_n(session().output(i), t.elements, values.begin());
+        std::copy_n(program().output(i), t.elements, values.begin());
       }
       std::vector<int64_t> order(static_cast<size_t>(t.elements));
       std::iota(order.begin(), order.end(), int64_t{0});
@@ -373,8 +462,7 @@ class Runner {
                           if (!nan_a && values[a] != values[b]) return values[a] > values[b];
                           return a < b;
                         });
-      std::fprintf(to, "%s%s (%s)\n", prefix.c_str(), model().outputs[i].name.c_str(),
-                   ToString(t.shape).c_str());
+      std::fprintf(to, "%s%s (%s)\n", prefix.c_str(), t.name.c_str(), ToString(t.shape).c_str());
       for (size_t k = 0; k < count; ++k) {
         const size_t index = static_cast<size_t>(order[k]);
         std::fprintf(to, "%4zu. %12.6g  %6zu  %s\n", k + 1, values[index], index,
@@ -392,7 +480,7 @@ class Runner {
 };
 
 int Main(int argc, char** argv) {
-  Flags flags(kFlags);
+  Flags flags(FlagTable());
   const Status parsed = flags.Parse(argc, argv);
   if (!parsed.ok()) return Report(parsed);
   if (flags.On("help")) {

@@ -270,10 +270,12 @@ Status Run(const Flags& flags) {
     if (!flags.Has(name)) return diagnostics::MissingFlag(name);
   }
   LoadedModel loaded;
-  MACE_RETURN_IF_ERROR(LoadModel(flags, RefuseQuantized, &loaded));
-  runtime::Session& session = *loaded.session;
+  MACE_RETURN_IF_ERROR(LoadModel(flags, {}, {}, &loaded));
+  if (loaded.program->session() == nullptr) return diagnostics::NetCount(2);
+  runtime::Session& session = *loaded.program->session();
+  MACE_RETURN_IF_ERROR(RefuseQuantized(session.model()).At(flags.Get("model_file")));
   StatisticsObserver observer(&session);
-  SampleReader reader(session.model());
+  SampleReader reader(loaded.program->inputs());
   MACE_RETURN_IF_ERROR(reader.Open(flags.Get("input_stream")));
   while (interrupted == 0) {
     bool end;

@@ -13,11 +13,9 @@ constexpr uint32_t kMaxName = 1 << 16;
 
 }  // namespace
 
-SampleReader::SampleReader(const runtime::Model& model) : model_(model) {
-  for (const runtime::Port& port : model.inputs) {
-    data_.emplace_back(
-        static_cast<size_t>(model.tensors[static_cast<size_t>(port.tensor)].elements));
-  }
+SampleReader::SampleReader(const std::vector<runtime::ProgramPort>& inputs) : ports_(inputs) {
+  for (const runtime::ProgramPort& port : inputs)
+    data_.emplace_back(static_cast<size_t>(port.elements));
   for (const auto& d : data_) pointers_.push_back(d.data());
 }
 
@@ -65,14 +63,14 @@ Status SampleReader::Next(bool* end) {
   if (count != data_.size())
     return diagnostics::StreamInputCount(name_, count, data_.size()).At(path_);
   for (size_t i = 0; i < data_.size(); ++i) {
-    const runtime::Tensor& tensor = model_.tensors[static_cast<size_t>(model_.inputs[i].tensor)];
+    const runtime::ProgramPort& port = ports_[i];
     uint64_t bytes = 0;
     MACE_RETURN_IF_ERROR(Read(&bytes, sizeof bytes, "a tensor's size"));
-    if (bytes != tensor.bytes()) {
-      return diagnostics::InputSize(tensor.name, bytes, tensor.bytes(), ToString(tensor.shape))
+    if (bytes != port.bytes()) {
+      return diagnostics::InputSize(port.tensor, bytes, port.bytes(), ToString(port.shape))
           .At(path_ + ", sample '" + name_ + "'");
     }
-    MACE_RETURN_IF_ERROR(Read(data_[i].data(), tensor.bytes(), "a tensor's data"));
+    MACE_RETURN_IF_ERROR(Read(data_[i].data(), port.bytes(), "a tensor's data"));
   }
   return Status();
 }

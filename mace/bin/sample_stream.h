@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "mace/base/status.h"
-#include "mace/runtime/model.h"
+#include "mace/runtime/program.h"
 
 namespace mace {
 namespace bin {
@@ -17,7 +17,8 @@ namespace bin {
 // each.
 class SampleReader {
  public:
-  explicit SampleReader(const runtime::Model& model);
+  // The inputs must outlive the reader.
+  explicit SampleReader(const std::vector<runtime::ProgramPort>& inputs);
   ~SampleReader();
   SampleReader(const SampleReader&) = delete;
   SampleReader& operator=(const SampleReader&) = delete;
@@ -35,7 +36,7 @@ class SampleReader {
   // What to say of a read that ended early.
   Status CutShort(const char* what) const;
 
-  const runtime::Model& model_;
+  const std::vector<runtime::ProgramPort>& ports_;
   std::FILE* file_ = nullptr;
   std::string path_, name_;
   // Words of four bytes, whatever the type.

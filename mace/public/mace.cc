@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "mace/base/diagnostics.h"
+#include "mace/delegates/registry.h"
 #include "mace/kernels/conv.h"
 #include "mace/runtime/file.h"
-#include "mace/runtime/session.h"
+#include "mace/runtime/program.h"
 
 namespace mace {
 namespace {
@@ -55,16 +56,17 @@ void NhwcToNchw(const uint32_t* from, const std::vector<int64_t>& nhwc, uint32_t
 
 class MetadataObserver : public runtime::Observer {
  public:
-  MetadataObserver(const runtime::Model& model, RunMetadata* metadata)
+  // `model` is null where the program is not one net of the CPU.
+  MetadataObserver(const runtime::Model* model, RunMetadata* metadata)
       : model_(model), metadata_(metadata) {}
 
   void OnNode(int index, int64_t start_nanos, int64_t end_nanos) override {
-    const runtime::Node& node = model_.nodes[static_cast<size_t>(index)];
+    const runtime::Node& node = model_->nodes[static_cast<size_t>(index)];
     OperatorStats stats;
     stats.operator_name = node.name;
     stats.type = node.type;
     for (int t : node.outputs)
-      stats.output_shape.push_back(model_.tensors[static_cast<size_t>(t)].shape);
+      stats.output_shape.push_back(model_->tensors[static_cast<size_t>(t)].shape);
     for (const runtime::Attribute& a : node.attributes) {
       if (a.name == "strides") stats.args.strides.assign(a.ints.begin(), a.ints.end());
       if (a.name == "pads") stats.args.paddings.assign(a.ints.begin(), a.ints.end());
@@ -76,10 +78,27 @@ class MetadataObserver : public runtime::Observer {
     metadata_->op_stats.push_back(std::move(stats));
   }
 
+  void OnNet(int net, int64_t start_nanos, int64_t end_nanos) override {
+    if (model_ != nullptr) return;
+    OperatorStats stats;
+    stats.operator_name = std::to_string(net);
+    stats.type = "Graph";
+    stats.stats.start_micros = start_nanos / 1000;
+    stats.stats.end_micros = end_nanos / 1000;
+    metadata_->op_stats.push_back(std::move(stats));
+  }
+
  private:
-  const runtime::Model& model_;
+  const runtime::Model* model_;
   RunMetadata* metadata_;
 };
+
+bool HasDelegate(int64_t runtime_type) {
+  for (const runtime::Delegate& delegate : delegates::Registered()) {
+    if (delegate.runtime_type == runtime_type) return true;
+  }
+  return false;
+}
 
 double SecondsOfProduct(bool integer, const CpuFeatures& features) {
   const int64_t kRows = 196, kDepth = 256, kColumns = 256;
@@ -176,7 +195,9 @@ std::shared_ptr<OpenclContext> GPUContextBuilder::Finalize() { return nullptr; }
 class MaceEngineConfig::Impl {
  public:
   int threads = 1;
-  RuntimeType runtime_type = RT_CPU;
+  // RT_NONE: as the model says.
+  RuntimeType runtime_type = RT_NONE;
+  runtime::AcceleratorOptions accelerator;
 };
 
 MaceEngineConfig::MaceEngineConfig() : impl_(new Impl()) {}
@@ -191,7 +212,8 @@ MaceEngineConfig& MaceEngineConfig::operator=(const MaceEngineConfig& other) {
 }
 
 MaceStatus MaceEngineConfig::SetRuntimeType(RuntimeType runtime_type, const char*) {
-  if (runtime_type != RT_CPU) return Unsupported("a runtime type other than RT_CPU");
+  if (runtime_type != RT_CPU && runtime_type != RT_NONE && !HasDelegate(runtime_type))
+    return Unsupported("this runtime type");
   impl_->runtime_type = runtime_type;
   return MaceStatus();
 }
@@ -207,19 +229,48 @@ MaceStatus MaceEngineConfig::SetGPUContext(std::shared_ptr<OpenclContext>) {
 MaceStatus MaceEngineConfig::SetGPUHints(GPUPerfHint, GPUPriorityHint) {
   return Unsupported("the GPU");
 }
-MaceStatus MaceEngineConfig::SetHexagonToUnsignedPD() { return Unsupported("Hexagon"); }
-MaceStatus MaceEngineConfig::SetHexagonPower(HexagonNNCornerType, bool, int) {
-  return Unsupported("Hexagon");
+MaceStatus MaceEngineConfig::SetHexagonToUnsignedPD() {
+  if (!HasDelegate(RT_HEXAGON)) return Unsupported("Hexagon");
+  impl_->accelerator.unsigned_pd = true;
+  return MaceStatus();
+}
+MaceStatus MaceEngineConfig::SetHexagonPower(HexagonNNCornerType corner, bool dcvs_enable,
+                                             int latency) {
+  if (!HasDelegate(RT_HEXAGON)) return Unsupported("Hexagon");
+  if (corner < HEXAGON_NN_CORNER_RELEASE || corner > HEXAGON_NN_CORNER_SVS2)
+    return ToMace(diagnostics::BadArgument("the power corner is not one of HexagonNNCornerType"));
+  if (latency < 0) return ToMace(diagnostics::BadArgument("the latency is negative"));
+  impl_->accelerator.power_set = true;
+  impl_->accelerator.power_corner = corner;
+  impl_->accelerator.dcvs = dcvs_enable;
+  impl_->accelerator.latency_us = latency;
+  return MaceStatus();
 }
 MaceStatus MaceEngineConfig::SetQnnPerformance(HexagonPerformanceType) {
-  return Unsupported("Hexagon");
+  return Unsupported("QNN");
 }
-MaceStatus MaceEngineConfig::SetAcceleratorCache(AcceleratorCachePolicy, const std::string&,
-                                                 const std::string&) {
-  return Unsupported("an accelerator");
+MaceStatus MaceEngineConfig::SetAcceleratorCache(AcceleratorCachePolicy policy,
+                                                 const std::string& binary_file,
+                                                 const std::string& storage_file) {
+  if (!HasDelegate(RT_APU)) return Unsupported("the APU");
+  if (policy < ACCELERATOR_CACHE_NONE || policy > APU_CACHE_LOAD_OR_STORE)
+    return ToMace(diagnostics::BadArgument("the policy is not one of AcceleratorCachePolicy"));
+  impl_->accelerator.cache_policy = policy;
+  impl_->accelerator.cache_file = binary_file;
+  impl_->accelerator.cache_storage = storage_file;
+  return MaceStatus();
 }
-MaceStatus MaceEngineConfig::SetAPUHints(uint8_t, APUPreferenceHint) {
-  return Unsupported("the APU");
+MaceStatus MaceEngineConfig::SetAPUHints(uint8_t boost_hint, APUPreferenceHint preference_hint) {
+  if (!HasDelegate(RT_APU)) return Unsupported("the APU");
+  if (boost_hint > 100) return ToMace(diagnostics::BadArgument("the boost hint is above 100"));
+  impl_->accelerator.boost_hint = boost_hint;
+  impl_->accelerator.preference = preference_hint;
+  return MaceStatus();
+}
+MaceStatus MaceEngineConfig::SetAcceleratorLibrary(const std::string& library) {
+  if (delegates::Registered().empty()) return Unsupported("an accelerator");
+  impl_->accelerator.library = library;
+  return MaceStatus();
 }
 
 class MaceEngine::Impl {
@@ -228,27 +279,23 @@ class MaceEngine::Impl {
 
   MaceStatus Init(const void* pb, size_t pb_size, const void* data, size_t data_size,
                   const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) {
-    if (config_.runtime_type != RT_CPU) return Unsupported("a runtime type other than RT_CPU");
     if (pb == nullptr || (data == nullptr && data_size > 0))
       return ToMace(diagnostics::BadArgument("the model is null"));
     try {
-      runtime::Model model;
-      Status status = runtime::ReadModel(pb, pb_size, data, data_size, &model);
-      runtime::SessionOptions options;
-      options.threads = config_.threads;
-      if (status.ok()) status = runtime::Session::Create(std::move(model), options, &session_);
+      runtime::ProgramOptions options;
+      options.session.threads = config_.threads;
+      options.accelerator = config_.accelerator;
+      options.delegates = delegates::Registered();
+      const Status status =
+          runtime::Program::Create(pb, pb_size, data, data_size, options, &program_);
       if (!status.ok()) return ToMace(status);
-      const runtime::Model& m = session_->model();
-      for (const std::string& name : inputs) {
-        if (Find(m, m.inputs, name) < 0)
-          return ToMace(diagnostics::MissingPort("input '" + name + "'"));
+      const MaceStatus checked = CheckRequest(inputs, outputs);
+      if (checked != MaceStatus::MACE_SUCCESS) {
+        program_.reset();
+        return checked;
       }
-      for (const std::string& name : outputs) {
-        if (Find(m, m.outputs, name) < 0)
-          return ToMace(diagnostics::MissingPort("output '" + name + "'"));
-      }
-      input_pointers_.resize(m.inputs.size());
-      turned_.resize(m.inputs.size());
+      input_pointers_.resize(program_->inputs().size());
+      turned_.resize(program_->inputs().size());
       return MaceStatus();
     } catch (const std::bad_alloc&) {
       return ToMace(diagnostics::OutOfMemory("the model", pb_size + data_size));
@@ -265,7 +312,7 @@ class MaceEngine::Impl {
 
   MaceStatus Run(const std::map<std::string, MaceTensor>& inputs,
                  std::map<std::string, MaceTensor>* outputs, RunMetadata* metadata) {
-    if (session_ == nullptr)
+    if (program_ == nullptr)
       return ToMace(diagnostics::BadArgument("the engine is not initialized"));
     if (outputs == nullptr) return ToMace(diagnostics::BadArgument("outputs is null"));
     try {
@@ -276,64 +323,83 @@ class MaceEngine::Impl {
   }
 
   MaceStatus FakeWarmup() {
-    if (session_ == nullptr)
+    if (program_ == nullptr)
       return ToMace(diagnostics::BadArgument("the engine is not initialized"));
     std::vector<std::vector<uint32_t>> zeros;
     for (size_t i = 0; i < input_pointers_.size(); ++i) {
-      const runtime::Tensor& t = TensorOf(session_->model().inputs[i]);
-      zeros.emplace_back(static_cast<size_t>(t.elements), 0u);
+      zeros.emplace_back(static_cast<size_t>(program_->inputs()[i].elements), 0u);
       input_pointers_[i] = zeros.back().data();
     }
-    session_->Run(input_pointers_.data());
-    return MaceStatus();
+    return ToMace(program_->Run(input_pointers_.data()));
+  }
+
+  std::vector<RuntimeType> RuntimeTypes() const {
+    std::vector<RuntimeType> types;
+    if (program_ == nullptr) return types;
+    for (int64_t type : program_->runtime_types()) types.push_back(static_cast<RuntimeType>(type));
+    return types;
   }
 
  private:
-  static int Find(const runtime::Model& model, const std::vector<runtime::Port>& ports,
-                  const std::string& name) {
+  static int Find(const std::vector<runtime::ProgramPort>& ports, const std::string& name) {
     for (size_t i = 0; i < ports.size(); ++i) {
-      if (ports[i].name == name || model.tensors[static_cast<size_t>(ports[i].tensor)].name == name)
-        return static_cast<int>(i);
+      if (ports[i].name == name || ports[i].tensor == name) return static_cast<int>(i);
     }
     return -1;
   }
-  const runtime::Tensor& TensorOf(const runtime::Port& port) const {
-    return session_->model().tensors[static_cast<size_t>(port.tensor)];
+
+  // Whether the model has what the caller names.
+  MaceStatus CheckRequest(const std::vector<std::string>& inputs,
+                          const std::vector<std::string>& outputs) const {
+    for (const std::string& name : inputs) {
+      if (Find(program_->inputs(), name) < 0)
+        return ToMace(diagnostics::MissingPort("input '" + name + "'"));
+    }
+    for (const std::string& name : outputs) {
+      if (Find(program_->outputs(), name) < 0)
+        return ToMace(diagnostics::MissingPort("output '" + name + "'"));
+    }
+    if (config_.runtime_type == RT_NONE) return MaceStatus();
+    for (int64_t type : program_->runtime_types()) {
+      if (type == config_.runtime_type) return MaceStatus();
+    }
+    return ToMace(diagnostics::OtherDevice(program_->devices()));
   }
 
   MaceStatus RunChecked(const std::map<std::string, MaceTensor>& inputs,
                         std::map<std::string, MaceTensor>* outputs, RunMetadata* metadata) {
-    const runtime::Model& model = session_->model();
     for (auto& pointer : input_pointers_) pointer = nullptr;
     for (const auto& [name, tensor] : inputs) {
-      const int i = Find(model, model.inputs, name);
+      const int i = Find(program_->inputs(), name);
       if (i < 0) return ToMace(diagnostics::MissingPort("input '" + name + "'"));
       const MaceStatus status = SetInput(static_cast<size_t>(i), tensor);
       if (status != MaceStatus::MACE_SUCCESS) return status;
     }
     for (size_t i = 0; i < input_pointers_.size(); ++i) {
       if (input_pointers_[i] == nullptr)
-        return ToMace(diagnostics::MissingInput(model.inputs[i].name));
+        return ToMace(diagnostics::MissingInput(program_->inputs()[i].name));
     }
     for (auto& [name, tensor] : *outputs) {
-      const int i = Find(model, model.outputs, name);
+      const int i = Find(program_->outputs(), name);
       if (i < 0) return ToMace(diagnostics::MissingPort("output '" + name + "'"));
-      const Status status =
-          CheckBuffer(tensor, TensorOf(model.outputs[static_cast<size_t>(i)]), false);
+      const Status status = CheckBuffer(tensor, program_->outputs()[static_cast<size_t>(i)], false);
       if (!status.ok()) return ToMace(status);
     }
     if (metadata != nullptr) {
       metadata->op_stats.clear();
-      MetadataObserver observer(model, metadata);
-      session_->Run(input_pointers_.data(), &observer);
+      const runtime::Session* session = program_->session();
+      MetadataObserver observer(session == nullptr ? nullptr : &session->model(), metadata);
+      const Status status = program_->Run(input_pointers_.data(), &observer);
+      if (!status.ok()) return ToMace(status);
     } else {
-      session_->Run(input_pointers_.data());
+      const Status status = program_->Run(input_pointers_.data());
+      if (!status.ok()) return ToMace(status);
     }
     for (auto& [name, tensor] : *outputs) {
-      const size_t i = static_cast<size_t>(Find(model, model.outputs, name));
-      const runtime::Tensor& t = TensorOf(model.outputs[i]);
+      const size_t i = static_cast<size_t>(Find(program_->outputs(), name));
+      const runtime::ProgramPort& t = program_->outputs()[i];
       uint32_t* to = static_cast<uint32_t*>(tensor.data_.get());
-      const uint32_t* from = session_->output<uint32_t>(i);
+      const uint32_t* from = program_->output<uint32_t>(i);
       if (tensor.format_ == DataFormat::NCHW && t.shape.size() == 4) {
         NhwcToNchw(from, t.shape, to);
         tensor.shape_ = ToNchw(t.shape);
@@ -346,30 +412,30 @@ class MaceEngine::Impl {
   }
 
   // Whether a caller's buffer fits a tensor; an output's shape may be larger.
-  static Status CheckBuffer(const MaceTensor& tensor, const runtime::Tensor& t, bool exact) {
+  static Status CheckBuffer(const MaceTensor& tensor, const runtime::ProgramPort& t, bool exact) {
     if (tensor.data_ == nullptr)
-      return diagnostics::BadArgument("tensor '" + t.name + "' has no data");
+      return diagnostics::BadArgument("tensor '" + t.tensor + "' has no data");
     const bool whole = t.type == ElementType::kInt32;
     if (tensor.data_type_ != (whole ? IDataType::IDT_INT32 : IDataType::IDT_FLOAT)) {
-      return diagnostics::BadArgument("tensor '" + t.name + "' must be " +
+      return diagnostics::BadArgument("tensor '" + t.tensor + "' must be " +
                                       (whole ? "IDT_INT32" : "IDT_FLOAT"));
     }
     if (tensor.memory_type_ != CPU_BUFFER)
       return diagnostics::NotInThisBuild("memory other than CPU_BUFFER");
     for (int64_t d : tensor.shape_) {
       if (d < 1 || d > (int64_t{1} << 30))
-        return diagnostics::BadOperandShape(t.name, ToString(tensor.shape_), ToString(t.shape));
+        return diagnostics::BadOperandShape(t.tensor, ToString(tensor.shape_), ToString(t.shape));
     }
     const bool turned = tensor.format_ == DataFormat::NCHW && t.shape.size() == 4;
     const Shape wanted = turned ? ToNchw(t.shape) : t.shape;
     const bool fits = exact ? tensor.shape_ == wanted
                             : tensor.shape_.size() <= 6 && Elements(tensor.shape_) >= t.elements;
     return fits ? Status()
-                : diagnostics::BadOperandShape(t.name, ToString(tensor.shape_), ToString(wanted));
+                : diagnostics::BadOperandShape(t.tensor, ToString(tensor.shape_), ToString(wanted));
   }
 
   MaceStatus SetInput(size_t i, const MaceTensor& tensor) {
-    const runtime::Tensor& t = TensorOf(session_->model().inputs[i]);
+    const runtime::ProgramPort& t = program_->inputs()[i];
     const Status status = CheckBuffer(tensor, t, true);
     if (!status.ok()) return ToMace(status);
     const uint32_t* data = static_cast<const uint32_t*>(tensor.data_.get());
@@ -384,7 +450,7 @@ class MaceEngine::Impl {
 
   const MaceEngineConfig::Impl config_;
   runtime::MappedFile data_file_;
-  std::unique_ptr<runtime::Session> session_;
+  std::unique_ptr<runtime::Program> program_;
   std::vector<const void*> input_pointers_;
   std::vector<std::vector<uint32_t>> turned_;
 };
@@ -416,7 +482,7 @@ MaceStatus MaceEngine::Run(const std::map<std::string, MaceTensor>& inputs,
 }
 MaceStatus MaceEngine::ReleaseIntermediateBuffer() { return MaceStatus(); }
 MaceStatus MaceEngine::FakeWarmup() { return impl_->FakeWarmup(); }
-std::vector<RuntimeType> MaceEngine::GetRuntimeTypes() { return {RT_CPU}; }
+std::vector<RuntimeType> MaceEngine::GetRuntimeTypes() { return impl_->RuntimeTypes(); }
 
 MaceStatus CreateMaceEngineFromProto(
     const unsigned char* model_graph_proto, size_t model_graph_proto_size,

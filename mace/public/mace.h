@@ -230,7 +230,8 @@ class MaceEngineConfig {
   MaceEngineConfig(const MaceEngineConfig&);
   MaceEngineConfig& operator=(const MaceEngineConfig&);
 
-  // RT_CPU, for the one graph of the model (its name is not looked at).
+  // The device that the model must be for; the model itself says where its graphs run, and without
+  // this call that is all there is to it. Names of graphs are not looked at.
   MaceStatus SetRuntimeType(RuntimeType runtime_type, const char* sub_graph_name = "");
   // Threads: -1 or 0 means one per processor. The affinity policy is a hint that this runtime
   // leaves to the system.
@@ -244,6 +245,8 @@ class MaceEngineConfig {
   MaceStatus SetAcceleratorCache(AcceleratorCachePolicy policy, const std::string& binary_file,
                                  const std::string& storage_file);
   MaceStatus SetAPUHints(uint8_t boost_hint, APUPreferenceHint preference_hint);
+  // Path or file name of the vendor's library, instead of the system's.
+  MaceStatus SetAcceleratorLibrary(const std::string& library);
 
  private:
   friend class MaceEngine;

@@ -7,8 +7,6 @@
 #include <utility>
 
 #include "mace/base/diagnostics.h"
-#include "mace/runtime/sha256.h"
-#include "mace/runtime/wire.h"
 
 namespace mace {
 namespace runtime {
@@ -17,296 +15,13 @@ namespace {
 using std::string;
 using std::vector;
 
-// Elements of one tensor; keeps every byte count and index product far from overflow.
-constexpr int64_t kMaxElements = int64_t{1} << 31;
-
-struct ConstDef {
-  vector<int64_t> dims;
-  int64_t type = 1;
-  vector<float> float_data;
-  vector<int64_t> int32_data;
-  string name;
-  int64_t offset = 0;
-  bool has_size = false;
-  int64_t size = 0;
-  bool has_scale = false;
-  float scale = 0;
-  int64_t zero_point = 0;
-  vector<float> channel_scale;
-  int64_t channel_axis = 0;
-};
-
-struct QuantizeInfo {
-  float scale = 0;
-  int64_t zero_point = 0;
-};
-
-struct OperatorDef {
-  vector<string> inputs, outputs;
-  string name, type;
-  vector<Attribute> arguments;
-  vector<vector<int64_t>> shapes;
-  vector<int64_t> types;
-  vector<QuantizeInfo> quantize_info;
-};
-
-struct PortDef {
-  string name, alias;
-  vector<int64_t> dims;
-  int64_t type = 1;
-  int64_t format = 1;
-};
-
-struct NetDef {
-  vector<OperatorDef> ops;
-  vector<ConstDef> tensors;
-  string name, sha256, graph_digest;
-  int64_t data_offset = 0, data_size = 0;
-  vector<PortDef> inputs, outputs;
-  bool has_version = false;
-  uint64_t version = 0;
-};
-
-bool Parse(WireReader r, ConstDef* t) {
-  while (r.Next()) {
-    switch (r.field()) {
-      case 1:
-        r.Ints(&t->dims);
-        break;
-      case 2:
-        t->type = r.Int();
-        break;
-      case 3:
-        r.Floats(&t->float_data);
-        break;
-      case 4:
-        r.Ints(&t->int32_data);
-        break;
-      case 5:
-        t->name = r.Bytes();
-        break;
-      case 6:
-        t->offset = r.Int();
-        break;  // absent: 0, as writers leave defaults out
-      case 7:
-        t->size = r.Int();
-        t->has_size = true;
-        break;
-      case 8:
-        t->scale = r.Float();
-        t->has_scale = true;
-        break;
-      case 9:
-        t->zero_point = r.Int();
-        break;
-      case 1000:
-        r.Floats(&t->channel_scale);
-        break;
-      case 1001:
-        t->channel_axis = r.Int();
-        break;
-      default:
-        break;
-    }
-  }
-  return r.ok();
-}
-
-bool Parse(WireReader r, Attribute* a) {
-  while (r.Next()) {
-    switch (r.field()) {
-      case 1:
-        a->name = r.Bytes();
-        break;
-      case 2:
-        a->f = r.Float();
-        a->has_f = true;
-        break;
-      case 3:
-        a->i = r.Int();
-        a->has_i = true;
-        break;
-      case 4:
-        a->s = r.Bytes();
-        a->has_s = true;
-        break;
-      case 5:
-        r.Floats(&a->floats);
-        break;
-      case 6:
-        r.Ints(&a->ints);
-        break;
-      default:
-        break;
-    }
-  }
-  return r.ok();
-}
-
-bool Parse(WireReader r, QuantizeInfo* q) {
-  while (r.Next()) {
-    switch (r.field()) {
-      case 1:
-        q->scale = r.Float();
-        break;
-      case 2:
-        q->zero_point = r.Int();
-        break;
-      default:
-        break;
-    }
-  }
-  return r.ok();
-}
-
-bool ParseDims(WireReader r, vector<int64_t>* dims) {
-  while (r.Next()) {
-    if (r.field() == 1) r.Ints(dims);
-  }
-  return r.ok();
-}
-
-// Appends a parsed sub-message; false when it is malformed.
-template <typename T>
-bool Append(WireReader* r, vector<T>* list) {
-  list->emplace_back();
-  return Parse(r->Message(), &list->back()) || r->Fail();
-}
-
-bool Parse(WireReader r, OperatorDef* op) {
-  while (r.Next()) {
-    switch (r.field()) {
-      case 1:
-        op->inputs.push_back(r.Bytes());
-        break;
-      case 2:
-        op->outputs.push_back(r.Bytes());
-        break;
-      case 3:
-        op->name = r.Bytes();
-        break;
-      case 4:
-        op->type = r.Bytes();
-        break;
-      case 6:
-        Append(&r, &op->arguments);
-        break;
-      case 7:
-        op->shapes.emplace_back();
-        if (!ParseDims(r.Message(), &op->shapes.back())) r.Fail();
-        break;
-      case 8:
-        r.Ints(&op->types);
-        break;
-      case 9:
-        Append(&r, &op->quantize_info);
-        break;
-      default:
-        break;
-    }
-  }
-  return r.ok();
-}
-
-bool Parse(WireReader r, PortDef* p) {
-  while (r.Next()) {
-    switch (r.field()) {
-      case 1:
-        p->name = r.Bytes();
-        break;
-      case 3:
-        r.Ints(&p->dims);
-        break;
-      case 5:
-        p->type = r.Int();
-        break;
-      case 6:
-        p->format = r.Int();
-        break;
-      case 100:
-        p->alias = r.Bytes();
-        break;
-      default:
-        break;
-    }
-  }
-  return r.ok();
-}
-
-bool Parse(WireReader r, NetDef* net) {
-  while (r.Next()) {
-    switch (r.field()) {
-      case 1:
-        Append(&r, &net->ops);
-        break;
-      case 3:
-        Append(&r, &net->tensors);
-        break;
-      case 5:
-        net->name = r.Bytes();
-        break;
-      case 6:
-        net->data_offset = r.Int();
-        break;
-      case 7:
-        net->data_size = r.Int();
-        break;
-      case 100:
-        Append(&r, &net->inputs);
-        break;
-      case 101:
-        Append(&r, &net->outputs);
-        break;
-      case 1000:
-        net->version = static_cast<uint64_t>(r.Int());
-        net->has_version = true;
-        break;
-      case 1001:
-        net->sha256 = r.Bytes();
-        break;
-      case 1002:
-        net->graph_digest = r.Bytes();
-        break;
-      default:
-        break;
-    }
-  }
-  return r.ok();
-}
-
-struct MultiNetDef {
-  string name;
-  vector<NetDef> nets;
-};
-
-bool Parse(WireReader r, MultiNetDef* multi) {
-  while (r.Next()) {
-    switch (r.field()) {
-      case 2:
-        multi->name = r.Bytes();
-        break;
-      case 3:
-        Append(&r, &multi->nets);
-        break;
-      default:
-        break;
-    }
-  }
-  return r.ok();
-}
-
 class Builder {
  public:
   Builder(NetDef net, const uint8_t* data, size_t data_size, Model* model)
       : net_(std::move(net)), data_(data), data_size_(data_size), model_(model) {}
 
   Status Build() {
-    if (!net_.has_version) return diagnostics::ForeignModel();
-    if (net_.version > kFormatVersion) {
-      return diagnostics::NewerModel(static_cast<uint32_t>(net_.version & 0xffffffffu),
-                                     kFormatVersion);
-    }
-    MACE_RETURN_IF_ERROR(CheckData());
+    MACE_RETURN_IF_ERROR(CheckNet(net_, data_, data_size_));
     model_->graph_digest = net_.graph_digest;
     for (const OperatorDef& op : net_.ops) {
       for (const string& output : op.outputs) ++later_[output];
@@ -321,57 +36,12 @@ class Builder {
   }
 
  private:
-  Status CheckData() {
-    if (net_.data_offset < 0 || static_cast<uint64_t>(net_.data_offset) > data_size_) {
-      return diagnostics::ConstantBounds("data_offset", "is outside the data file");
-    }
-    if (net_.data_size < 0 || static_cast<uint64_t>(net_.data_size) >
-                                  data_size_ - static_cast<size_t>(net_.data_offset)) {
-      return diagnostics::ConstantBounds("data_size", "is " + std::to_string(net_.data_size) +
-                                                          ", the data file has " +
-                                                          std::to_string(data_size_) + " bytes");
-    }
-    if (!net_.sha256.empty() && Sha256(data_, data_size_) != net_.sha256)
-      return diagnostics::DataDigest();
-    return Status();
-  }
-
-  static Status CheckType(const string& name, int64_t type, ElementType* out) {
-    switch (type) {
-      case 1:
-      case 2:
-      case 4:
-      case 8:
-        *out = static_cast<ElementType>(type);
-        return Status();
-      default:
-        return diagnostics::BadElementType(name, type);
-    }
-  }
-
-  static Status CheckShape(const string& name, const vector<int64_t>& dims, int64_t* elements) {
-    if (dims.size() > static_cast<size_t>(kMaxRank)) {
-      return diagnostics::BadShape(
-          name, "rank " + std::to_string(dims.size()) + " is above " + std::to_string(kMaxRank));
-    }
-    int64_t count = 1;
-    for (int64_t d : dims) {
-      if (d < 1)
-        return diagnostics::BadShape(name, "dimension " + std::to_string(d) + " is not positive");
-      if (d >= kMaxElements || count * d >= kMaxElements)
-        return diagnostics::BadShape(name, "too many elements");
-      count *= d;
-    }
-    *elements = count;
-    return Status();
-  }
-
   Status AddTensor(const string& name, const vector<int64_t>& dims, int64_t type, int* index) {
     Tensor tensor;
     tensor.name = name;
     tensor.shape = dims;
     MACE_RETURN_IF_ERROR(CheckShape(name, dims, &tensor.elements));
-    MACE_RETURN_IF_ERROR(CheckType(name, type, &tensor.type));
+    MACE_RETURN_IF_ERROR(CheckElementType(name, type, &tensor.type));
     *index = static_cast<int>(model_->tensors.size());
     if (!index_.emplace(name, *index).second) return diagnostics::DuplicateTensor(name);
     model_->tensors.push_back(std::move(tensor));
@@ -388,7 +58,7 @@ class Builder {
         return diagnostics::BadOperandType(def.name, NameOf(type),
                                            "float32 or int32 (a graph input)");
       }
-      port.name = def.alias.empty() ? def.name : def.alias;
+      port.name = def.public_name();
       port.data_format = static_cast<int>(def.format);
       model_->inputs.push_back(port);
     }
@@ -440,12 +110,8 @@ class Builder {
     const size_t bytes = tensor.bytes();
     model_->constant_bytes += bytes;
     if (!def.float_data.empty() || !def.int32_data.empty()) return CopyInline(def, &tensor);
-    const size_t available = data_size_ - static_cast<size_t>(net_.data_offset);
-    if (def.offset < 0 || static_cast<uint64_t>(def.offset) > available ||
-        bytes > available - static_cast<size_t>(def.offset)) {
-      return diagnostics::ConstantBounds(def.name, "lies outside the data file");
-    }
-    const uint8_t* at = data_ + net_.data_offset + def.offset;
+    const uint8_t* at;
+    MACE_RETURN_IF_ERROR(LocateConstant(net_, def, bytes, data_, data_size_, &at));
     if (reinterpret_cast<uintptr_t>(at) % SizeOf(tensor.type) == 0) {
       tensor.data = at;
       return Status();
@@ -558,7 +224,7 @@ class Builder {
       }
       Port port;
       port.tensor = found->second;
-      port.name = def.alias.empty() ? def.name : def.alias;
+      port.name = def.public_name();
       port.data_format = static_cast<int>(def.format);
       model_->outputs.push_back(port);
     }
@@ -575,16 +241,21 @@ class Builder {
 
 }  // namespace
 
+Status BuildModel(NetDef net, const void* data, size_t data_size, Model* model) {
+  *model = Model();
+  model->name = net.name;
+  return Builder(std::move(net), static_cast<const uint8_t*>(data), data_size, model).Build();
+}
+
 Status ReadModel(const void* pb, size_t pb_size, const void* data, size_t data_size, Model* model) {
   *model = Model();
   MultiNetDef multi;
-  if (!Parse(WireReader(static_cast<const uint8_t*>(pb), pb_size), &multi)) {
-    return diagnostics::MalformedModel("a length or a field is wrong");
-  }
+  MACE_RETURN_IF_ERROR(ReadMultiNetDef(pb, pb_size, &multi));
   if (multi.nets.size() != 1) return diagnostics::NetCount(multi.nets.size());
-  model->name = multi.name.empty() ? multi.nets[0].name : multi.name;
-  return Builder(std::move(multi.nets[0]), static_cast<const uint8_t*>(data), data_size, model)
-      .Build();
+  if (multi.nets[0].runtime_type() != 0)
+    return diagnostics::NetOfAnotherDevice(multi.nets[0].runtime_type());
+  if (!multi.name.empty()) multi.nets[0].name = multi.name;
+  return BuildModel(std::move(multi.nets[0]), data, data_size, model);
 }
 
 }  // namespace runtime

@@ -11,12 +11,10 @@
 #include "mace/base/aligned_buffer.h"
 #include "mace/base/status.h"
 #include "mace/base/types.h"
+#include "mace/runtime/net_def.h"
 
 namespace mace {
 namespace runtime {
-
-// Highest NetDef.format_version this reader understands.
-constexpr uint32_t kFormatVersion = 1;
 
 struct Tensor {
   std::string name;
@@ -36,16 +34,6 @@ struct Tensor {
 
   bool constant() const { return data != nullptr; }
   size_t bytes() const { return static_cast<size_t>(elements) * SizeOf(type); }
-};
-
-struct Attribute {
-  std::string name;
-  bool has_f = false, has_i = false, has_s = false;
-  float f = 0;
-  int64_t i = 0;
-  std::string s;
-  std::vector<float> floats;
-  std::vector<int64_t> ints;
 };
 
 struct Node {
@@ -80,7 +68,11 @@ struct Model {
   uint64_t constant_bytes = 0;
 };
 
-// Reads and verifies. `data` must outlive the model: constants point into it.
+// Verifies a net of the CPU. `data`, the data file, must outlive the model: constants point into
+// it.
+Status BuildModel(NetDef net, const void* data, size_t data_size, Model* model);
+
+// Reads and verifies a file whose only net is one of the CPU.
 Status ReadModel(const void* pb, size_t pb_size, const void* data, size_t data_size, Model* model);
 
 }  // namespace runtime

@@ -34,6 +34,19 @@ class Observer {
     (void)start_nanos;
     (void)end_nanos;
   }
+  // Programs: a net has run.
+  virtual void OnNet(int net, int64_t start_nanos, int64_t end_nanos) {
+    (void)net;
+    (void)start_nanos;
+    (void)end_nanos;
+  }
+  // Accelerators that count: a node in the device's terms and what it cost there.
+  virtual void OnAcceleratorNode(const std::string& name, const std::string& type,
+                                 uint64_t cycles) {
+    (void)name;
+    (void)type;
+    (void)cycles;
+  }
 };
 
 struct SessionOptions {

@@ -103,13 +103,17 @@ class ModelBuilder {
   runtime::WireWriter* net() { return &net_; }
   bool with_version = true, with_digest = true;
 
-  std::string Model() const {
+  // The NetDef, for files of several.
+  runtime::WireWriter Net() const {
     runtime::WireWriter net = net_;
     if (with_version) net.Int(1000, 1);
     if (with_digest) net.Bytes(1001, runtime::Sha256(data_.data(), data_.size()));
+    return net;
+  }
+  std::string Model() const {
     runtime::WireWriter multi;
     multi.Bytes(2, "test");
-    multi.Message(3, net);
+    multi.Message(3, Net());
     return multi.bytes();
   }
   // Aligned by the allocator for any element type.

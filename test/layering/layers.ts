@@ -2,8 +2,16 @@
 
 export type Layers = readonly (readonly string[])[];
 
-/** Folders of mace/: `base ← quant, arch ← kernels ← runtime ← public, bin`. */
-export const MACE: Layers = [["base", "proto"], ["arch", "quant"], ["kernels"], ["runtime"], ["public"], ["bin"]];
+/** Folders of mace/: `base ← quant, arch ← kernels ← runtime ← delegates ← public, bin`. */
+export const MACE: Layers = [
+  ["base", "proto"],
+  ["arch", "quant"],
+  ["kernels"],
+  ["runtime"],
+  ["delegates"],
+  ["public"],
+  ["bin"],
+];
 
 /** Folders of tools/. */
 export const TOOLS: Layers = [
@@ -12,7 +20,7 @@ export const TOOLS: Layers = [
   ["config", "emit", "image", "passes", "synth"],
   ["importers", "statistics"],
   ["evaluate", "quantize"],
-  ["report"],
+  ["lower", "report"],
   ["cli"],
   ["dropin"],
   ["docs"],

@@ -1,0 +1,2 @@
+// A library to load.
+extern "C" int answer() { return 42; }

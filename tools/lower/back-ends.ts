@@ -1,0 +1,9 @@
+/** The accelerators that quantized models can be lowered for. */
+
+import type { BackEnd } from "./net";
+
+/** By the name that the option `--runtime`, the rule's attribute and the configuration give them. */
+export const BACK_ENDS: Readonly<Record<string, BackEnd>> = {};
+
+/** Runs models as they are quantized. */
+export const CPU = "cpu";

@@ -1,0 +1,67 @@
+/** From a quantized graph to the model file of a program: lowered nets and nets of the CPU, in the order they run. */
+
+import { type Argument, ConstTensor, NetDef } from "../../mace/proto/mace";
+import type { Diagnostic } from "../diagnostics/diagnostic";
+import { FORMAT_VERSION } from "../emit/model-file";
+import { DataFile, type EncodedModel, encodeFile, encodeNet } from "../emit/model-writer";
+import type { Graph } from "../ir/graph";
+import { type BackEnd, type LoweredNet, type NetConstant, RUNTIME_TYPES, type Runtime } from "./net";
+import { partition } from "./partition";
+
+export interface Program extends EncodedModel {
+  /** Device and number of nodes of each net, in the order they run. */
+  readonly nets: readonly { readonly runtime: Runtime; readonly nodes: number }[];
+  /** Why nodes run on the CPU. */
+  readonly refused: readonly Diagnostic[];
+}
+
+/**
+ * Lowers a quantized graph of the scheme `uint8`. The same graph gives the same bytes on every host.
+ *
+ * @param graphDigest of the canonical float graph.
+ * @param fallback whether nodes that the device refuses run on the CPU; otherwise they are errors.
+ */
+export function lowerGraph(graph: Graph, graphDigest: Uint8Array, backEnd: BackEnd, fallback: boolean): Program {
+  const { parts, refused } = partition(graph, backEnd, fallback);
+  const file = new DataFile();
+  const nets = parts.map((part, i) => {
+    const net = part.runtime === "cpu" ? encodeNet(part.graph, file) : encodeLowered(backEnd.lower(part.graph), file);
+    net.name = part.graph.name;
+    net.inferOrder = i;
+    return net;
+  });
+  for (const net of nets) {
+    net.dataSize = file.size;
+    net.dataSha256 = file.digest();
+    net.graphDigest = graphDigest;
+  }
+  return {
+    pb: encodeFile(graph, nets),
+    data: file.pieces,
+    nets: nets.map((net, i) => ({ runtime: parts[i]?.runtime ?? "cpu", nodes: net.op.length })),
+    refused,
+  };
+}
+
+function encodeLowered(lowered: LoweredNet, file: DataFile): NetDef {
+  const runtimeType: Argument = { name: "runtime_type", i: RUNTIME_TYPES[lowered.runtime], floats: [], ints: [] };
+  return NetDef.fromPartial({
+    op: [...lowered.ops],
+    arg: [{ ...runtimeType }, { name: "quantize_flag", i: 1 }, ...(lowered.args ?? [])],
+    tensors: lowered.constants.map((constant) => encodeConstant(constant, file)),
+    inputInfo: [...lowered.inputs],
+    outputInfo: [...lowered.outputs],
+    formatVersion: FORMAT_VERSION,
+  });
+}
+
+function encodeConstant({ data, dims, ...rest }: NetConstant, file: DataFile): ConstTensor {
+  return ConstTensor.fromPartial({
+    ...rest,
+    dims: [...dims],
+    offset: data ? file.append(data) : 0,
+    // Elements; none where only the shape counts.
+    dataSize: data ? dims.reduce((product, d) => product * d, 1) : 0,
+    quantized: rest.scale !== undefined,
+  });
+}
