@@ -7,6 +7,7 @@ import { evaluate } from "./commands/evaluate";
 import { explain } from "./commands/explain";
 import { inspect } from "./commands/inspect";
 import { quantize } from "./commands/quantize";
+import { lower } from "./commands/lower";
 import { ranges } from "./commands/ranges";
 import { report } from "./commands/report";
 import { run } from "./commands/run";
@@ -20,6 +21,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   "stat-merge": statMerge,
   ranges,
   quantize,
+  lower,
   explain,
   evaluate,
   report,

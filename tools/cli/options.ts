@@ -4,6 +4,7 @@ import { PLATFORMS } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
 import { METHODS } from "../statistics/calibrate";
 import { AUTO_SCHEME, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
+import { BACK_ENDS, CPU } from "../lower/back-ends";
 
 export interface OptionSpec {
   readonly name: string;
@@ -200,6 +201,16 @@ export const COMMANDS: readonly CommandSpec[] = [
         ].join(" "),
       },
       {
+        name: "runtime",
+        value: "NAME",
+        choices: [CPU, ...Object.keys(BACK_ENDS)],
+        doc: `device the model is quantized for: ${CPU}, or ${Object.entries(BACK_ENDS)
+          .map(([name, { title }]) => `${name} (${title})`)
+          .join(
+            ", ",
+          )}, which take the scheme uint8 and have no float operators; default: what the configuration says, else ${CPU}`,
+      },
+      {
         name: "keep_float",
         value: "NAME",
         repeat: true,
@@ -248,6 +259,32 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "PREFIX",
         doc: "write the float graph as it was quantized (equalized, split) there, for `mace evaluate`",
       },
+    ],
+  },
+  {
+    name: "lower",
+    summary: "translate a quantized model for an accelerator",
+    description:
+      "Writes <prefix>.pb and <prefix>.data: the graphs that the device and, with a fallback, the CPU run one after the other. The model must be quantized with the same --runtime.",
+    options: [
+      ...MODEL,
+      {
+        name: "runtime",
+        value: "NAME",
+        required: true,
+        choices: Object.keys(BACK_ENDS),
+        doc: Object.entries(BACK_ENDS)
+          .map(([name, { title }]) => `${name}: ${title}`)
+          .join("; "),
+      },
+      {
+        name: "fallback",
+        value: "NAME",
+        default: "none",
+        choices: ["none", "cpu"],
+        doc: "what runs nodes that the device cannot: cpu, or none: they are errors",
+      },
+      { name: "output_prefix", value: "PREFIX", required: true, doc: "where to write" },
     ],
   },
   {

@@ -38,6 +38,8 @@ export interface KeySpec {
 export const PLATFORMS = ["tensorflow", "caffe", "onnx", "tflite", "megengine", "keras", "pytorch"] as const;
 export const ABIS = ["armeabi-v7a", "arm64-v8a", "arm64", "armhf", "host"] as const;
 export const RUNTIMES = ["cpu", "gpu", "cpu+gpu", "dsp", "hexagon", "hta", "apu", "htp"] as const;
+/** Values of `runtime` that quantized models are lowered for, and what the tools call them. */
+export const ACCELERATORS: Readonly<Record<string, string>> = { dsp: "dsp", hexagon: "dsp", apu: "apu" };
 export const DATA_TYPES = ["float32", "int32", "float16", "int16", "uint8", "bfloat16"] as const;
 export const DATA_FORMATS = ["NHWC", "NCHW", "NONE", "OIHW"] as const;
 const MODEL_FORMATS = ["file", "code"] as const;
@@ -96,7 +98,11 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   check_tensors: model("strings", "Intermediate tensors that become the outputs."),
   check_shapes: model("shapes", "Shapes of check_tensors."),
   preprocess: model("nested", "How images become the input: color, mean, scale or preset."),
-  runtime: model("enum", "Device that runs the model.", { values: RUNTIMES }),
+  runtime: model(
+    "enum",
+    "Device that runs the model. `dsp` (also `hexagon`) and `apu`: quantized models are lowered for it; others run on the CPU.",
+    { values: RUNTIMES },
+  ),
   data_type: model("enum", "Storage and compute types.", { values: STORAGE_TYPES, ...kept }),
   quantize: model("flag", "Quantize weights and activations; in Bazel the rule decides."),
   quantize_schema: model("enum", "Number format of a quantized model.", { values: SCHEMAS }),

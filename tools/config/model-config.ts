@@ -7,7 +7,7 @@ import * as YAML from "yaml";
 import * as catalog from "../diagnostics/catalog";
 import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
 import { type BufferFormat, FITS, MAX_SIDE, type Preprocess, type QuantizationOverrides, RESIZES } from "../ir/graph";
-import { KEYS, type KeySpec } from "./keys";
+import { ACCELERATORS, KEYS, type KeySpec } from "./keys";
 import { PRESETS, preprocessFromPreset } from "./preprocess";
 
 export interface InputConfig {
@@ -210,10 +210,19 @@ class Reader {
 
   private quantization(keys: Scope): Pick<ModelConfig, "quantization"> {
     const list = (key: string): readonly string[] => (keys.get(key)?.value as readonly string[] | undefined) ?? [];
-    const scheme = keys.get("scheme")?.value as string | undefined;
+    const text = (key: string): string | undefined => keys.get(key)?.value as string | undefined;
+    const scheme = text("scheme");
+    const runtime = ACCELERATORS[text("runtime") ?? ""];
     const [keepFloat, ranges] = [list("keep_float"), list("ranges")];
-    if (scheme === undefined && keepFloat.length === 0 && ranges.length === 0) return {};
-    return { quantization: { ...(scheme !== undefined && { scheme }), keepFloat, ranges } };
+    if (scheme === undefined && runtime === undefined && keepFloat.length === 0 && ranges.length === 0) return {};
+    return {
+      quantization: {
+        ...(scheme !== undefined && { scheme }),
+        ...(runtime !== undefined && { runtime }),
+        keepFloat,
+        ranges,
+      },
+    };
   }
 
   /** Inputs, outputs or check tensors: the parallel lists zipped, each list as long as the tensors or of one element. */

@@ -740,6 +740,45 @@ export const overrideConflict = (key: string, attribute: string, configured: str
     "leave one of the two out",
   );
 
+// --- MQ6xx: back ends ---
+
+export const floatOnDevice = (node: string, type: string, device: string, why: string | undefined): Diagnostic =>
+  make(
+    "MQ660",
+    { node },
+    `${type} is float, and the ${device} computes on codes only`,
+    why,
+    'let the CPU run it: --fallback cpu, `fallback = "cpu"` on the target',
+    "quantize it: leave it out of `keep_float`, or give its tensors ranges",
+  );
+
+export const wrongSchemeForDevice = (scheme: string, device: string): Diagnostic =>
+  make(
+    "MQ661",
+    {},
+    `the ${device} takes the scheme uint8, not ${scheme}`,
+    "its operators have one scale and zero point per tensor",
+    "leave the scheme out, or set it to uint8",
+  );
+
+export const otherRuntimeConfigured = (configured: string, target: string): Diagnostic =>
+  make(
+    "MQ662",
+    {},
+    `the configuration says \`runtime: ${configured}\`, the command or target ${target}`,
+    "what the command or target says is stronger",
+    `set \`runtime = "${configured}"\` on the target, or leave it out of the configuration`,
+  );
+
+export const noFloatForDevice = (pb: string): Diagnostic =>
+  make(
+    "MQ663",
+    { file: pb },
+    "the model is not quantized",
+    "accelerators compute on codes",
+    "give the model that `mace quantize --runtime …` wrote",
+  );
+
 // --- MQ5xx: command line ---
 
 export const needsDevice = (option: string, instead: string): Diagnostic =>

@@ -110,18 +110,26 @@ type Fail = (cause: string) => never;
 function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization"> {
   const bytes = net.arg.find((a) => a.name === QUANTIZATION_ARGUMENT)?.s;
   if (!bytes) return {};
-  let value: { scheme?: unknown; keepFloat?: unknown; ranges?: unknown } | null;
+  let value: { scheme?: unknown; runtime?: unknown; keepFloat?: unknown; ranges?: unknown } | null;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return bad("what it says of quantization is not JSON");
   }
   const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
-  const { scheme, keepFloat, ranges } = value ?? {};
-  if (!strings(keepFloat) || !strings(ranges) || (scheme !== undefined && typeof scheme !== "string")) {
+  const { scheme, runtime, keepFloat, ranges } = value ?? {};
+  const textOrNone = (v: unknown): v is string | undefined => v === undefined || typeof v === "string";
+  if (!strings(keepFloat) || !strings(ranges) || !textOrNone(scheme) || !textOrNone(runtime)) {
     return bad("what it says of quantization is incomplete");
   }
-  return { quantization: { ...(scheme !== undefined && { scheme }), keepFloat, ranges } };
+  return {
+    quantization: {
+      ...(scheme !== undefined && { scheme }),
+      ...(runtime !== undefined && { runtime }),
+      keepFloat,
+      ranges,
+    },
+  };
 }
 
 function checkShape(dims: readonly number[], bad: Fail): number[] {

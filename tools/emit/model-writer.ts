@@ -44,29 +44,46 @@ export interface EncodedModel {
   readonly data: readonly Uint8Array[];
 }
 
-/**
- * Encodes a graph; the same graph gives the same bytes on every host.
- *
- * @param graphDigest carried over from the float graph when a quantized model is written; computed otherwise.
- */
-export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedModel {
-  const data: Uint8Array[] = [];
-  const tensors: ConstTensor[] = [];
-  const hash = createHash("sha256");
-  let size = 0;
-  const append = (bytes: Uint8Array): void => {
-    data.push(bytes);
-    hash.update(bytes);
-    size += bytes.length;
-  };
-  for (const tensor of graph.tensors.values()) {
-    if (!tensor.data) continue;
-    const padding = (DATA_ALIGNMENT - (size % DATA_ALIGNMENT)) % DATA_ALIGNMENT;
-    if (padding > 0) append(new Uint8Array(padding));
-    tensors.push(encodeConstant(tensor, tensor.data, size));
-    append(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength));
+/** The data file while it grows. */
+export class DataFile {
+  readonly pieces: Uint8Array[] = [];
+  private readonly hash = createHash("sha256");
+  private length = 0;
+
+  get size(): number {
+    return this.length;
   }
-  const net = NetDef.fromPartial({
+
+  /** Adds the bytes of a constant, aligned for every kernel; returns their offset. */
+  append(bytes: Uint8Array): number {
+    const padding = (DATA_ALIGNMENT - (this.length % DATA_ALIGNMENT)) % DATA_ALIGNMENT;
+    if (padding > 0) this.add(new Uint8Array(padding));
+    const offset = this.length;
+    this.add(bytes);
+    return offset;
+  }
+
+  digest(): Uint8Array {
+    return this.hash.copy().digest();
+  }
+
+  private add(bytes: Uint8Array): void {
+    this.pieces.push(bytes);
+    this.hash.update(bytes);
+    this.length += bytes.length;
+  }
+}
+
+/** The net of a graph, its constants in `file`. What holds for the whole data file is left to the caller. */
+export function encodeNet(graph: Graph, file: DataFile): NetDef {
+  const tensors: ConstTensor[] = [];
+  for (const tensor of graph.tensors.values()) {
+    const { data } = tensor;
+    if (!data) continue;
+    const offset = file.append(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    tensors.push(encodeConstant(tensor, data, offset));
+  }
+  return NetDef.fromPartial({
     op: graph.nodes.map((node) => encodeNode(graph, node)),
     arg: [
       ...(graph.nodes.some((n) => n.type === "Quantize") ? [{ name: "quantize_flag", i: 1 }] : []),
@@ -78,33 +95,50 @@ export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedMode
     ],
     tensors,
     name: graph.name,
-    dataSize: size,
     inputInfo: graph.inputs.map((port) => encodePort(graph, port)),
     outputInfo: graph.outputs.map((port) => encodePort(graph, port)),
     formatVersion: FORMAT_VERSION,
-    dataSha256: hash.digest(),
   });
+}
+
+/**
+ * Encodes a graph; the same graph gives the same bytes on every host.
+ *
+ * @param graphDigest carried over from the float graph when a quantized model is written; computed otherwise.
+ */
+export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedModel {
+  const file = new DataFile();
+  const net = encodeNet(graph, file);
+  net.dataSize = file.size;
+  net.dataSha256 = file.digest();
   net.graphDigest = graphDigest ?? createHash("sha256").update(NetDef.encode(net).finish()).digest();
   // After the digest: statistics hold whatever is to stay float.
   if (graph.quantization) {
     const s = new TextEncoder().encode(JSON.stringify(graph.quantization));
     net.arg.push(argument(QUANTIZATION_ARGUMENT, { s }));
   }
-  const pb = MultiNetDef.encode(
+  return { pb: encodeFile(graph, [net]), data: file.pieces };
+}
+
+/** The bytes of a model file whose inputs and outputs are those of `graph`. */
+export function encodeFile(graph: Pick<Graph, "name" | "inputs" | "outputs">, nets: readonly NetDef[]): Uint8Array {
+  return MultiNetDef.encode(
     MultiNetDef.fromPartial({
       versionCode: 1,
       name: graph.name,
-      netDef: [net],
+      netDef: [...nets],
       inputTensor: graph.inputs.map((p) => p.tensor),
       outputTensor: graph.outputs.map((p) => p.tensor),
     }),
   ).finish();
-  return { pb, data };
 }
 
 /** Writes <prefix>.pb and <prefix>.data; on failure neither is left half-written. */
 export function writeModel(graph: Graph, prefix: string, graphDigest?: Uint8Array): void {
-  const { pb, data } = encodeModel(graph, graphDigest);
+  writeModelFiles(encodeModel(graph, graphDigest), prefix);
+}
+
+export function writeModelFiles({ pb, data }: EncodedModel, prefix: string): void {
   writeFileAtomically(`${prefix}.data`, data);
   writeFileAtomically(`${prefix}.pb`, [pb]);
 }

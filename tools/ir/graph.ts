@@ -121,6 +121,8 @@ export interface GraphPort {
 /** What a configuration says of quantization. */
 export interface QuantizationOverrides {
   readonly scheme?: string;
+  /** `dsp` or `apu`; absent for the CPU. */
+  readonly runtime?: string;
   /** Names or patterns of nodes, or of their outputs, that stay float. */
   readonly keepFloat: readonly string[];
   /** `tensor=min,max`, the tensor by name or pattern. */

@@ -51,7 +51,8 @@ class Partitioner {
   }
 
   run(fallback: boolean): Partition {
-    for (const node of this.graph.nodes) if (this.computes(node)) this.place(node);
+    const live = this.liveNodes();
+    for (const node of this.graph.nodes) if (live.has(node) && this.computes(node)) this.place(node);
     if (!fallback && this.refused.length > 0) throw new UserError(this.refused);
     this.nameFloats();
     const numbers = [...new Set(this.partOf.values())].sort((a, b) => a - b);
@@ -59,7 +60,31 @@ class Partitioner {
       runtime: number % 2 === DEVICE ? this.backEnd.runtime : ("cpu" as const),
       graph: this.part(number, numbers.length === 1 ? this.graph.name : `${this.graph.name}/${i}`),
     }));
+    this.giveUnusedInputs(parts);
     return { parts, refused: this.refused };
+  }
+
+  /** Callers give every input of the graph, so some part has to take those that nothing reads. */
+  private giveUnusedInputs(parts: readonly Part[]): void {
+    const used = new Set(parts.flatMap(({ graph }) => graph.inputs.map((port) => port.tensor)));
+    const taker = (parts.find(({ runtime }) => runtime === "cpu") ?? parts[0])?.graph;
+    for (const port of this.graph.inputs) {
+      if (used.has(port.tensor) || !taker) continue;
+      taker.inputs.push(port);
+      taker.tensors.set(port.tensor, this.tensor(port.tensor));
+    }
+  }
+
+  /** Nodes that an output of the graph depends on: a part with others only would have nothing to hand on. */
+  private liveNodes(): ReadonlySet<GraphNode> {
+    const wanted = new Set(this.graph.outputs.map((port) => port.tensor));
+    const live = new Set<GraphNode>();
+    for (const node of [...this.graph.nodes].reverse()) {
+      if (!node.outputs.some((output) => wanted.has(output))) continue;
+      live.add(node);
+      for (const input of node.inputs) wanted.add(input);
+    }
+    return live;
   }
 
   /** Quantize and Dequantize go where they are needed; all others compute. So does a Dequantize of what was only quantized. */
@@ -221,6 +246,9 @@ class Partitioner {
       const rest = [...all].filter((n) => !known.some((p) => p.tensor === n));
       return [...first, ...rest.map((n) => port(n, known))];
     };
+    // Nodes of constants alone, where an output is constant: a net has an input all the same.
+    const [first] = this.graph.inputs;
+    if (inputs.size === 0 && first) inputs.add(local(first.tensor));
     part.inputs = order(inputs, this.graph.inputs);
     part.outputs = order(exports.keys(), this.graph.outputs);
     return part;

@@ -6,10 +6,10 @@ import { FORMAT_VERSION } from "../emit/model-file";
 import { DataFile, type EncodedModel, encodeFile, encodeNet } from "../emit/model-writer";
 import type { Graph } from "../ir/graph";
 import { type BackEnd, type LoweredNet, type NetConstant, RUNTIME_TYPES, type Runtime } from "./net";
-import { partition } from "./partition";
+import { type Part, partition } from "./partition";
 
 export interface Program extends EncodedModel {
-  /** Device and number of nodes of each net, in the order they run. */
+  /** Device of each net, and how many nodes of the quantized graph it runs, in their order. */
   readonly nets: readonly { readonly runtime: Runtime; readonly nodes: number }[];
   /** Why nodes run on the CPU. */
   readonly refused: readonly Diagnostic[];
@@ -23,9 +23,22 @@ export interface Program extends EncodedModel {
  */
 export function lowerGraph(graph: Graph, graphDigest: Uint8Array, backEnd: BackEnd, fallback: boolean): Program {
   const { parts, refused } = partition(graph, backEnd, fallback);
+  const lower = (part: Part, file: DataFile): NetDef =>
+    part.runtime === "cpu" ? encodeNet(part.graph, file) : encodeLowered(backEnd.lower(part.graph), file);
+  const nets = parts.map(({ runtime, graph: { nodes } }) => ({ runtime, nodes: nodes.length }));
+  return { ...encodeProgram(graph, parts, graphDigest, lower), nets, refused };
+}
+
+/** The file of a program: a net for each part, in their order, and one data file for all. */
+export function encodeProgram(
+  graph: Graph,
+  parts: readonly Part[],
+  graphDigest: Uint8Array,
+  encode: (part: Part, file: DataFile) => NetDef,
+): EncodedModel {
   const file = new DataFile();
   const nets = parts.map((part, i) => {
-    const net = part.runtime === "cpu" ? encodeNet(part.graph, file) : encodeLowered(backEnd.lower(part.graph), file);
+    const net = encode(part, file);
     net.name = part.graph.name;
     net.inferOrder = i;
     return net;
@@ -35,12 +48,7 @@ export function lowerGraph(graph: Graph, graphDigest: Uint8Array, backEnd: BackE
     net.dataSha256 = file.digest();
     net.graphDigest = graphDigest;
   }
-  return {
-    pb: encodeFile(graph, nets),
-    data: file.pieces,
-    nets: nets.map((net, i) => ({ runtime: parts[i]?.runtime ?? "cpu", nodes: net.op.length })),
-    refused,
-  };
+  return { pb: encodeFile(graph, nets), data: file.pieces };
 }
 
 function encodeLowered(lowered: LoweredNet, file: DataFile): NetDef {

@@ -19,14 +19,22 @@ export function copiesCodes(node: GraphNode): boolean {
   }
 }
 
-/** @param wanted nodes that the user or a search keeps float, and why. */
-export function placeFloatNodes(graph: Graph, scheme: Scheme, wanted: FloatNodes = new Map()): FloatNodes {
+/**
+ * @param wanted nodes that the user or a search keeps float, and why.
+ * @param floatProbabilities whether a Softmax that ends the graph stays float.
+ */
+export function placeFloatNodes(
+  graph: Graph,
+  scheme: Scheme,
+  wanted: FloatNodes = new Map(),
+  floatProbabilities = true,
+): FloatNodes {
   const float = new Map<string, string>();
   for (const node of graph.nodes) {
     const reason = wanted.get(node.name) ?? missingKernel(graph, node, scheme);
     if (reason) float.set(node.name, reason);
   }
-  keepFinalSoftmaxFloat(graph, float);
+  if (floatProbabilities) keepFinalSoftmaxFloat(graph, float);
   // A node that only moves data follows its input: around it, conversions would be all that quantization adds.
   const producers = producersOf(graph);
   for (const node of graph.nodes) {

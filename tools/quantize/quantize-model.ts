@@ -27,6 +27,8 @@ export interface Settings {
   /** Layers of very uneven channels become several layers. */
   readonly splitting: boolean;
   readonly biasCorrection: boolean;
+  /** Whether probabilities that the graph puts out stay float where nothing else decides; accelerators have only codes. */
+  readonly floatProbabilities: boolean;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -36,6 +38,7 @@ export const DEFAULT_SETTINGS: Settings = {
   equalization: true,
   splitting: true,
   biasCorrection: true,
+  floatProbabilities: true,
 };
 
 /** What was measured. */
@@ -67,6 +70,7 @@ export interface Prepared {
   readonly biasCorrection: boolean;
   /** Nodes that the user keeps float, and why. */
   readonly wanted: FloatNodes;
+  readonly floatProbabilities: boolean;
   readonly warnings: readonly Diagnostic[];
 }
 
@@ -99,16 +103,17 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
     channels,
     biasCorrection: settings.biasCorrection,
     wanted: new Map(wanted.map((node) => [node, "the user keeps it float"])),
+    floatProbabilities: settings.floatProbabilities,
     warnings,
   };
 }
 
 /** Quantizes a prepared graph, which is not changed: it may be quantized again with another decision. */
 export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: Decision = NO_DECISION): Quantized {
-  const { graph, scheme, ranges, rangesName, channels, biasCorrection, warnings } = prepared;
+  const { graph, scheme, ranges, rangesName, channels, biasCorrection, floatProbabilities, warnings } = prepared;
   const wanted = new Map(prepared.wanted);
   for (const node of kept) if (!wanted.has(node)) wanted.set(node, reasons.get(node) ?? "the search keeps it float");
-  const float = placeFloatNodes(graph, scheme, wanted);
+  const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
   const own: Graph = {
     ...graph,
     tensors: new Map([...graph.tensors].map(([name, tensor]) => [name, { ...tensor }])),
@@ -123,8 +128,8 @@ export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: D
 }
 
 /** Nodes that a search may keep float: those that compute on codes otherwise. What only moves data follows its input. */
-export function searchableNodes({ graph, scheme, wanted }: Prepared): string[] {
-  const float = placeFloatNodes(graph, scheme, wanted);
+export function searchableNodes({ graph, scheme, wanted, floatProbabilities }: Prepared): string[] {
+  const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
   return graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node)).map((node) => node.name);
 }
 

@@ -30,3 +30,5 @@ export const SCHEMES: Readonly<Record<string, Scheme>> = {
 export const DEFAULT_SCHEME = "int8_per_channel";
 /** The scheme that holds the trained codes of a model; DEFAULT_SCHEME where it has none. */
 export const AUTO_SCHEME = "auto";
+/** What accelerators take. */
+export const DEVICE_SCHEME = "uint8";

@@ -1,12 +1,21 @@
-import { alreadyQuantized, nothingToDo, staleStatistics, unknownRangeTensors } from "../../diagnostics/catalog";
+import {
+  alreadyQuantized,
+  nothingToDo,
+  otherRuntimeConfigured,
+  staleStatistics,
+  unknownRangeTensors,
+  wrongSchemeForDevice,
+} from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { writeModel } from "../../emit/model-writer";
 import { readTextFile, writeFileAtomically } from "../../io/files";
+import type { Graph } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
+import { BACK_ENDS, CPU } from "../../lower/back-ends";
 import { prepareModel, type Quantized, quantizePrepared, type Settings } from "../../quantize/quantize-model";
 import { withOverrides } from "../../quantize/overrides";
-import { AUTO_SCHEME, SCHEMES } from "../../quantize/scheme";
+import { AUTO_SCHEME, DEVICE_SCHEME, SCHEMES } from "../../quantize/scheme";
 import { parseOverallRange, type Ranges } from "../../statistics/overall-range";
 import { readStatistics } from "../../statistics/statistics";
 import { hasBudget, quantizeWithinBudget } from "../accuracy-budget";
@@ -14,7 +23,7 @@ import { CheckFailed } from "../check-failed";
 import type { Options } from "../context";
 import { note, warn } from "../report";
 
-export function settingsOf(options: Options): Settings {
+function settingsOf(options: Options): Settings {
   return {
     scheme: options.choice("scheme", "scheme", [AUTO_SCHEME, ...Object.keys(SCHEMES)]),
     keepFloat: options.texts("keep_float"),
@@ -22,7 +31,25 @@ export function settingsOf(options: Options): Settings {
     equalization: !options.flag("no_equalization"),
     splitting: !options.flag("no_splitting"),
     biasCorrection: !options.flag("no_bias_correction"),
+    floatProbabilities: true,
   };
+}
+
+/** The settings, as the device needs them: the one of the command line, or of the configuration. */
+function settingsForDevice(options: Options, { quantization }: Graph): Settings {
+  const { settings, conflicts } = withOverrides(settingsOf(options), quantization);
+  for (const conflict of conflicts) warn(conflict);
+  const configured = quantization?.runtime;
+  const given = options.text("runtime");
+  if (given !== undefined && configured !== undefined && given !== configured) {
+    warn(otherRuntimeConfigured(configured, given));
+  }
+  const backEnd = BACK_ENDS[given ?? configured ?? CPU];
+  if (!backEnd) return settings;
+  if (settings.scheme !== AUTO_SCHEME && settings.scheme !== DEVICE_SCHEME) {
+    throw new UserError(wrongSchemeForDevice(settings.scheme, backEnd.title));
+  }
+  return { ...settings, scheme: DEVICE_SCHEME, floatProbabilities: false };
 }
 
 export async function quantize(options: Options): Promise<void> {
@@ -44,8 +71,7 @@ export async function quantize(options: Options): Promise<void> {
     throw new UserError(staleStatistics(statisticsFile ?? "", model.graph.name));
   }
   const rangesName = rangeFile ? "range file" : "no range file was given";
-  const { settings, conflicts } = withOverrides(settingsOf(options), model.graph.quantization);
-  for (const conflict of conflicts) warn(conflict);
+  const settings = settingsForDevice(options, model.graph);
   const prepared = prepareModel(model.graph, settings, { ranges, rangesName, statistics });
   const write = ({ graph }: Quantized, to: string): void => {
     writeModel(graph, to, model.digest);

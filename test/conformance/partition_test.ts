@@ -1,0 +1,130 @@
+/**
+ * A quantized graph that is divided between a device and the CPU computes what it did: codes that cross a border come back as they were.
+ * The device is one that refuses nodes at random; its parts run on the CPU as well, each as a net of its own.
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { after, test } from "node:test";
+import { noFloatForDevice } from "../../tools/diagnostics/catalog";
+import { UserError } from "../../tools/diagnostics/diagnostic";
+import { encodeNet, writeModel, writeModelFiles } from "../../tools/emit/model-writer";
+import type { ConstantData, Graph } from "../../tools/ir/graph";
+import { interpret } from "../../tools/ir/interpret";
+import { printGraph } from "../../tools/ir/print";
+import { graphProblems } from "../../tools/ir/verify";
+import type { BackEnd } from "../../tools/lower/net";
+import { type Part, partition } from "../../tools/lower/partition";
+import { encodeProgram } from "../../tools/lower/program";
+import { optimize } from "../../tools/passes/pipeline";
+import { DEFAULT_SETTINGS, quantizeModel } from "../../tools/quantize/quantize-model";
+import { encodeRecord, RecordDecoder } from "../../tools/statistics/sample-stream";
+import { Random } from "../../tools/synth/random";
+import { type RandomModel, randomGraph } from "../../tools/synth/random-graph";
+
+const RUN = path.resolve("mace/bin/mace_run");
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-partition-"));
+after(() => fs.rmSync(folder, { recursive: true }));
+
+const GRAPHS = 60;
+const COMMON = ["Conv2D", "DepthwiseConv2d", "Eltwise", "Pooling", "Concat", "Activation", "FullyConnected", "Pad", "Split"];
+
+/** A random network in 8 bits, with the ranges that one input gives. */
+function quantized({ graph, feeds }: RandomModel): Graph {
+  optimize(graph);
+  const all = [...graph.inputs.map((port) => port.tensor), ...graph.nodes.flatMap((node) => node.outputs)];
+  const probe = { ...graph, outputs: all.map((tensor) => ({ tensor, format: "NONE" as const })) };
+  const values = interpret(probe, feeds);
+  const ranges = new Map<string, [number, number]>();
+  for (const name of all) {
+    const finite = Array.from(values.get(name) ?? feeds.get(name) ?? []).filter(Number.isFinite);
+    const [min, max] = [Math.min(0, ...finite), Math.max(0.01, ...finite)];
+    ranges.set(name, [min, max]);
+  }
+  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
+  return quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph;
+}
+
+/** Refuses about one node in `times`; the same nodes each time. */
+function pickyDevice(seed: string, times: number): BackEnd {
+  return {
+    runtime: "dsp",
+    title: "test device",
+    operators: {},
+    refuse: (_, node) => (new Random(seed + node.name).next() % times === 0 ? noFloatForDevice(node.name) : undefined),
+    lower: () => {
+      throw new Error("not lowered here");
+    },
+  };
+}
+
+function run(prefix: string, graph: Graph, feeds: ReadonlyMap<string, ConstantData>): Float32Array[] {
+  const tensors = graph.inputs.map((port) => Float32Array.from(feeds.get(port.tensor) ?? []));
+  fs.writeFileSync(`${prefix}.in`, encodeRecord({ name: "0", tensors }));
+  const files = ["model_file=.pb", "model_data_file=.data", "input_stream=.in", "output_stream=.out"];
+  const result = spawnSync(RUN, [...files.map((flag) => `--${flag.replace("=", `=${prefix}`)}`), "--num_threads=1"], {
+    encoding: "utf8",
+  });
+  assert.equal(result.status, 0, `${result.stderr}\n${printGraph(graph)}`);
+  const [record] = new RecordDecoder().push(fs.readFileSync(`${prefix}.out`));
+  assert.ok(record);
+  return [...record.tensors];
+}
+
+function checkParts(graph: Graph, parts: readonly Part[], device: BackEnd): void {
+  const known = new Set(graph.inputs.map((port) => port.tensor));
+  const computed: string[] = [];
+  for (const { runtime, graph: part } of parts) {
+    assert.deepEqual(graphProblems(part), [], printGraph(part));
+    for (const { tensor } of part.inputs) assert.ok(known.has(tensor), `'${tensor}' comes from nowhere`);
+    for (const { tensor } of [...part.inputs, ...part.outputs]) {
+      assert.ok(["float32", "int32"].includes(part.tensors.get(tensor)?.dtype ?? ""), tensor);
+    }
+    for (const { tensor } of part.outputs) known.add(tensor);
+    const nodes = part.nodes.filter((node) => node.type !== "Quantize" && node.type !== "Dequantize");
+    computed.push(...nodes.map((node) => node.name));
+    if (runtime !== "cpu") for (const node of nodes) assert.equal(device.refuse(part, node), undefined);
+  }
+  assert.equal(new Set(computed).size, computed.length, "a node is in two parts");
+  for (const { tensor } of graph.outputs) assert.ok(known.has(tensor), `nobody computes '${tensor}'`);
+}
+
+test("a divided graph computes the same codes", () => {
+  let most = 0;
+  for (let i = 0; i < GRAPHS; i++) {
+    const model = randomGraph(`divided ${i}`, COMMON[i % COMMON.length] ?? "", 10);
+    const graph = quantized(model);
+    // What nothing computes, an input handed through, has no part.
+    const inputs = new Set(graph.inputs.map((port) => port.tensor));
+    graph.outputs = graph.outputs.filter((port) => !inputs.has(port.tensor) && !graph.tensors.get(port.tensor)?.data);
+    if (graph.outputs.length === 0) continue;
+    const device = pickyDevice(`device ${i}`, 2 + (i % 4));
+    const { parts } = partition(graph, device, true);
+    most = Math.max(most, parts.length);
+    checkParts(graph, parts, device);
+    const whole = path.join(folder, "whole");
+    const divided = path.join(folder, "divided");
+    writeModel(graph, whole);
+    writeModelFiles(
+      encodeProgram(graph, parts, new Uint8Array(), ({ graph: part }, file) => encodeNet(part, file)),
+      divided,
+    );
+    const expected = run(whole, graph, model.feeds);
+    const actual = run(divided, graph, model.feeds);
+    assert.deepEqual(actual, expected, `graph ${i}\n${printGraph(graph)}`);
+  }
+  assert.ok(most >= 4, `no graph had more than ${most} parts`);
+});
+
+test("without a fallback, every node that the device refuses is an error", () => {
+  const graph = quantized(randomGraph("refused", "Conv2D", 12));
+  const device = pickyDevice("all", 1);
+  const refused = graph.nodes.filter((node) => node.type !== "Quantize" && node.type !== "Dequantize");
+  assert.throws(
+    () => partition(graph, device, false),
+    (error: unknown) => error instanceof UserError && error.diagnostics.length >= refused.length,
+  );
+});

@@ -1,0 +1,38 @@
+import { noFloatForDevice, wrongSchemeForDevice } from "../../diagnostics/catalog";
+import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
+import { readModel } from "../../emit/model-reader";
+import { writeModelFiles } from "../../emit/model-writer";
+import type { Graph } from "../../ir/graph";
+import { BACK_ENDS } from "../../lower/back-ends";
+import type { BackEnd } from "../../lower/net";
+import { lowerGraph } from "../../lower/program";
+import type { Options } from "../context";
+import { note, warn } from "../report";
+
+export function lower(options: Options): void {
+  const { pb, data } = options.model();
+  const backEnd = BACK_ENDS[options.choice("runtime", "runtime", Object.keys(BACK_ENDS))] as BackEnd;
+  const model = readModel(pb, data);
+  if (!model.quantized) throw new UserError(noFloatForDevice(pb));
+  refuseOtherSchemes(model.graph, backEnd);
+  const fallback = options.choice("fallback", "fallback", FALLBACKS) === "cpu";
+  const program = lowerGraph(model.graph, model.digest, backEnd, fallback);
+  for (const reason of program.refused) warn(onCpu(reason));
+  note(program.nets.map(({ runtime, nodes }) => `${nodes} nodes on ${runtime}`).join(", then "));
+  writeModelFiles(program, options.givenPath("output_prefix"));
+}
+
+export const FALLBACKS = ["none", "cpu"] as const;
+
+/** What would be an error without a fallback is worth knowing with one. */
+const onCpu = (reason: Diagnostic): Diagnostic => ({
+  ...reason,
+  message: `${reason.message}; the CPU runs it`,
+  fixes: [],
+});
+
+function refuseOtherSchemes(graph: Graph, { title }: BackEnd): void {
+  for (const { dtype, quant } of graph.tensors.values()) {
+    if (dtype === "int8" && quant) throw new UserError(wrongSchemeForDevice("int8_per_channel", title));
+  }
+}
