@@ -10,7 +10,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
 import { writeModelFiles } from "../../tools/emit/model-writer";
-import type { ConstantData, Graph } from "../../tools/ir/graph";
+import type { Graph } from "../../tools/ir/graph";
 import { interpret } from "../../tools/ir/interpret";
 import { elementCount } from "../../tools/ir/shape";
 import { HEXAGON } from "../../tools/lower/hexagon/hexagon";

@@ -82,15 +82,26 @@ function moved(from: Value, shape: Shape, source: (cell: Shape) => Shape, fill =
   for (const cell of cells(shape)) {
     const [n, h, w, c] = source(cell);
     const inside =
-      n >= 0 && h >= 0 && w >= 0 && c >= 0 &&
-      n < from.shape[0] && h < from.shape[1] && w < from.shape[2] && c < from.shape[3];
+      n >= 0 &&
+      h >= 0 &&
+      w >= 0 &&
+      c >= 0 &&
+      n < from.shape[0] &&
+      h < from.shape[1] &&
+      w < from.shape[2] &&
+      c < from.shape[3];
     data[i++] = inside ? (from.data[at(from.shape, n, h, w, c)] as number) : fill;
   }
   return { shape, data };
 }
 
 /** First cell of window `i` and number of windows along an axis. */
-function windows(size: number, window: number, stride: number, padding: number): { count: number; first: (i: number) => number } {
+function windows(
+  size: number,
+  window: number,
+  stride: number,
+  padding: number,
+): { count: number; first: (i: number) => number } {
   if (padding === 2) return { count: Math.floor((size - window) / stride) + 1, first: (i) => i * stride };
   const positions = Math.floor((size + stride - 1) / stride);
   const spare = Math.max(0, (positions - 1) * stride + window - size);
@@ -125,7 +136,10 @@ const scalar = (x: number): Value => ({ shape: [1, 1, 1, 1], data: [f32(x)] });
 const ranged = (codes: Value, { min, max }: Range): Value[] => [codes, scalar(min), scalar(max)];
 
 /** From sums to codes, for the products. */
-function requantizer(node: Node, biasAt: number): { inZero: number; filterZero: number; code: (sum: number, channel: number) => number; out: Range } {
+function requantizer(
+  node: Node,
+  biasAt: number,
+): { inZero: number; filterZero: number; code: (sum: number, channel: number) => number; out: Range } {
   const input = node.range(2);
   const filter = node.range(4);
   const bias = node.in(biasAt).data;
@@ -347,15 +361,16 @@ function multiply(node: Node): Value[] {
   }
   const shift = Math.min(14 - exponentOf(scale), 23);
   const k = roundAway(f32(scale * 2 ** shift));
-  const data = Uint8Array.from(products, (p) => toU8(Math.floor((p * k + (2 * zero + 1) * 2 ** (shift - 1)) / 2 ** shift)));
+  const data = Uint8Array.from(products, (p) =>
+    toU8(Math.floor((p * k + (2 * zero + 1) * 2 ** (shift - 1)) / 2 ** shift)),
+  );
   return ranged({ shape, data }, out);
 }
 
 function extreme(node: Node, choose: (a: number, b: number) => number): Value[] {
   const { shape, codes } = pairs(node);
   const [a, b] = [node.range(2), node.range(4)];
-  const out =
-    node.inputs.length === 8 ? node.range(6) : { min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) };
+  const out = node.inputs.length === 8 ? node.range(6) : { min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) };
   const moveTo = (range: Range, q: number): number => {
     if (range.min === out.min && range.max === out.max) return q;
     const k = roundAway(f32(4096 * f32(stepOf(range) / stepOf(out))));
@@ -397,7 +412,7 @@ function squash(node: Node, sigmoid: boolean): Value[] {
 
 /** Within about 11 bits. */
 function power(x: number): number {
-  const scaled = roundAway(f32(x * f32(16384 / 0.69314718056)));
+  const scaled = roundAway(f32(x * f32(16384 / Math.LN2)));
   const whole = Math.floor(scaled / 16384);
   const f = f32((scaled - whole * 16384) * f32(1 / 16384));
   const inner = f32(f32(0.23793659) + f32(f * f32(0.07154756)));
@@ -621,8 +636,7 @@ const OPERATORS: Readonly<Record<string, (node: Node) => Value[]>> = {
   QuantizedTanh_8: (node) => squash(node, false),
   QuantizedSigmoid_8: (node) => squash(node, true),
   QuantizedSoftmax_8: softmax,
-  QuantizedReshape: (node) =>
-    ranged({ shape: node.ints(1) as unknown as Shape, data: node.in(0).data }, node.range(2)),
+  QuantizedReshape: (node) => ranged({ shape: node.ints(1) as unknown as Shape, data: node.in(0).data }, node.range(2)),
   QuantizedPad_8: pad,
   QuantizedResizeBilinear_8: (node) => resize(node, true),
   ResizeNearestNeighbor_8: (node) => resize(node, false),
@@ -638,7 +652,7 @@ const OPERATORS: Readonly<Record<string, (node: Node) => Value[]>> = {
 /** Operators that the reference has. */
 export const REFERENCE_OPERATORS: readonly string[] = Object.keys(OPERATORS);
 
-function valueOf({ dims, dataType, data }: NetConstant): Value {
+function constantValue({ dims, dataType, data }: NetConstant): Value {
   const shape = [...new Array<number>(4 - dims.length).fill(1), ...dims] as unknown as Shape;
   if (!data) return { shape, data: [] };
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
@@ -656,7 +670,7 @@ export function runReference(net: LoweredNet, inputs: readonly Uint8Array[]): Fl
     assert(value, `output ${port} of node ${id}`);
     return value;
   };
-  for (const constant of net.constants) values.set(`${constant.nodeId}:0`, valueOf(constant));
+  for (const constant of net.constants) values.set(`${constant.nodeId}:0`, constantValue(constant));
   for (const op of net.ops) {
     const operands = op.nodeInput.map(({ nodeId, outputPort }) => of(nodeId, outputPort));
     if (op.type === "QuantizeINPUT_f_to_8") {
