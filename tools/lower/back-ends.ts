@@ -1,9 +1,10 @@
 /** The accelerators that quantized models can be lowered for. */
 
+import { HEXAGON } from "./hexagon/hexagon";
 import type { BackEnd } from "./net";
 
 /** By the name that the option `--runtime`, the rule's attribute and the configuration give them. */
-export const BACK_ENDS: Readonly<Record<string, BackEnd>> = {};
+export const BACK_ENDS: Readonly<Record<string, BackEnd>> = { [HEXAGON.runtime]: HEXAGON };
 
 /** Runs models as they are quantized. */
 export const CPU = "cpu";
