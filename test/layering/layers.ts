@@ -2,10 +2,10 @@
 
 export type Layers = readonly (readonly string[])[];
 
-/** Folders of mace/: `base ← quant, arch ← kernels ← runtime ← delegates ← public, bin`. */
+/** Folders of mace/: `base ← quant, arch ← kernels ← runtime ← delegates ← public, bin`; `hexagon` runs on the DSP and uses none of them. */
 export const MACE: Layers = [
   ["base", "proto"],
-  ["arch", "quant"],
+  ["arch", "hexagon", "quant"],
   ["kernels"],
   ["runtime"],
   ["delegates"],

@@ -1,0 +1,196 @@
+#include "mace/hexagon/hvx_kernels.h"
+
+#include <hexagon_protos.h>
+#include <hexagon_types.h>
+
+namespace mace {
+namespace hexagon {
+
+namespace {
+
+constexpr int kBytesPerDot = 4;
+
+template <int kSize>
+int32_t Groups(int32_t count) {
+  return static_cast<int32_t>((static_cast<uint32_t>(count) + kSize - 1) / kSize);
+}
+
+// Bytes of one tap of one group of channels, without its sums.
+int32_t TapBytes(const ConvShape& s) { return Groups<kBytesPerDot>(s.depth) * kVectorBytes; }
+
+HVX_Vector Load(const void* at) { return *static_cast<const HVX_Vector*>(at); }
+
+// sat32(sum · 2^shift) · mantissa / 2^31, halves up: the truncated low product changes no result,
+// since the high one and the half are whole.
+HVX_Vector Scale(HVX_Vector sums, const ConvScaling& k) {
+  if (k.shift > 0) {
+    const int32_t limit = 0x7fffffff >> k.shift;
+    sums = Q6_Vw_vmin_VwVw(sums, Q6_V_vsplat_R(limit));
+    sums = Q6_Vw_vmax_VwVw(sums, Q6_V_vsplat_R(-limit - 1));
+    sums = Q6_Vw_vasl_VwR(sums, k.shift);
+  }
+  const HVX_Vector mantissa = Q6_V_vsplat_R(k.mantissa);
+  const HVX_Vector low = Q6_Vw_vmpye_VwVuh(sums, mantissa);
+  return Q6_Vw_vmpyoacc_VwVwVh_s1_rnd_sat_shift(low, sums, mantissa);
+}
+
+// Up to four bytes; those beyond `count` are 0.
+uint32_t LoadBytes(const uint8_t* at, int32_t count) {
+  uint32_t bytes = 0;
+  for (int32_t i = 0; i < kBytesPerDot && i < count; ++i) bytes |= uint32_t{at[i]} << (8 * i);
+  return bytes;
+}
+
+// The taps of a window that lie in the image: calls `visit` with the number of the tap and its
+// cell's.
+template <typename Visit>
+void ForTaps(const ConvShape& s, int32_t y, int32_t x, const Visit& visit) {
+  int32_t tap = 0;
+  for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
+    const int32_t row = y * s.stride_h - s.before_h + ky;
+    for (int32_t kx = 0; kx < s.kernel_w; ++kx, ++tap) {
+      const int32_t column = x * s.stride_w - s.before_w + kx;
+      if (row < 0 || row >= s.height || column < 0 || column >= s.width) continue;
+      visit(tap, row * s.width + column);
+    }
+  }
+}
+
+void StoreBytes(HVX_Vector codes, int32_t count, uint8_t* out) {
+  alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
+  *reinterpret_cast<HVX_Vector*>(bytes) = codes;
+  for (int32_t i = 0; i < count && i < kVectorBytes; ++i) out[i] = bytes[i];
+}
+
+}  // namespace
+
+int32_t PackedConvBytes(const ConvShape& s) {
+  return Groups<kChannels>(s.channels) * s.kernel_h * s.kernel_w * (TapBytes(s) + kVectorBytes);
+}
+
+void PackConv(const ConvShape& s, const uint8_t* filter, uint8_t* packed) {
+  const int32_t groups = Groups<kChannels>(s.channels), taps = s.kernel_h * s.kernel_w;
+  for (int32_t group = 0; group < groups; ++group) {
+    for (int32_t tap = 0; tap < taps; ++tap) {
+      int32_t* const sums = reinterpret_cast<int32_t*>(packed + TapBytes(s));
+      for (int32_t lane = 0; lane < kChannels; ++lane) sums[lane] = 0;
+      for (int32_t i = 0; i < TapBytes(s) / kChannels; ++i) {
+        for (int32_t lane = 0; lane < kChannels; ++lane) {
+          const int32_t c = group * kChannels + lane;
+          const bool there = i < s.depth && c < s.channels;
+          const uint8_t w = there ? filter[(tap * s.depth + i) * s.channels + c] : uint8_t{0};
+          packed[i / kBytesPerDot * kVectorBytes + lane * kBytesPerDot + i % kBytesPerDot] = w;
+          sums[lane] += w;
+        }
+      }
+      packed += TapBytes(s) + kVectorBytes;
+    }
+  }
+}
+
+void Conv(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uint8_t* packed,
+          const int32_t* offsets, uint8_t* out) {
+  const int32_t taps = s.kernel_h * s.kernel_w, step = TapBytes(s) + kVectorBytes;
+  const HVX_Vector ones = Q6_V_vsplat_R(0x01010101);
+  for (int32_t group = 0; group * kChannels < s.channels; ++group) {
+    const uint8_t* const weights = packed + group * taps * step;
+    const HVX_Vector offset = Load(offsets + group * kChannels);
+    for (int32_t y = 0; y < s.out_h; ++y) {
+      for (int32_t x = 0; x < s.out_w; ++x) {
+        HVX_Vector products = Q6_V_vzero(), codes = Q6_V_vzero(), filters = Q6_V_vzero();
+        int32_t terms = 0;
+        ForTaps(s, y, x, [&](int32_t tap, int32_t at) {
+          const uint8_t* const cell = in + at * s.depth;
+          const uint8_t* w = weights + tap * step;
+          for (int32_t i = 0; i < s.depth; i += kBytesPerDot, w += kVectorBytes) {
+            const uint32_t bytes = LoadBytes(cell + i, s.depth - i);
+            products = Q6_Vuw_vrmpyacc_VuwVubRub(products, Load(w), bytes);
+            codes = Q6_Vuw_vrmpyacc_VuwVubRub(codes, ones, bytes);
+          }
+          filters = Q6_Vw_vadd_VwVw(filters, Load(w));
+          terms += s.depth;
+        });
+        // Σ (x − zx)(w − zw) = Σ xw − zw Σ x − zx Σ w + n zx zw
+        HVX_Vector sums =
+            Q6_Vw_vsub_VwVw(products, Q6_Vw_vmpyi_VwRub(codes, Q6_R_vsplatb_R(k.zero_filter)));
+        sums = Q6_Vw_vsub_VwVw(sums, Q6_Vw_vmpyi_VwRub(filters, Q6_R_vsplatb_R(k.zero_in)));
+        sums = Q6_Vw_vadd_VwVw(sums, Q6_V_vsplat_R(terms * k.zero_in * k.zero_filter));
+        const HVX_Vector scaled = Scale(Q6_Vw_vadd_VwVw_sat(sums, offset), k);
+        const HVX_Vector halves = Q6_Vh_vpack_VwVw_sat(scaled, scaled);
+        const int32_t left = s.channels - group * kChannels;
+        StoreBytes(Q6_Vub_vpack_VhVh_sat(halves, halves), left < kChannels ? left : kChannels,
+                   out + (y * s.out_w + x) * s.channels + group * kChannels);
+      }
+    }
+  }
+}
+
+int32_t PackedDepthwiseBytes(const ConvShape& s) {
+  return Groups<kVectorBytes>(s.channels) * s.kernel_h * s.kernel_w * kVectorBytes;
+}
+
+void PackDepthwise(const ConvShape& s, int32_t zero_filter, const uint8_t* filter,
+                   uint8_t* packed) {
+  const int32_t taps = s.kernel_h * s.kernel_w;
+  for (int32_t first = 0; first < s.channels; first += kVectorBytes) {
+    for (int32_t tap = 0; tap < taps; ++tap) {
+      for (int32_t i = 0; i < kVectorBytes; ++i) {
+        const int32_t c = first + i;
+        *packed++ =
+            c < s.channels ? filter[tap * s.channels + c] : static_cast<uint8_t>(zero_filter);
+      }
+    }
+  }
+}
+
+void PackDepthwiseOffsets(int32_t channels, const int32_t* offsets, int32_t* packed) {
+  constexpr int32_t kFirst[] = {0, 2, 1, 3};
+  for (int32_t first = 0; first < channels; first += kVectorBytes) {
+    for (const int32_t start : kFirst) {
+      for (int32_t lane = 0; lane < kChannels; ++lane) {
+        const int32_t c = first + 4 * lane + start;
+        *packed++ = c < channels ? offsets[c] : 0;
+      }
+    }
+  }
+}
+
+void Depthwise(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uint8_t* packed,
+               const int32_t* packed_offsets, uint8_t* out) {
+  const int32_t taps = s.kernel_h * s.kernel_w;
+  const HVX_Vector zero_in = Q6_V_vsplat_R(Q6_R_vsplatb_R(k.zero_in));
+  const HVX_Vector zero_filter = Q6_V_vsplat_R(Q6_R_vsplatb_R(k.zero_filter));
+  for (int32_t first = 0; first < s.channels; first += kVectorBytes) {
+    const uint8_t* const weights = packed + first * taps;
+    const int32_t left = s.channels - first;
+    for (int32_t y = 0; y < s.out_h; ++y) {
+      for (int32_t x = 0; x < s.out_w; ++x) {
+        HVX_VectorPair even = Q6_W_vcombine_VV(Q6_V_vzero(), Q6_V_vzero()), odd = even;
+        ForTaps(s, y, x, [&](int32_t tap, int32_t at) {
+          const uint8_t* const cell = in + at * s.channels + first;
+          alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
+          for (int32_t i = 0; i < kVectorBytes; ++i) bytes[i] = i < left ? cell[i] : uint8_t{0};
+          const HVX_VectorPair values = Q6_Wh_vsub_VubVub(Load(bytes), zero_in);
+          const HVX_VectorPair filter =
+              Q6_Wh_vsub_VubVub(Load(weights + tap * kVectorBytes), zero_filter);
+          even = Q6_Ww_vmpyacc_WwVhVh(even, Q6_V_lo_W(values), Q6_V_lo_W(filter));
+          odd = Q6_Ww_vmpyacc_WwVhVh(odd, Q6_V_hi_W(values), Q6_V_hi_W(filter));
+        });
+        const auto scaled = [&](HVX_Vector sums, int32_t part) {
+          const HVX_Vector offset = Load(packed_offsets + first + part * kChannels);
+          return Scale(Q6_Vw_vadd_VwVw_sat(sums, offset), k);
+        };
+        // Pairs interleave: channels 0, 4 … and 2, 6 … become 0, 2, 4 …; those and 1, 3 … all.
+        const HVX_Vector evens =
+            Q6_Vh_vsat_VwVw(scaled(Q6_V_hi_W(even), 1), scaled(Q6_V_lo_W(even), 0));
+        const HVX_Vector odds =
+            Q6_Vh_vsat_VwVw(scaled(Q6_V_hi_W(odd), 3), scaled(Q6_V_lo_W(odd), 2));
+        StoreBytes(Q6_Vub_vsat_VhVh(odds, evens), left,
+                   out + (y * s.out_w + x) * s.channels + first);
+      }
+    }
+  }
+}
+
+}  // namespace hexagon
+}  // namespace mace

@@ -1,0 +1,49 @@
+// Convolutions of 8-bit codes with the DSP's vectors of 128 bytes (HVX), as nnlib's supernodes
+// compute them: third_party/nnlib/sim/README.md. For the DSP only; no library is needed.
+#ifndef MACE_HEXAGON_HVX_KERNELS_H_
+#define MACE_HEXAGON_HVX_KERNELS_H_
+
+#include <stdint.h>
+
+namespace mace {
+namespace hexagon {
+
+constexpr int kVectorBytes = 128;
+// Output channels whose sums fill a vector.
+constexpr int kChannels = 32;
+
+// One image; windows may reach beyond it, where there are zeros.
+struct ConvShape {
+  int32_t height, width, depth;
+  int32_t kernel_h, kernel_w, stride_h, stride_w, before_h, before_w;
+  int32_t out_h, out_w, channels;
+};
+
+// Zero codes, and the factor mantissa · 2^(shift − 31) from sums to codes.
+struct ConvScaling {
+  int32_t zero_in, zero_filter, mantissa, shift;
+};
+
+// Bytes of packed filters: for every group of 32 output channels and every tap, four input channels
+// a vector, then the sums of the tap's weights by channel.
+int32_t PackedConvBytes(const ConvShape& s);
+// From [H, W, I, O]. `packed` is aligned to a vector.
+void PackConv(const ConvShape& s, const uint8_t* filter, uint8_t* packed);
+// `offsets` (bias and least output, in steps of the product) has a whole number of vectors.
+// `in` and `out` are [H, W, C].
+void Conv(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uint8_t* packed,
+          const int32_t* offsets, uint8_t* out);
+
+// Depthwise, one filter a channel: for every 128 channels and every tap, a vector of weights.
+int32_t PackedDepthwiseBytes(const ConvShape& s);
+// From [H, W, C]. Channels that are not there have the weight 0.
+void PackDepthwise(const ConvShape& s, int32_t zero_filter, const uint8_t* filter, uint8_t* packed);
+// In the order in which sums of 128 channels come: channels 0, 4, 8 …, then 2, 6 …, 1, 5 …, 3, 7 ….
+void PackDepthwiseOffsets(int32_t channels, const int32_t* offsets, int32_t* packed);
+void Depthwise(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uint8_t* packed,
+               const int32_t* packed_offsets, uint8_t* out);
+
+}  // namespace hexagon
+}  // namespace mace
+
+#endif  // MACE_HEXAGON_HVX_KERNELS_H_

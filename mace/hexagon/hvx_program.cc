@@ -1,0 +1,94 @@
+// A program for the DSP without a library: reads convolutions from the standard input, writes their
+// codes to the standard output. A record is kind (0 convolution, 1 depthwise), ConvShape,
+// ConvScaling, then the image, the filter and one offset a channel.
+#include <stdint.h>
+
+#include "mace/hexagon/hvx_kernels.h"
+
+namespace {
+
+constexpr int32_t kMost = 1 << 20;
+
+alignas(128) uint8_t g_image[kMost], g_filter[kMost], g_packed[4 * kMost], g_out[kMost];
+alignas(128) int32_t g_offsets[4096], g_packed_offsets[4096];
+
+// Numbers of system calls: read 63, write 64, exit 93.
+int32_t System(int32_t number, int32_t a, const void* b, int32_t c) {
+  register int32_t r6 asm("r6") = number;
+  register int32_t r0 asm("r0") = a;
+  register const void* r1 asm("r1") = b;
+  register int32_t r2 asm("r2") = c;
+  asm volatile("trap0(#1)" : "+r"(r0) : "r"(r1), "r"(r2), "r"(r6) : "memory");
+  return r0;
+}
+
+[[noreturn]] void Exit(int32_t code) {
+  for (;;) System(93, code, nullptr, 0);
+}
+
+// False at the end of the input.
+bool Read(void* to, int32_t bytes) {
+  for (int32_t done = 0; done < bytes;) {
+    const int32_t got = System(63, 0, static_cast<uint8_t*>(to) + done, bytes - done);
+    if (got <= 0) return false;
+    done += got;
+  }
+  return true;
+}
+
+void Write(const uint8_t* from, int32_t bytes) {
+  for (int32_t done = 0; done < bytes;) {
+    const int32_t put = System(64, 1, from + done, bytes - done);
+    if (put <= 0) Exit(3);
+    done += put;
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+// What compilers call without being asked.
+void* memset(void* to, int value, unsigned long count) {
+  volatile uint8_t* const bytes = static_cast<volatile uint8_t*>(to);
+  for (unsigned long i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(value);
+  return to;
+}
+void* memcpy(void* to, const void* from, unsigned long count) {
+  volatile uint8_t* const bytes = static_cast<volatile uint8_t*>(to);
+  for (unsigned long i = 0; i < count; ++i) bytes[i] = static_cast<const uint8_t*>(from)[i];
+  return to;
+}
+
+void _start() {
+  using namespace mace::hexagon;
+  int32_t kind;
+  while (Read(&kind, sizeof kind)) {
+    ConvShape s;
+    ConvScaling k;
+    if (!Read(&s, sizeof s) || !Read(&k, sizeof k)) Exit(2);
+    const int32_t taps = s.kernel_h * s.kernel_w;
+    const int32_t filter = kind == 0 ? taps * s.depth * s.channels : taps * s.channels;
+    const int32_t image = s.height * s.width * s.depth, out = s.out_h * s.out_w * s.channels;
+    if (image > kMost || filter > kMost || out > kMost || s.channels > 4096 - kVectorBytes) Exit(2);
+    for (int32_t i = 0; i < 4096; ++i) g_offsets[i] = 0;
+    if (!Read(g_image, image) || !Read(g_filter, filter) ||
+        !Read(g_offsets, s.channels * static_cast<int32_t>(sizeof(int32_t)))) {
+      Exit(2);
+    }
+    if (kind == 0) {
+      if (PackedConvBytes(s) > 4 * kMost) Exit(2);
+      PackConv(s, g_filter, g_packed);
+      Conv(s, k, g_image, g_packed, g_offsets, g_out);
+    } else {
+      if (PackedDepthwiseBytes(s) > 4 * kMost) Exit(2);
+      PackDepthwise(s, k.zero_filter, g_filter, g_packed);
+      PackDepthwiseOffsets(s.channels, g_offsets, g_packed_offsets);
+      Depthwise(s, k, g_image, g_packed, g_packed_offsets, g_out);
+    }
+    Write(g_out, out);
+  }
+  Exit(0);
+}
+
+}  // extern "C"
