@@ -34,11 +34,20 @@ HVX_Vector Scale(HVX_Vector sums, const ConvScaling& k) {
   return Q6_Vw_vmpyoacc_VwVwVh_s1_rnd_sat_shift(low, sums, mantissa);
 }
 
-// Up to four bytes; those beyond `count` are 0.
-uint32_t LoadBytes(const uint8_t* at, int32_t count) {
-  uint32_t bytes = 0;
-  for (int32_t i = 0; i < kBytesPerDot && i < count; ++i) bytes |= uint32_t{at[i]} << (8 * i);
-  return bytes;
+int32_t PixelBytes(const ConvShape& s) { return Groups<kBytesPerDot>(s.depth) * kBytesPerDot; }
+
+// A vector from anywhere.
+typedef long UnalignedVector __attribute__((__vector_size__(kVectorBytes), aligned(1)));
+HVX_Vector LoadUnaligned(const uint8_t* at) {
+  return reinterpret_cast<HVX_Vector>(*reinterpret_cast<const UnalignedVector*>(at));
+}
+
+// The first `count` bytes of a vector; the others are 0.
+HVX_Vector LoadPart(const uint8_t* at, int32_t count) {
+  if (count >= kVectorBytes) return LoadUnaligned(at);
+  alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
+  for (int32_t i = 0; i < kVectorBytes; ++i) bytes[i] = i < count ? at[i] : uint8_t{0};
+  return Load(bytes);
 }
 
 // The taps of a window that lie in the image: calls `visit` with the number of the tap and its
@@ -88,6 +97,14 @@ void PackConv(const ConvShape& s, const uint8_t* filter, uint8_t* packed) {
   }
 }
 
+int32_t PackedImageBytes(const ConvShape& s) { return s.height * s.width * PixelBytes(s); }
+
+void PackImage(const ConvShape& s, const uint8_t* image, uint8_t* packed) {
+  for (int32_t pixel = 0; pixel < s.height * s.width; ++pixel) {
+    for (int32_t i = 0; i < PixelBytes(s); ++i) *packed++ = i < s.depth ? *image++ : uint8_t{0};
+  }
+}
+
 void Conv(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uint8_t* packed,
           const int32_t* offsets, uint8_t* out) {
   const int32_t taps = s.kernel_h * s.kernel_w, step = TapBytes(s) + kVectorBytes;
@@ -100,10 +117,10 @@ void Conv(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uin
         HVX_Vector products = Q6_V_vzero(), codes = Q6_V_vzero(), filters = Q6_V_vzero();
         int32_t terms = 0;
         ForTaps(s, y, x, [&](int32_t tap, int32_t at) {
-          const uint8_t* const cell = in + at * s.depth;
+          const uint32_t* words = reinterpret_cast<const uint32_t*>(in + at * PixelBytes(s));
           const uint8_t* w = weights + tap * step;
           for (int32_t i = 0; i < s.depth; i += kBytesPerDot, w += kVectorBytes) {
-            const uint32_t bytes = LoadBytes(cell + i, s.depth - i);
+            const uint32_t bytes = *words++;
             products = Q6_Vuw_vrmpyacc_VuwVubRub(products, Load(w), bytes);
             codes = Q6_Vuw_vrmpyacc_VuwVubRub(codes, ones, bytes);
           }
@@ -167,10 +184,8 @@ void Depthwise(const ConvShape& s, const ConvScaling& k, const uint8_t* in, cons
       for (int32_t x = 0; x < s.out_w; ++x) {
         HVX_VectorPair even = Q6_W_vcombine_VV(Q6_V_vzero(), Q6_V_vzero()), odd = even;
         ForTaps(s, y, x, [&](int32_t tap, int32_t at) {
-          const uint8_t* const cell = in + at * s.channels + first;
-          alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
-          for (int32_t i = 0; i < kVectorBytes; ++i) bytes[i] = i < left ? cell[i] : uint8_t{0};
-          const HVX_VectorPair values = Q6_Wh_vsub_VubVub(Load(bytes), zero_in);
+          const HVX_Vector codes = LoadPart(in + at * s.channels + first, left);
+          const HVX_VectorPair values = Q6_Wh_vsub_VubVub(codes, zero_in);
           const HVX_VectorPair filter =
               Q6_Wh_vsub_VubVub(Load(weights + tap * kVectorBytes), zero_filter);
           even = Q6_Ww_vmpyacc_WwVhVh(even, Q6_V_lo_W(values), Q6_V_lo_W(filter));

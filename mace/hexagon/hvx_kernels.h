@@ -29,8 +29,12 @@ struct ConvScaling {
 int32_t PackedConvBytes(const ConvShape& s);
 // From [H, W, I, O]. `packed` is aligned to a vector.
 void PackConv(const ConvShape& s, const uint8_t* filter, uint8_t* packed);
-// `offsets` (bias and least output, in steps of the product) has a whole number of vectors.
-// `in` and `out` are [H, W, C].
+// Bytes of an image whose pixels begin at whole words, and such an image from [H, W, C]; what is
+// added is 0.
+int32_t PackedImageBytes(const ConvShape& s);
+void PackImage(const ConvShape& s, const uint8_t* image, uint8_t* packed);
+// `in` is such an image, aligned to a word; `offsets` (bias and least output, in steps of the
+// product) has a whole number of vectors; `out` is [H, W, C].
 void Conv(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uint8_t* packed,
           const int32_t* offsets, uint8_t* out);
 
@@ -40,6 +44,7 @@ int32_t PackedDepthwiseBytes(const ConvShape& s);
 void PackDepthwise(const ConvShape& s, int32_t zero_filter, const uint8_t* filter, uint8_t* packed);
 // In the order in which sums of 128 channels come: channels 0, 4, 8 …, then 2, 6 …, 1, 5 …, 3, 7 ….
 void PackDepthwiseOffsets(int32_t channels, const int32_t* offsets, int32_t* packed);
+// `in` and `out` are [H, W, C].
 void Depthwise(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uint8_t* packed,
                const int32_t* packed_offsets, uint8_t* out);
 
