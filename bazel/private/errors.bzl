@@ -19,6 +19,12 @@ NO_ABIS = "{label}: `target_abis` is empty. Choose among: {known}."
 
 UNKNOWN_SCHEME = "{label}: `scheme = \"{value}\"` is no scheme. Choose one of: {known}."
 
+UNKNOWN_RUNTIME = "{label}: `runtime = \"{value}\"` is no device. Choose one of: {known}."
+
+UNKNOWN_FALLBACK = "{label}: `fallback = \"{value}\"` is not known. Choose one of: {known}."
+
+FALLBACK_WITHOUT_DEVICE = "{label}: `fallback` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."
+
 RANGES_OF_ANOTHER_MODEL = "{label}: `ranges = \"{ranges}\"` were measured on {measured}, but `model` is {model}. " + \
                           "Tensors are matched by name, so take ranges of the same mace_model target."
 

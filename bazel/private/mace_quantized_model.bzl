@@ -1,5 +1,6 @@
 """mace_quantized_model: a model in 8 bits, and a program that runs it on each target."""
 
+load("//bazel/private/actions:lower.bzl", "lower_model")
 load("//bazel/private/actions:quantize.bzl", "quantize_model")
 load("//bazel/private/actions:report.bzl", "write_report")
 load(":abi.bzl", "ABIS")
@@ -10,16 +11,20 @@ load(
     "BAD_MAX_FLOAT",
     "BUDGET_WITHOUT_INPUTS",
     "DUPLICATE_ABI",
+    "FALLBACK_WITHOUT_DEVICE",
     "NOT_ONE_RANGE_FILE",
     "NO_ABIS",
     "NO_BUDGET",
     "RANGES_OF_ANOTHER_MODEL",
     "RANGES_WITHOUT_INPUTS",
     "UNKNOWN_ABI",
+    "UNKNOWN_FALLBACK",
+    "UNKNOWN_RUNTIME",
     "UNKNOWN_SCHEME",
 )
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
+load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "SIMULATORS", "simulator_of")
 load(":schemes.bzl", "DEFAULT_SCHEME", "SCHEMES")
 load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL")
 load(":transitions.bzl", "by_abi", "each_abi")
@@ -37,11 +42,19 @@ histograms, the graph, and the attributes that act on what was found. It needs n
 With `min_sqnr` or `max_drop`, operators stay float until the model is that accurate on samples, those that cost most first; the report and
 `mace explain` say why each is what it is.
 
+With `runtime = "dsp"` or `"apu"` the model is quantized for a Hexagon DSP or a MediaTek APU, and `<name>.<runtime>.pb` and `.data` are what the
+device runs; they are the `.pb` and `.data` of each ABI then. On the build machine a simulator stands for the device.
+
 `bazel run` runs the model on this machine and prints the best classes and the time:
 
     bazel run //models:x_quant -- --input photo.jpg [options of `mace run`]"""
 
 _ATTRS = {
+    "accelerated_runner": attr.label(
+        doc = "The runtime where `runtime` is an accelerator: it loads the vendor's library, so it is linked dynamically.",
+        cfg = each_abi,
+        default = Label("//mace/bin:mace_run_with_accelerators"),
+    ),
     "budget_inputs": attr.label_list(
         doc = "Samples that `min_sqnr` and `max_drop` are measured on; by default those that the ranges were measured on.",
         allow_files = True,
@@ -53,6 +66,10 @@ _ATTRS = {
     "budget_samples": attr.int(
         doc = "How many of the samples are measured, evenly spread.",
         default = 64,
+    ),
+    "fallback": attr.string(
+        doc = "With an accelerator: `cpu` lets the CPU run operators that the device cannot; with `none` they are errors.",
+        default = "none",
     ),
     "keep_float": attr.string_list(
         doc = "Operators that stay float: names of nodes or of their outputs as in `<model>.txt`; `*` stands for any characters.",
@@ -91,6 +108,10 @@ _ATTRS = {
         # Not `executable = True`: with several ABIs that ends Bazel 4.2.3 with an internal error.
         default = Label("//mace/bin:mace_run"),
     ),
+    "runtime": attr.string(
+        doc = "The device: `cpu`, `dsp` (Qualcomm Hexagon) or `apu` (MediaTek). Accelerators take the scheme `uint8`.",
+        default = CPU,
+    ),
     "scheme": attr.string(
         doc = "How numbers become 8 bits: `int8_per_channel`, the most accurate, for CPUs; `uint8`, MACE's scheme, which DSPs and APUs take; or " +
               "`auto`, the one that holds the codes of a network trained in 8 bits without loss, and `int8_per_channel` for others.",
@@ -102,7 +123,7 @@ _ATTRS = {
     ),
 }
 
-_RUN = """exec "$mace" run --model "$model" --model_data "$data" --runner "$runner" {labels}"$@"
+_RUN = """exec "$mace" run --model "$model" --model_data "$data" --runner "$runner" {options}"$@"
 """
 
 _NO_HOST_RUNNER = """echo >&2 "{label} is built for {abis} only, and this machine's ABI is 'host'."
@@ -123,6 +144,12 @@ def _check_attributes(ctx):
         seen[abi] = None
     if ctx.attr.scheme not in SCHEMES:
         fail(UNKNOWN_SCHEME.format(label = ctx.label, value = ctx.attr.scheme, known = ", ".join(SCHEMES)))
+    if ctx.attr.runtime not in RUNTIMES:
+        fail(UNKNOWN_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime, known = ", ".join(RUNTIMES)))
+    if ctx.attr.fallback not in FALLBACKS:
+        fail(UNKNOWN_FALLBACK.format(label = ctx.label, value = ctx.attr.fallback, known = ", ".join(FALLBACKS)))
+    if ctx.attr.fallback != FALLBACKS[0] and ctx.attr.runtime == CPU:
+        fail(FALLBACK_WITHOUT_DEVICE.format(label = ctx.label))
 
 def _ranges_file(ctx):
     """The File with the ranges, or None."""
@@ -194,7 +221,7 @@ def _for_abi(ctx, abi, quantized, runner):
     ctx.actions.symlink(output = files.runner, target_file = runner, is_executable = True)
     return files
 
-def _launcher(ctx, quantized, runners):
+def _launcher(ctx, quantized, lowered, runners):
     """The script of `bazel run` and its runfiles."""
     if "host" not in runners:
         script = write_launcher(ctx, _NO_HOST_RUNNER.format(
@@ -211,13 +238,16 @@ def _launcher(ctx, quantized, runners):
         "model": quantized.model,
         "runner": runner[DefaultInfo].files_to_run.executable,
     }
+    options = ""
     if ctx.file.labels:
         files["labels"] = ctx.file.labels
-    script = write_launcher(
-        ctx,
-        _RUN.format(labels = "--labels \"$labels\" " if ctx.file.labels else ""),
-        files = files,
-    )
+        options += "--labels \"$labels\" "
+    if lowered:
+        files["lowered"] = lowered.model
+        files["lowered_data"] = lowered.data
+        files["simulator"] = simulator_of(ctx, ctx.attr.runtime)
+        options += "--lowered \"$lowered\" --accelerator_library \"$simulator\" "
+    script = write_launcher(ctx, _RUN.format(options = options), files = files)
     runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable != "mace"])
     for program in [ctx.attr.mace_tool, runner]:
         runfiles = runfiles.merge(program[DefaultInfo].default_runfiles)
@@ -237,8 +267,21 @@ def _mace_quantized_model_impl(ctx):
         keep_float = ctx.attr.keep_float,
         range_overrides = ctx.attr.range_overrides,
         prefix = ctx.label.name,
+        runtime = ctx.attr.runtime,
         budget = _budget(ctx),
     )
+    lowered = None
+    runner = ctx.split_attr.runner
+    if ctx.attr.runtime != CPU:
+        runner = ctx.split_attr.accelerated_runner
+        lowered = lower_model(
+            ctx,
+            tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
+            quantized = quantized,
+            runtime = ctx.attr.runtime,
+            fallback = ctx.attr.fallback,
+            prefix = ctx.label.name,
+        )
     page = write_report(
         ctx,
         tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
@@ -249,17 +292,18 @@ def _mace_quantized_model_impl(ctx):
         samples = _samples(ctx),
         name = ctx.label.name,
     )
-    runners = by_abi(ctx.split_attr.runner, ctx.attr.target_abis)
+    runners = by_abi(runner, ctx.attr.target_abis)
     abis = {
-        abi: _for_abi(ctx, abi, quantized, runner[DefaultInfo].files_to_run.executable)
-        for abi, runner in runners.items()
+        abi: _for_abi(ctx, abi, lowered or quantized, program[DefaultInfo].files_to_run.executable)
+        for abi, program in runners.items()
     }
     files_of_abi = {abi: depset([files.runner, files.model, files.data]) for abi, files in abis.items()}
-    script, runfiles = _launcher(ctx, quantized, runners)
+    script, runfiles = _launcher(ctx, quantized, lowered, runners)
+    lowered_files = [lowered.model, lowered.data] if lowered else []
     return [
         DefaultInfo(
             executable = script,
-            files = depset([quantized.model, quantized.data, quantized.text], transitive = files_of_abi.values()),
+            files = depset([quantized.model, quantized.data, quantized.text] + lowered_files, transitive = files_of_abi.values()),
             runfiles = runfiles,
         ),
         OutputGroupInfo(report = depset([page]), **files_of_abi),
@@ -267,10 +311,12 @@ def _mace_quantized_model_impl(ctx):
             abis = abis,
             data = quantized.data,
             float = struct(data = model.data, model = model.model),
+            lowered = lowered,
             model = quantized.model,
             model_label = model.label,
             ranges = ranges,
             reference = quantized.reference,
+            runtime = ctx.attr.runtime,
             scheme = ctx.attr.scheme,
             text = quantized.text,
         ),
@@ -279,7 +325,7 @@ def _mace_quantized_model_impl(ctx):
 mace_quantized_model = rule(
     implementation = _mace_quantized_model_impl,
     doc = _DOC,
-    attrs = dict(dict(dict(_ATTRS, **EVALUATION_RUNNER), **MACE_TOOL), **TRANSITION_ALLOWLIST),
+    attrs = dict(dict(dict(dict(_ATTRS, **SIMULATORS), **EVALUATION_RUNNER), **MACE_TOOL), **TRANSITION_ALLOWLIST),
     executable = True,
     provides = [MaceQuantizedModelInfo],
 )

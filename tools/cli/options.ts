@@ -37,6 +37,18 @@ const RUNNER = (program: string): OptionSpec => ({
   doc: `the ${program} program for this machine (//mace/bin:${program})`,
 });
 const THREADS: OptionSpec = { name: "num_threads", value: "N", default: "0", doc: "threads; 0 takes every processor" };
+const LOWERED: readonly OptionSpec[] = [
+  {
+    name: "lowered",
+    value: "FILE",
+    doc: "what `mace lower` made of the model (.pb, beside its .data): the outputs are an accelerator's",
+  },
+  {
+    name: "accelerator_library",
+    value: "FILE",
+    doc: "with --lowered: the vendor's library, or a simulator; default: the system's",
+  },
+];
 const INPUT_SHAPE: OptionSpec = {
   name: "input_shape",
   value: "NAME=1,224,224,3",
@@ -313,6 +325,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "the float graph as it was quantized (`mace quantize --reference_prefix`), for comparing layers",
       },
       RUNNER("mace_run"),
+      ...LOWERED,
+      {
+        name: "device_runner",
+        value: "FILE",
+        doc: "with --lowered: mace_run built with accelerators; default: the runner",
+      },
       ...SAMPLES,
       { name: "labels", value: "FILE", doc: "lines `sample class`" },
       { name: "layer_samples", value: "N", default: "8", doc: "samples whose layers are compared" },
@@ -356,6 +374,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         required: true,
         doc: "image, .npy, .npz, .json or raw float32 file; one per input of the model",
       },
+      ...LOWERED,
       { name: "labels", value: "FILE", doc: "class names, one a line" },
       { name: "top", value: "N", default: "5", doc: "number of classes to print" },
       { name: "round", value: "N", default: "1", doc: "timed runs" },

@@ -1,6 +1,6 @@
 """The action that quantizes a model."""
 
-def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix, budget = None):
+def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix, runtime, budget = None):
     """Declares an action MaceQuantize.
 
     Args:
@@ -13,6 +13,7 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
       keep_float: names or patterns of nodes that stay float
       range_overrides: dict of tensor or pattern to "min,max"
       prefix: name of the outputs in the package, without ending
+      runtime: name of the device that the model is for
       budget: None, or a struct of `arguments`, the list of what the command line says of the accuracy budget, `runner`, the
         FilesToRunProvider of `mace_run` for the build machine, and the Files `samples` to measure on and `labels`, or None
 
@@ -38,6 +39,7 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
     if statistics:
         args.add("--statistics", statistics)
     args.add("--scheme", scheme)
+    args.add("--runtime", runtime)
     for name in keep_float:
         args.add("--keep_float", name)
     for tensor, range in range_overrides.items():
