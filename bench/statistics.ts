@@ -53,20 +53,26 @@ function seconds(program: string, args: readonly string[]): number {
   return (performance.now() - start) / 1000;
 }
 
-/** Peak resident bytes of a program that writes a line for every sample, read when it has written the last ones. */
+/** Peak resident bytes of a program, as of a few milliseconds before it ends. */
 function peakBytes(program: string, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     let peak = 0;
-    child.stdout.on("data", () => {
+    const look = (): void => {
       try {
         const status = fs.readFileSync(`/proc/${child.pid}/status`, "utf8");
         peak = Math.max(peak, Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024);
       } catch {
         // It has ended; the last reading stands.
       }
+    };
+    child.stdout.on("data", look);
+    const timer = setInterval(look, 2);
+    child.on("close", (code) => {
+      clearInterval(timer);
+      if (code === 0) resolve(peak);
+      else reject(new Error(`${program} ended with ${code}`));
     });
-    child.on("close", (code) => (code === 0 ? resolve(peak) : reject(new Error(`${program} ended with ${code}`))));
   });
 }
 

@@ -13,7 +13,9 @@
 #include "mace/base/diagnostics.h"
 #include "mace/bin/flags.h"
 #include "mace/bin/loader.h"
+#include "mace/bin/sample_spool.h"
 #include "mace/bin/sample_stream.h"
+#include "mace/runtime/file.h"
 #include "mace/runtime/wire.h"
 
 namespace mace {
@@ -63,11 +65,22 @@ class StatisticsObserver : public runtime::Observer {
     parts_.resize(threads_);
   }
 
-  void BeginSample(const std::string& name) {
-    samples_.emplace_back();
-    samples_.back().name = name;
-    samples_.back().min.resize(tensors_.size());
-    samples_.back().max.resize(tensors_.size());
+  // Nothing of a sample stays in memory; what must is kept beside `output`.
+  Status Open(const std::string& output) { return samples_.Open(output); }
+
+  void BeginSample() {
+    min_.assign(tensors_.size(), kNothing.min);
+    max_.assign(tensors_.size(), kNothing.max);
+  }
+
+  Status EndSample(const std::string& name) {
+    runtime::WireWriter sample;
+    sample.Bytes(1, name);
+    sample.Floats(2, min_);
+    sample.Floats(3, max_);
+    runtime::WireWriter field;
+    field.Message(4, sample);
+    return samples_.Add(name, field.bytes());
   }
 
   void OnTensor(int tensor, const void* data) override {
@@ -90,27 +103,22 @@ class StatisticsObserver : public runtime::Observer {
     for (const kernels::FloatExtremes& part : parts_) Join(part, &all);
     record.nan_count += static_cast<uint64_t>(all.nan_count);
     record.inf_count += static_cast<uint64_t>(all.inf_count);
-    samples_.back().min[slot] = all.min;
-    samples_.back().max[slot] = all.max;
+    min_[slot] = all.min;
+    max_[slot] = all.max;
     ScanChannels(x, count, &record);
-  }
-
-  Status SortSamples() {
-    std::sort(samples_.begin(), samples_.end(),
-              [](const Sample& a, const Sample& b) { return a.name < b.name; });
-    for (size_t i = 1; i < samples_.size(); ++i) {
-      if (samples_[i].name == samples_[i - 1].name)
-        return diagnostics::DuplicateSample(samples_[i].name);
-    }
-    return Status();
   }
 
   size_t sample_count() const { return samples_.size(); }
 
-  std::string Serialize() {
+  // In an order that does not depend on that of the samples.
+  Status Write(const std::string& path) {
+    MACE_RETURN_IF_ERROR(samples_.Sort());
+    runtime::FileWriter file;
+    MACE_RETURN_IF_ERROR(file.Open(path));
     runtime::WireWriter message;
     message.Int(1, 1);
     message.Bytes(2, session_->model().graph_digest);
+    MACE_RETURN_IF_ERROR(file.Write(message.bytes()));
     for (TensorRecord& record : tensors_) {
       Flush(&record);
       std::vector<uint32_t> buckets;
@@ -143,16 +151,16 @@ class StatisticsObserver : public runtime::Observer {
       std::vector<uint64_t> means;
       for (int64_t mean : record.channel_mean) means.push_back(ZigZag(mean));
       tensor.Packed(9, means);
-      message.Message(3, tensor);
+      runtime::WireWriter field;
+      field.Message(3, tensor);
+      MACE_RETURN_IF_ERROR(file.Write(field.bytes()));
     }
-    for (const Sample& sample : samples_) {
-      runtime::WireWriter writer;
-      writer.Bytes(1, sample.name);
-      writer.Floats(2, sample.min);
-      writer.Floats(3, sample.max);
-      message.Message(4, writer);
+    std::string record;
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      MACE_RETURN_IF_ERROR(samples_.Read(i, &record));
+      MACE_RETURN_IF_ERROR(file.Write(record));
     }
-    return message.bytes();
+    return file.Commit();
   }
 
  private:
@@ -166,10 +174,6 @@ class StatisticsObserver : public runtime::Observer {
     std::vector<uint64_t> total;
     std::vector<float> channel_min, channel_max;
     std::vector<int64_t> channel_mean;
-  };
-  struct Sample {
-    std::string name;
-    std::vector<float> min, max;
   };
 
   static constexpr kernels::FloatExtremes kNothing = {3.402823466e+38f, -3.402823466e+38f, 0, 0};
@@ -252,7 +256,9 @@ class StatisticsObserver : public runtime::Observer {
   std::vector<kernels::FloatExtremes> parts_;
   // Of the tensor in work, by channel.
   std::vector<double> sums_;
-  std::vector<Sample> samples_;
+  // Of the sample in work, by tensor.
+  std::vector<float> min_, max_;
+  SampleSpool samples_;
 };
 
 constexpr kernels::FloatExtremes StatisticsObserver::kNothing;
@@ -274,7 +280,9 @@ Status Run(const Flags& flags) {
   if (loaded.program->session() == nullptr) return diagnostics::NetCount(2);
   runtime::Session& session = *loaded.program->session();
   MACE_RETURN_IF_ERROR(RefuseQuantized(session.model()).At(flags.Get("model_file")));
+  const std::string output = flags.Get("output");
   StatisticsObserver observer(&session);
+  MACE_RETURN_IF_ERROR(observer.Open(output));
   SampleReader reader(loaded.program->inputs());
   MACE_RETURN_IF_ERROR(reader.Open(flags.Get("input_stream")));
   while (interrupted == 0) {
@@ -283,16 +291,14 @@ Status Run(const Flags& flags) {
     if (interrupted != 0) break;
     MACE_RETURN_IF_ERROR(read);
     if (end) break;
-    observer.BeginSample(reader.name());
+    observer.BeginSample();
     session.Run(reader.inputs(), &observer);
+    MACE_RETURN_IF_ERROR(observer.EndSample(reader.name()));
     std::printf("%s\n", reader.name().c_str());
     std::fflush(stdout);
   }
-  MACE_RETURN_IF_ERROR(observer.SortSamples());
-  const std::string output = flags.Get("output");
   // Statistics of nothing would be of no use to anyone.
-  if (interrupted == 0 || observer.sample_count() > 0)
-    MACE_RETURN_IF_ERROR(runtime::WriteFile(output, observer.Serialize()));
+  if (interrupted == 0 || observer.sample_count() > 0) MACE_RETURN_IF_ERROR(observer.Write(output));
   return interrupted == 0 ? Status() : diagnostics::Interrupted(observer.sample_count(), output);
 }
 

@@ -36,18 +36,42 @@ Status MappedFile::Open(const std::string& path) {
   return Status();
 }
 
+FileWriter::~FileWriter() {
+  if (file_ == nullptr) return;
+  std::fclose(file_);
+  std::remove((path_ + ".partial").c_str());
+}
+
+Status FileWriter::Open(const std::string& path) {
+  path_ = path;
+  file_ = std::fopen((path + ".partial").c_str(), "wb");
+  return file_ == nullptr ? diagnostics::CannotWrite(path, std::strerror(errno)) : Status();
+}
+
+Status FileWriter::Write(const std::string& bytes) {
+  return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() ? Status() : Fail();
+}
+
+Status FileWriter::Commit() {
+  const bool closed = std::fclose(file_) == 0;
+  file_ = nullptr;
+  const std::string temporary = path_ + ".partial";
+  return closed && std::rename(temporary.c_str(), path_.c_str()) == 0 ? Status() : Fail();
+}
+
+Status FileWriter::Fail() {
+  const std::string why = std::strerror(errno);
+  if (file_ != nullptr) std::fclose(file_);
+  file_ = nullptr;
+  std::remove((path_ + ".partial").c_str());
+  return diagnostics::CannotWrite(path_, why);
+}
+
 Status WriteFile(const std::string& path, const std::string& bytes) {
-  const std::string temporary = path + ".partial";
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  if (file == nullptr) return diagnostics::CannotWrite(path, std::strerror(errno));
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  const bool closed = std::fclose(file) == 0;
-  if (!written || !closed || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string why = std::strerror(errno);
-    std::remove(temporary.c_str());
-    return diagnostics::CannotWrite(path, why);
-  }
-  return Status();
+  FileWriter writer;
+  MACE_RETURN_IF_ERROR(writer.Open(path));
+  MACE_RETURN_IF_ERROR(writer.Write(bytes));
+  return writer.Commit();
 }
 
 }  // namespace runtime

@@ -3,6 +3,7 @@
 #define MACE_RUNTIME_FILE_H_
 
 #include <cstddef>
+#include <cstdio>
 #include <string>
 
 #include "mace/base/status.h"
@@ -26,7 +27,27 @@ class MappedFile {
   size_t size_ = 0;
 };
 
-// Writes beside the target, then renames.
+// Writes piece by piece to a file beside the target, which Commit renames; without it nothing is
+// left.
+class FileWriter {
+ public:
+  FileWriter() = default;
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  Status Open(const std::string& path);
+  Status Write(const std::string& bytes);
+  Status Commit();
+
+ private:
+  // Gives up, with the reason that errno has.
+  Status Fail();
+
+  std::string path_;
+  std::FILE* file_ = nullptr;
+};
+
 Status WriteFile(const std::string& path, const std::string& bytes);
 
 }  // namespace runtime
