@@ -499,6 +499,13 @@ test("shapes and permutations keep Caffe's order", () => {
     [1, 2, 2, 2, 3],
   );
   assert.deepEqual(shapeOf("Reshape", "reshape_param { shape { dim: -1 } axis: -3 }"), [1, 4, 6]);
+  const pairs = inputs({ x: [1, 6, 4], like: [1, 3, 2, 2] }) + layer("NonlocalReshape", "r", "x like", "y", "");
+  assert.deepEqual(importNet(pairs).tensors.get("y")?.shape, [1, 6, 2, 2]);
+  refused(
+    () => importNet(inputs({ x: [1, 6, 4], like: [1, 3, 2, 3] }) + layer("NonlocalReshape", "r", "x like", "y", "")),
+    "MQ205",
+    /cannot be reshaped to \[1, 6, 2, 3\]/,
+  );
   const permuted = one("Permute", [1, 4, 2, 3], "permute_param { order: 0 order: 2 order: 3 order: 1 }", undefined, x);
   near(
     permuted,

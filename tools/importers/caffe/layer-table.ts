@@ -405,6 +405,17 @@ const reshapeOf: CaffeLowering = (layer) => {
   return sameShape(shape, x.shape) ? x : reshape(layer.lower, layer.target, x, shape);
 };
 
+/** The first two axes of the first input, the last two of an image's shape: back from pairs of pixels to the image they are of. */
+const nonlocalReshape: CaffeLowering = (layer) => {
+  const [x, like] = [layer.input(0), layer.input(1)];
+  const [batch, channels] = x.shape;
+  const [rows, columns] = like.shape.slice(2);
+  if (batch === undefined || channels === undefined || rows === undefined || like.shape.length !== 4) {
+    return badValue(`it gives ${shapeText(x.shape)} the rows and columns of ${shapeText(like.shape)}`);
+  }
+  return reshape(layer.lower, layer.target, x, resolveShape(x, [batch, channels, rows, columns ?? 1]));
+};
+
 const permute: CaffeLowering = (layer) => {
   const x = layer.only();
   const order = layer.parameters("permute_param").integers("order");
@@ -681,6 +692,7 @@ export const CAFFE_LAYERS: Readonly<Record<string, CaffeLowering>> = {
   Tile: tileOf,
   Flatten: flatten,
   Reshape: reshapeOf,
+  NonlocalReshape: nonlocalReshape,
   Permute: permute,
   ShuffleChannel: shuffleChannel,
 };
