@@ -21,6 +21,11 @@ UNKNOWN_SCHEME = "{label}: `scheme = \"{value}\"` is no scheme. Choose one of: {
 
 UNKNOWN_RUNTIME = "{label}: `runtime = \"{value}\"` is no device. Choose one of: {known}."
 
+UNKNOWN_ROUNDING = "{label}: `rounding = \"{value}\"` is not known. Choose one of: {known}."
+
+ROUNDING_WITHOUT_INPUTS = "{label}: `rounding = \"adaptive\"` looks at samples, and there are none. Let `ranges` be a mace_quantize_stat " + \
+                          "target with `inputs`."
+
 UNKNOWN_FALLBACK = "{label}: `fallback = \"{value}\"` is not known. Choose one of: {known}."
 
 FALLBACK_WITHOUT_DEVICE = "{label}: `fallback` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."

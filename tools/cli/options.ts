@@ -260,6 +260,24 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "with a budget: number of samples to measure on, evenly spread over those given",
       },
       {
+        name: "rounding",
+        value: "NAME",
+        default: "nearest",
+        choices: ["nearest", "adaptive"],
+        doc: "how weights become codes. nearest: each for itself. adaptive: up or down so that the outputs of the layer change least on samples, which takes minutes; needs --runner and samples",
+      },
+      {
+        name: "rounding_samples",
+        value: "N",
+        default: "64",
+        doc: "with --rounding adaptive: number of samples, evenly spread over those given",
+      },
+      {
+        name: "rounding_list",
+        value: "FILE",
+        doc: "with --rounding adaptive: list of the samples for it, where others are for an accuracy budget",
+      },
+      {
         name: "search_cache",
         value: "DIR",
         doc: "with a budget: keep what was measured there, so that a search that was stopped goes on where it was",

@@ -722,12 +722,12 @@ export const budgetMissed = (budget: string, reached: string, kept: number, most
     "measure the ranges on more samples of the kind that the model will see",
   );
 
-export const budgetWithoutSamples = (missing: string): Diagnostic =>
+export const budgetWithoutSamples = (wish: string, missing: string): Diagnostic =>
   make(
     "MQ415",
     {},
-    `an accuracy budget was given, and no ${missing}`,
-    "accuracy is measured by running the model on samples",
+    `${wish} was asked for, and no ${missing} given`,
+    "it takes running the model on samples",
     "give --runner and --input_dir or --samples_list",
   );
 
