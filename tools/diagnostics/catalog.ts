@@ -779,6 +779,69 @@ export const noFloatForDevice = (pb: string): Diagnostic =>
     "give the model that `mace quantize --runtime …` wrote",
   );
 
+// MQ601 to MQ629: Hexagon.
+
+const ON_CPU = 'let the CPU run it: --fallback cpu, `fallback = "cpu"` on the target';
+
+export const hexagonOperator = (node: string, type: string): Diagnostic =>
+  make("MQ601", { node }, `the Hexagon DSP has no ${type}`, "nnlib has no such operator on 8-bit codes", ON_CPU);
+
+export const hexagonRank = (node: string, tensor: string, rank: number): Diagnostic =>
+  make(
+    "MQ602",
+    { node, tensor },
+    `a tensor of rank ${rank} on the Hexagon DSP`,
+    "nnlib's tensors have at most four dimensions",
+    ON_CPU,
+    "reshape it to four dimensions in the model",
+  );
+
+export const hexagonAttribute = (
+  node: string,
+  type: string,
+  attribute: string,
+  value: string,
+  wanted: string,
+): Diagnostic =>
+  make(
+    "MQ603",
+    { node },
+    `${type} with ${attribute} ${value} on the Hexagon DSP`,
+    `nnlib's operator takes ${wanted}`,
+    ON_CPU,
+    "rewrite the layer in the model",
+  );
+
+export const hexagonAverage = (node: string, what: string, wanted: string): Diagnostic =>
+  make(
+    "MQ604",
+    { node },
+    `an average over ${what} on the Hexagon DSP`,
+    `nnlib's average pooling takes ${wanted}`,
+    ON_CPU,
+    "put a Pad before the pooling, or pool in two steps",
+  );
+
+export const hexagonActivation = (node: string, activation: string, known: readonly string[]): Diagnostic =>
+  make(
+    "MQ605",
+    { node },
+    `the function ${activation} on the Hexagon DSP`,
+    `nnlib's functions of codes are ${known.join(", ")}`,
+    ON_CPU,
+    "replace it in the model by one of them, and train again",
+  );
+
+export const hexagonScale = (node: string, type: string, ratio: number, most: number): Diagnostic =>
+  make(
+    "MQ606",
+    { node },
+    `${type} whose scales are too far apart for the Hexagon DSP`,
+    `the scales of the inputs and of the output have the ratio ${ratio.toPrecision(3)}; the limit of nnlib's fixed-point arithmetic is ${most}`,
+    "`mace explain` says where the ranges come from; set them with `ranges` in the configuration",
+    ON_CPU,
+  );
+
 // --- MQ5xx: command line ---
 
 export const needsDevice = (option: string, instead: string): Diagnostic =>

@@ -217,7 +217,8 @@ function encodeTrained({ scales, zeroPoint, axis, type, qmin, qmax, requantize }
   });
 }
 
-function encodePort(graph: Graph, port: GraphPort): InputOutputInfo {
+/** What callers know of an input or output. */
+export function encodePort(graph: Graph, port: GraphPort): InputOutputInfo {
   const tensor = graph.tensors.get(port.tensor);
   invariant(tensor, `port '${port.tensor}' is not in the graph`);
   return InputOutputInfo.fromPartial({

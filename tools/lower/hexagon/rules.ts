@@ -1,0 +1,250 @@
+/** What the Hexagon DSP's library can take, operator by operator. */
+
+import {
+  hexagonActivation,
+  hexagonAttribute,
+  hexagonAverage,
+  hexagonOperator,
+  hexagonRank,
+  hexagonScale,
+} from "../../diagnostics/catalog";
+import { type Diagnostic, invariant } from "../../diagnostics/diagnostic";
+import { listAttribute, numberAttribute, padsAttribute, pairAttribute, stringAttribute } from "../../ir/attributes";
+import type { Graph, GraphNode, Tensor } from "../../ir/graph";
+import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
+import { MAX_RANK } from "./net-builder";
+import { kindOf, type Sliding } from "./padding";
+
+/** Operators of the canonical table that nnlib has, and on what conditions. */
+export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
+  Conv2D: "one group, no dilation",
+  DepthwiseConv2d: "no dilation, stride along rows 1 or 2",
+  FullyConnected: "",
+  Deconv2D: "one group, no dilation, output size that the pads give",
+  Pooling: "no dilation; averages count no padding, or all of it, over at most 256 cells or the whole image",
+  Reduce: "mean",
+  Eltwise: "sum, difference, product, minimum, maximum",
+  Activation: "RELU, RELUX, CLIP, TANH, SIGMOID, LEAKYRELU with a slope from 0 to 1",
+  Softmax: "not its logarithm",
+  Concat: "",
+  Split: "",
+  StridedSlice: "not backwards over the first element",
+  Reshape: "",
+  Transpose: "",
+  Pad: "with a constant",
+  ResizeBilinear: "asymmetric or align_corners, sizes instead of scales",
+  ResizeNearestNeighbor: "asymmetric with floor, or align_corners with round_prefer_ceil, sizes instead of scales",
+  DepthToSpace: "mode DCR",
+  SpaceToDepth: "mode DCR",
+  SpaceToBatchND: "",
+  BatchToSpaceND: "",
+};
+
+/** Averages over more cells lose too much to the 15 bits that nnlib has for their reciprocal. */
+const MOST_CELLS = 256;
+/** Scales of operands in steps of the output beyond which fixed-point sums have no bits left. */
+const MOST_SUM_SCALE = 4000;
+/** The same of minimum and maximum, 16 bits with 12 of fraction. */
+const MOST_EXTREME_SCALE = 15;
+/** Steps of a product in steps of the output, and the least step of a product that binary32 holds well. */
+const MOST_PRODUCT_SCALE = 2 ** 20;
+const LEAST_PRODUCT = 2 ** -118;
+
+export const ACTIVATION_FUNCTIONS: ReadonlySet<string> = new Set([
+  "RELU",
+  "RELUX",
+  "CLIP",
+  "TANH",
+  "SIGMOID",
+  "LEAKYRELU",
+]);
+
+export function tensorOf(graph: Graph, name: string | undefined): Tensor {
+  const tensor = graph.tensors.get(name ?? "");
+  invariant(tensor, `tensor '${name}' is not in the graph`);
+  return tensor;
+}
+
+export function scaleOf(tensor: Tensor): number {
+  const scale = tensor.quant?.scales[0];
+  invariant(scale !== undefined && tensor.quant?.axis === null, `tensor '${tensor.name}' has no scale of its own`);
+  return scale;
+}
+
+/** The window of a convolution or pooling node and where it goes. */
+export function slidingOf(graph: Graph, node: GraphNode): Sliding {
+  const [, height = 1, width = 1] = tensorOf(graph, node.inputs[0]).shape;
+  const [, rows = 1, columns = 1] = tensorOf(graph, node.outputs[0]).shape;
+  const kernel = node.type === "Pooling" ? pairAttribute(node, "kernels") : filterWindow(graph, node);
+  return { height, width, kernel, strides: pairAttribute(node, "strides"), pads: padsAttribute(node), rows, columns };
+}
+
+function filterWindow(graph: Graph, node: GraphNode): readonly [number, number] {
+  const shape = tensorOf(graph, node.inputs[1]).shape;
+  const [first = 1, second = 1, third = 1] = shape;
+  return node.type === "DepthwiseConv2d" ? [first, second] : [second, third];
+}
+
+/** True when one window covers the image and nothing else. */
+export const coversImage = ({ height, width, kernel, pads, rows, columns }: Sliding): boolean =>
+  kernel[0] === height && kernel[1] === width && pads.top === 0 && pads.left === 0 && rows === 1 && columns === 1;
+
+/** Whether some window of an average reaches cells that are neither image nor declared padding. */
+export function reachesBeyondPads({ height, width, kernel, strides, pads, rows, columns }: Sliding): boolean {
+  return (
+    (rows - 1) * strides[0] + kernel[0] > pads.top + height + pads.bottom ||
+    (columns - 1) * strides[1] + kernel[1] > pads.left + width + pads.right
+  );
+}
+
+/** Why the node cannot be lowered; undefined when it can. */
+export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  if (node.type === "Quantize" || node.type === "Dequantize") return undefined;
+  if (!Object.hasOwn(OPERATOR_CONDITIONS, node.type)) return hexagonOperator(node.name, node.type);
+  for (const name of [...node.inputs, ...node.outputs]) {
+    const rank = graph.tensors.get(name)?.shape.length ?? 0;
+    if (rank > MAX_RANK) return hexagonRank(node.name, name, rank);
+  }
+  const attribute = (name: string, value: string, wanted: string): Diagnostic =>
+    hexagonAttribute(node.name, node.type, name, value, wanted);
+  const refuseDilation = (): Diagnostic | undefined => {
+    const dilations = pairAttribute(node, "dilations");
+    return dilations.some((d) => d !== 1) ? attribute("dilations", dilations.join(","), "1,1") : undefined;
+  };
+  const refuseGroups = (): Diagnostic | undefined => {
+    const group = numberAttribute(node, "group");
+    return group !== 1 ? attribute("group", String(group), "1") : undefined;
+  };
+  switch (node.type) {
+    case "Conv2D":
+      return refuseGroups() ?? refuseDilation() ?? refuseProduct(graph, node);
+    case "DepthwiseConv2d": {
+      const strides = pairAttribute(node, "strides");
+      if (strides[1] > 2) return attribute("strides", strides.join(","), "1 or 2 along rows");
+      return refuseDilation() ?? refuseProduct(graph, node);
+    }
+    case "FullyConnected":
+      return refuseProduct(graph, node);
+    case "Deconv2D": {
+      const unreached = deconvPads(graph, node).some((pad) => pad < 0);
+      if (unreached)
+        return attribute("pads", listAttribute(node, "pads").join(","), "pads that give the output's size");
+      return refuseGroups() ?? refuseDilation() ?? refuseProduct(graph, node);
+    }
+    case "Pooling":
+      return refuseDilation() ?? refuseAverage(graph, node);
+    case "Reduce": {
+      const type = numberAttribute(node, "reduce_type");
+      return type === REDUCE.MEAN ? undefined : attribute("reduce_type", String(type), `${REDUCE.MEAN}, the mean`);
+    }
+    case "Eltwise":
+      return refuseEltwise(graph, node);
+    case "Activation": {
+      const name = stringAttribute(node, "activation");
+      if (!ACTIVATION_FUNCTIONS.has(name)) return hexagonActivation(node.name, name, [...ACTIVATION_FUNCTIONS]);
+      if (name !== "LEAKYRELU") return undefined;
+      const slope = numberAttribute(node, "activation_coefficient");
+      return slope >= 0 && slope <= 1
+        ? undefined
+        : attribute("activation_coefficient", String(slope), "a slope from 0 to 1");
+    }
+    case "Softmax":
+      return numberAttribute(node, "log") ? attribute("log", "1", "0") : undefined;
+    case "StridedSlice": {
+      const end = listAttribute(node, "end");
+      return end.some((e) => e < 0) ? attribute("end", end.join(","), "ends of at least 0") : undefined;
+    }
+    case "Pad": {
+      const type = numberAttribute(node, "pad_type");
+      return type === PAD.CONSTANT ? undefined : attribute("pad_type", String(type), `${PAD.CONSTANT}, a constant`);
+    }
+    case "ResizeBilinear":
+    case "ResizeNearestNeighbor":
+      return refuseResize(graph, node);
+    case "DepthToSpace":
+    case "SpaceToDepth": {
+      const mode = stringAttribute(node, "mode");
+      return mode === "DCR" ? undefined : attribute("mode", mode, "DCR");
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Top, bottom, left, right of a transposed convolution; nnlib has no other say on the output's size. */
+export function deconvPads(graph: Graph, node: GraphNode): readonly number[] {
+  const { height, width, kernel, strides, pads, rows, columns } = slidingOf(graph, node);
+  return [
+    pads.top,
+    (height - 1) * strides[0] + kernel[0] - pads.top - rows,
+    pads.left,
+    (width - 1) * strides[1] + kernel[1] - pads.left - columns,
+  ];
+}
+
+function refuseProduct(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  const product = scaleOf(tensorOf(graph, node.inputs[0])) * scaleOf(tensorOf(graph, node.inputs[1]));
+  const ratio = product / scaleOf(tensorOf(graph, node.outputs[0]));
+  const fits = product >= LEAST_PRODUCT && ratio <= MOST_PRODUCT_SCALE;
+  return fits ? undefined : hexagonScale(node.name, node.type, ratio, MOST_PRODUCT_SCALE);
+}
+
+function refuseAverage(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  if (numberAttribute(node, "pooling_type") !== POOLING.AVG) return undefined;
+  const sliding = slidingOf(graph, node);
+  if (coversImage(sliding)) return undefined;
+  const cells = sliding.kernel[0] * sliding.kernel[1];
+  if (cells > MOST_CELLS) return hexagonAverage(node.name, `a window of ${cells} cells`, `at most ${MOST_CELLS} cells`);
+  const { top, left, bottom, right } = sliding.pads;
+  const padded = top + left + bottom + right > 0;
+  if (numberAttribute(node, "count_include_pad") && padded) {
+    return reachesBeyondPads(sliding)
+      ? hexagonAverage(node.name, "a window that leaves the counted padding", "windows inside of it")
+      : undefined;
+  }
+  return kindOf(sliding) === undefined
+    ? hexagonAverage(node.name, `pads ${top},${left},${bottom},${right}`, "no pads, or those of SAME")
+    : undefined;
+}
+
+function refuseEltwise(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  const type = numberAttribute(node, "type");
+  const [a, b, out] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((n) => scaleOf(tensorOf(graph, n))) as [
+    number,
+    number,
+    number,
+  ];
+  const scale = (ratio: number, most: number): Diagnostic | undefined =>
+    ratio <= most ? undefined : hexagonScale(node.name, node.type, ratio, most);
+  switch (type) {
+    case ELTWISE.SUM:
+    case ELTWISE.SUB:
+      return scale((a + b) / out, MOST_SUM_SCALE);
+    case ELTWISE.MIN:
+    case ELTWISE.MAX:
+      return scale(Math.max(a, b) / out, MOST_EXTREME_SCALE);
+    case ELTWISE.PROD:
+      return a * b >= LEAST_PRODUCT ? undefined : hexagonScale(node.name, node.type, a * b, LEAST_PRODUCT);
+    default:
+      return hexagonAttribute(node.name, node.type, "type", String(type), "0, 1, 2, 4 or 5");
+  }
+}
+
+function refuseResize(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  const attribute = (name: string, value: string, wanted: string): Diagnostic =>
+    hexagonAttribute(node.name, node.type, name, value, wanted);
+  const scales = listAttribute(node, "scales");
+  if (scales.length > 0) return attribute("scales", scales.join(","), "sizes");
+  const mode = stringAttribute(node, "coordinate_mode");
+  if (mode !== "asymmetric" && mode !== "align_corners") {
+    return attribute("coordinate_mode", mode, "asymmetric or align_corners");
+  }
+  const [, rows = 1, columns = 1] = tensorOf(graph, node.outputs[0]).shape;
+  if (mode === "align_corners" && (rows < 2 || columns < 2)) {
+    return attribute("coordinate_mode", mode, "asymmetric for an output of one row or column");
+  }
+  if (node.type === "ResizeBilinear") return undefined;
+  const nearest = stringAttribute(node, "nearest_mode");
+  const wanted = mode === "asymmetric" ? "floor" : "round_prefer_ceil";
+  return nearest === wanted ? undefined : attribute("nearest_mode", nearest, `${wanted} with ${mode}`);
+}
