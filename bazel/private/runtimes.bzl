@@ -19,7 +19,6 @@ def _runtime(title, simulator = None):
 
 RUNTIMES = {
     CPU: _runtime("the CPU"),
-    "apu": _runtime("MediaTek APU", simulator = "//third_party/apu/sim:libneuron_adapter_sim.so"),
     "dsp": _runtime("Qualcomm Hexagon DSP", simulator = "//third_party/nnlib/sim:libhexagon_nn_sim.so"),
 }
 

@@ -1,4 +1,3 @@
-#include "mace/delegates/apu/apu_executor.h"
 #include "mace/delegates/hexagon/hexagon_executor.h"
 #include "mace/delegates/registry.h"
 
@@ -8,7 +7,6 @@ namespace {
 
 const runtime::Delegate kDelegates[] = {
     {runtime::kNetOnHexagon, "Hexagon DSP", CreateHexagonExecutor},
-    {runtime::kNetOnApu, "MediaTek APU", CreateApuExecutor},
 };
 
 }  // namespace

@@ -1,11 +1,10 @@
 /** The accelerators that quantized models can be lowered for. */
 
-import { APU } from "./apu/back-end";
-import { HEXAGON } from "./hexagon/back-end";
+import { HEXAGON } from "./hexagon/hexagon";
 import type { BackEnd } from "./net";
 
 /** By the name that the option `--runtime`, the rule's attribute and the configuration give them. */
-export const BACK_ENDS: Readonly<Record<string, BackEnd>> = { apu: APU, dsp: HEXAGON };
+export const BACK_ENDS: Readonly<Record<string, BackEnd>> = { dsp: HEXAGON };
 
 /** Runs models as they are quantized. */
 export const CPU = "cpu";
