@@ -237,6 +237,55 @@ inline Status NoLayers(const std::string& devices) {
                 "dump the layers of the quantized model as it was before lowering");
 }
 
+// MR51x to MR53x: Hexagon.
+
+inline Status HexagonNet(const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 511, "the net for the Hexagon DSP is damaged: " + what,
+                "", "lower the model again");
+}
+inline Status HexagonCall(const std::string& function, int result, const std::string& log) {
+  return Status(
+      StatusKind::kRuntimeError, 512, function + " failed with " + std::to_string(result),
+      log.empty() ? "the library does not say more" : "the library says: " + log,
+      "check that the DSP's part of the library (libhexagon_nn_skel.so) is installed and of the "
+      "same version, and that this process may use the DSP (signature, unsigned_pd)");
+}
+inline Status HexagonMemory(const std::string& function, const std::string& log) {
+  return Status(StatusKind::kOutOfResources, 513, "not enough memory for " + function, log,
+                "use a smaller model or input, or let more of it run on the CPU");
+}
+inline Status HexagonOperator(const std::string& library, const std::string& type) {
+  return Status(StatusKind::kUnsupported, 514,
+                "the library " + Quoted(library) + " has no operator " + Quoted(type),
+                "it is older than the model needs",
+                "take a newer library, or let the CPU run such nodes (fallback cpu)");
+}
+inline Status HexagonVersion(const std::string& library, int version) {
+  return Status(StatusKind::kUnsupported, 515,
+                "the library " + Quoted(library) + " has version " + std::to_string(version >> 16) +
+                    "." + std::to_string(version >> 8 & 255) + "." + std::to_string(version & 255) +
+                    "; versions 2 are known",
+                "", "take a library of version 2");
+}
+inline Status HexagonUnsignedPd(int result) {
+  return Status(StatusKind::kRuntimeError, 516,
+                "the DSP refuses an unsigned protection domain (" + std::to_string(result) + ")",
+                "the SoC is older than SM8150, or the firmware forbids it",
+                "leave unsigned_pd out and sign the DSP's library for the device");
+}
+inline Status HexagonPower(int corner, int latency_us) {
+  return Status(StatusKind::kInvalidArgs, 517,
+                "power corner " + std::to_string(corner) + " with a latency of " +
+                    std::to_string(latency_us) + " microseconds",
+                "", "give a corner from 0 to 6 and a latency of at least 0");
+}
+inline Status HexagonOutput(const std::string& tensor, const std::string& shape) {
+  return Status(StatusKind::kRuntimeError, 518,
+                "the DSP gave the output " + Quoted(tensor) + " the shape " + shape,
+                "the library's operators differ from those that the model was lowered for",
+                "take the library of the version that the documentation names");
+}
+
 }  // namespace diagnostics
 }  // namespace mace
 
