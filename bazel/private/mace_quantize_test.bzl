@@ -3,8 +3,8 @@
 load(":errors.bzl", "NOTHING_TO_TEST", "TEST_WITHOUT_INPUTS")
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceQuantizedModelInfo")
-load(":runtimes.bzl", "SIMULATORS", "simulator_of")
-load(":tools.bzl", "MACE_TOOL")
+load(":runtimes.bzl", "simulator_of")
+load(":tools.bzl", "MACE_TOOL", "SIMULATORS")
 
 _DOC = """Compares a quantized model with the float model that it came from, and fails when a limit is missed; the message names the layer
 that departs most. The log has the signal-to-noise ratio of every layer. Runs on this machine."""

@@ -26,9 +26,9 @@ load(
 )
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
-load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "SIMULATORS", "simulator_of")
+load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
 load(":schemes.bzl", "DEFAULT_SCHEME", "SCHEMES")
-load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL")
+load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL", "SIMULATORS")
 load(":transitions.bzl", "by_abi", "each_abi")
 
 _DOC = """Quantizes a float model to 8 bits and builds the runtime for the targets.
