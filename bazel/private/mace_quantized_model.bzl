@@ -5,6 +5,7 @@ load("//bazel/private/actions:quantize.bzl", "quantize_model")
 load("//bazel/private/actions:report.bzl", "write_report")
 load(":abi.bzl", "ABIS")
 load(":compat.bzl", "TRANSITION_ALLOWLIST")
+load(":device_package.bzl", "package_for_device")
 load(
     ":errors.bzl",
     "BAD_BUDGET_SAMPLES",
@@ -30,6 +31,7 @@ load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
 load(":schemes.bzl", "DEFAULT_SCHEME", "SCHEMES")
 load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL", "SIMULATORS")
 load(":transitions.bzl", "by_abi", "each_abi")
+load(":vendor_libraries.bzl", "MaceVendorLibrariesInfo")
 
 _DOC = """Quantizes a float model to 8 bits and builds the runtime for the targets.
 
@@ -68,6 +70,14 @@ _ATTRS = {
     "budget_samples": attr.int(
         doc = "How many of the samples are measured, evenly spread.",
         default = 64,
+    ),
+    "device": attr.string(
+        doc = "With `device_libraries`: version of the Hexagon DSP (`v60`, `v62`, `v65`, `v66`, `v68`) or SoC with the APU (`mt6779` …).",
+    ),
+    "device_libraries": attr.label(
+        doc = "The vendor's libraries: target `libraries` of a hexagon_nn_repository or apu_repository. With it the output group `device` has what " +
+              "goes on the device: for each ABI the program, the model and the vendor's libraries, which are checked to be the right ones.",
+        providers = [MaceVendorLibrariesInfo],
     ),
     "fallback": attr.string(
         doc = "With an accelerator: `cpu` lets the CPU run operators that the device cannot; with `none` they are errors.",
@@ -329,13 +339,14 @@ def _mace_quantized_model_impl(ctx):
     files_of_abi = {abi: depset([files.runner, files.model, files.data]) for abi, files in abis.items()}
     script, runfiles = _launcher(ctx, quantized, lowered, runners)
     lowered_files = [lowered.model, lowered.data] if lowered else []
+    device = package_for_device(ctx, tool = ctx.attr.mace_tool[DefaultInfo].files_to_run, abis = abis)
     return [
         DefaultInfo(
             executable = script,
             files = depset([quantized.model, quantized.data, quantized.text] + lowered_files, transitive = files_of_abi.values()),
             runfiles = runfiles,
         ),
-        OutputGroupInfo(report = depset([page]), **files_of_abi),
+        OutputGroupInfo(device = depset(device), report = depset([page]), **files_of_abi),
         mace_quantized_model_info(
             abis = abis,
             data = quantized.data,

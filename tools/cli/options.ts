@@ -318,6 +318,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "check-library",
+    summary: "check that a vendor's library is one for a processor",
+    description: "Reads the ELF header: no library, one for another processor or another version of the DSP, and one that is cut short are errors.",
+    options: [
+      { name: "library", value: "FILE", required: true, doc: "the library" },
+      {
+        name: "processor",
+        value: "NAME",
+        required: true,
+        doc: "ABI (arm64-v8a, arm64, armeabi-v7a, armhf, host) or version of the DSP (v60, v62, v65, v66, v68)",
+      },
+      { name: "output", value: "FILE", doc: "copy it there" },
+    ],
+  },
+  {
     name: "explain",
     summary: "say why the tensors of a quantized model have their ranges",
     description: "Prints each tensor's range, where it came from and why; with --tensor everything known about one.",

@@ -770,6 +770,16 @@ export const otherRuntimeConfigured = (configured: string, target: string): Diag
     `set \`runtime = "${configured}"\` on the target, or leave it out of the configuration`,
   );
 
+export const wrongLibrary = (file: string, processor: string, fault: string): Diagnostic =>
+  make(
+    "MQ664",
+    { file },
+    `the library is not one for ${processor}: ${fault}`,
+    "the vendor's library is damaged, or one for another ABI or another version of the DSP",
+    "take the library of this ABI and version from the vendor's SDK",
+    "if the SDK has it elsewhere, say where with `files` of the repository rule",
+  );
+
 export const noFloatForDevice = (pb: string): Diagnostic =>
   make(
     "MQ663",

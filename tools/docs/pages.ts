@@ -214,6 +214,14 @@ ${schemes}
 ${Object.entries(OPERATORS).map(section).join("\n")}`;
 }
 
+/** As in bazel/private/vendor_libraries.bzl. */
+const DEVICE_LIBRARIES: readonly (readonly string[])[] = [
+  ["`dsp`", "`libhexagon_controller.so`", "ABI", "nnlib of Qualcomm's Hexagon SDK"],
+  ["`dsp`", "`libhexagon_nn_skel.so`", "DSP version: v60, v62, v65, v66, v68", "nnlib of Qualcomm's Hexagon SDK"],
+  ["`apu`", "`libneuron_adapter.so`", "ABI (arm64-v8a)", "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device"],
+  ["`apu`", "`libapu-platform.so`", "SoC: mt67xx, mt68xx, mt6779 …", "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device"],
+];
+
 /** Operator × back end × scheme: what runs where, from the tables that decide it. */
 function acceleratorsPage(): string {
   const yes = (has: boolean | undefined): string => (has ? "yes" : "–");
@@ -266,8 +274,35 @@ library stands for the device. On a device, \`mace_run\` and applications load t
 the published interfaces and integer semantics. Expect surprises of drivers and firmware on the first device, and compare outputs there:
 \`mace evaluate --lowered\`.
 
-The vendors' libraries may not be redistributed, and none is here; see third_party/nnlib/README.md and third_party/apu/README.md.
+## Onto a device
 
+The vendors' libraries may not be redistributed, and none is here. Say where yours are, in WORKSPACE before \`mace_repositories()\`, or with the
+environment variables HEXAGON_NN_SDK and APU_SDK:
+
+\`\`\`python
+load("//bazel:repositories.bzl", "hexagon_nn_repository", "mace_repositories")
+
+hexagon_nn_repository(
+    name = "hexagon_nn",
+    files = {"v66/libhexagon_nn_skel.so": "libs/hexagon_nn/v66/libhexagon_nn_skel.so"},
+    path = "/opt/hexagon_sdk",
+)
+\`\`\`
+
+or \`url\` and \`sha256\` of an archive on a server of your own. A library is looked for as \`<ABI, DSP version or SoC>/<file>\`, and where \`files\` says.
+With \`device_libraries = "@hexagon_nn//:libraries"\` and \`device = "v66"\` on the model,
+
+\`\`\`sh
+bazel build --output_groups=device //models:net_dsp
+\`\`\`
+
+gives what goes on the device: for each ABI the program and the model, and the vendor's libraries, of which is checked that they are for that ABI and
+that version of the DSP. What is missing is named, with where it comes from; everything else of the target builds without it.
+
+${table(
+  ["`runtime`", "library", "one for each", "comes with"],
+  DEVICE_LIBRARIES,
+)}
 ## What runs where
 
 ${capabilities}`;
