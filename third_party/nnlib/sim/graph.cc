@@ -11,7 +11,7 @@ namespace nnlib_sim {
 namespace {
 
 // A DSP has no more; a graph that asks for more is refused before anything is allocated.
-constexpr uint64_t kMemory = uint64_t{1} << 31;
+constexpr uint64_t kMemory = uint64_t{1} << 29;
 constexpr size_t kLogBytes = 1 << 16;
 
 std::string Format(const char* format, va_list arguments) {

@@ -31,7 +31,7 @@ export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
   StridedSlice: "not backwards over the first element",
   Reshape: "",
   Transpose: "",
-  Pad: "with a constant",
+  Pad: "with zero, or with a constant behind an operator that is given its output's range",
   ResizeBilinear: "asymmetric or align_corners, sizes instead of scales",
   ResizeNearestNeighbor: "asymmetric with floor, or align_corners with round_prefer_ceil, sizes instead of scales",
   DepthToSpace: "mode DCR",
@@ -156,7 +156,11 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
     }
     case "Pad": {
       const type = numberAttribute(node, "pad_type");
-      return type === PAD.CONSTANT ? undefined : attribute("pad_type", String(type), `${PAD.CONSTANT}, a constant`);
+      if (type !== PAD.CONSTANT) return attribute("pad_type", String(type), `${PAD.CONSTANT}, a constant`);
+      const value = numberAttribute(node, "constant_value");
+      return value === 0 || hasGivenRange(graph, node.inputs[0] ?? "")
+        ? undefined
+        : attribute("constant_value", String(value), "0 behind operators that choose their output's range");
     }
     case "ResizeBilinear":
     case "ResizeNearestNeighbor":
@@ -169,6 +173,38 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
     default:
       return undefined;
   }
+}
+
+/** Operators whose output keeps the range of the codes they read. */
+const KEEP_RANGE: ReadonlySet<string> = new Set([
+  "Split",
+  "StridedSlice",
+  "Reshape",
+  "Transpose",
+  "Pad",
+  "ResizeBilinear",
+  "ResizeNearestNeighbor",
+  "DepthToSpace",
+  "SpaceToDepth",
+  "SpaceToBatchND",
+  "BatchToSpaceND",
+]);
+/** Operators that are given the range of their output. */
+const TAKE_RANGE: ReadonlySet<string> = new Set([
+  "Quantize",
+  "Conv2D",
+  "DepthwiseConv2d",
+  "FullyConnected",
+  "Deconv2D",
+]);
+
+/** Whether codes have, on the device, the very range that the graph gives them. */
+function hasGivenRange(graph: Graph, tensor: string): boolean {
+  const producer = graph.nodes.find((node) => node.outputs.includes(tensor));
+  if (!producer) return true;
+  if (KEEP_RANGE.has(producer.type)) return hasGivenRange(graph, producer.inputs[0] ?? "");
+  if (producer.type === "Eltwise") return numberAttribute(producer, "type") !== ELTWISE.PROD;
+  return TAKE_RANGE.has(producer.type);
 }
 
 /** Top, bottom, left, right of a transposed convolution; nnlib has no other say on the output's size. */

@@ -1,0 +1,494 @@
+#include "mace/delegates/hexagon/hexagon_executor.h"
+
+#include <dlfcn.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "mace/testing/random.h"
+
+namespace mace {
+namespace delegates {
+namespace {
+
+using runtime::AcceleratorOptions;
+using runtime::ConstDef;
+using runtime::Executor;
+using runtime::NetDef;
+using runtime::OperatorDef;
+using runtime::PortDef;
+
+constexpr char kSimulator[] = "third_party/nnlib/sim/libhexagon_nn_sim.so";
+constexpr char kFake[] = "mace/delegates/hexagon/libfake_nnlib.so";
+constexpr char kOther[] = "mace/delegates/libanswer.so";
+
+constexpr int64_t kFloat = 1, kUint8 = 2, kInt32 = 4;
+
+// A net while it grows, with its data file.
+struct Net {
+  NetDef def;
+  std::vector<uint8_t> data;
+
+  int64_t next_id() const { return static_cast<int64_t>(def.tensors.size() + def.ops.size()); }
+
+  template <typename T>
+  int64_t Constant(int64_t type, const std::vector<int64_t>& dims, const std::vector<T>& values) {
+    ConstDef constant;
+    constant.node_id = next_id();
+    constant.name = "constant " + std::to_string(constant.node_id);
+    constant.dims = dims;
+    constant.type = type;
+    constant.offset = static_cast<int64_t>(data.size());
+    constant.has_size = true;
+    constant.size = static_cast<int64_t>(values.size());
+    data.resize(data.size() + values.size() * sizeof(T));
+    if (!values.empty()) {
+      std::memcpy(data.data() + constant.offset, values.data(), values.size() * sizeof(T));
+    }
+    def.tensors.push_back(constant);
+    return constant.node_id;
+  }
+  int64_t Float(float value) { return Constant<float>(kFloat, {1}, {value}); }
+
+  // A node that gives codes of `shape` and their range; or, without a shape, nothing.
+  int64_t Node(const std::string& type, const std::vector<runtime::NodeInput>& inputs,
+               const std::vector<int64_t>& shape, int64_t padding = 0) {
+    OperatorDef op;
+    op.node_id = next_id();
+    op.name = type + " " + std::to_string(op.node_id);
+    op.type = type;
+    op.padding = padding;
+    op.node_inputs = inputs;
+    if (!shape.empty()) {
+      op.shapes = {shape, {1}, {1}};
+      op.types = {kUint8, kFloat, kFloat};
+    }
+    def.ops.push_back(op);
+    return op.node_id;
+  }
+
+  void Ports(const std::vector<int64_t>& in, const std::vector<int64_t>& out) {
+    PortDef port;
+    port.name = "x";
+    port.dims = in;
+    port.scale = 0.5f;
+    port.zero_point = 100;
+    def.inputs.push_back(port);
+    port.name = "y";
+    port.dims = out;
+    def.outputs.push_back(port);
+  }
+};
+
+runtime::NodeInput From(int64_t node, int64_t port = 0) {
+  runtime::NodeInput input;
+  input.node_id = node;
+  input.output_port = port;
+  return input;
+}
+
+std::vector<runtime::NodeInput> Codes(int64_t node) {
+  return {From(node, 0), From(node, 1), From(node, 2)};
+}
+
+// y = max(x, 0), [1, 2, 3] real numbers.
+Net Relu() {
+  Net net;
+  net.Ports({1, 2, 3}, {1, 2, 3});
+  const int64_t input = net.Node("QuantizeINPUT_f_to_8", {}, {1, 1, 2, 3});
+  const int64_t relu = net.Node("QuantizedRelu_8", Codes(input), {1, 1, 2, 3});
+  net.Node("DequantizeOUTPUT_8tof", Codes(relu), {});
+  return net;
+}
+
+AcceleratorOptions Using(const std::string& library) {
+  AcceleratorOptions options;
+  options.library = library;
+  return options;
+}
+
+Status Create(const Net& net, const AcceleratorOptions& options,
+              std::unique_ptr<Executor>* executor) {
+  return CreateHexagonExecutor(net.def, net.data.data(), net.data.size(), options, executor);
+}
+
+Status Create(const Net& net, const AcceleratorOptions& options) {
+  std::unique_ptr<Executor> executor;
+  return Create(net, options, &executor);
+}
+
+std::vector<float> RunOnSimulator(const Net& net, const std::vector<float>& x, size_t count) {
+  std::unique_ptr<Executor> executor;
+  const Status status = Create(net, Using(kSimulator), &executor);
+  EXPECT_TRUE(status.ok()) << status.Render();
+  if (!status.ok()) return {};
+  const void* inputs[] = {x.data()};
+  const Status ran = executor->Run(inputs, nullptr);
+  EXPECT_TRUE(ran.ok()) << ran.Render();
+  const float* y = static_cast<const float*>(executor->output(0));
+  return std::vector<float>(y, y + count);
+}
+
+TEST(HexagonExecutor, RoundsInputsToTheirGrid) {
+  // Range −50 … 77.5 in steps of 0.5.
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(RunOnSimulator(Relu(), {-3, 0, 1.1f, 77.5f, 1000, nan}, 6),
+            (std::vector<float>{0, 0, 1, 77.5f, 77.5f, 0}));
+}
+
+TEST(HexagonExecutor, RunsProducts) {
+  Net net;
+  net.Ports({1, 1, 1, 2}, {1, 1, 1, 3});
+  // Weights in steps of 0.25, zero code 128; a bias of 1 in the third channel.
+  const int64_t filter =
+      net.Constant<uint8_t>(kUint8, {1, 1, 2, 3}, {132, 124, 128, 128, 128, 136});
+  const int64_t filter_min = net.Float(-32.0f), filter_max = net.Float(31.75f);
+  const int64_t bias = net.Constant<int32_t>(kInt32, {3}, {0, 0, 8});
+  const int64_t bias_min = net.Float(-268435456.0f), bias_max = net.Float(268435456.0f);
+  const int64_t strides = net.Constant<int32_t>(kInt32, {1, 1, 1, 1}, {});
+  const int64_t out_min = net.Float(-64.0f), out_max = net.Float(63.5f);
+  const int64_t input = net.Node("QuantizeINPUT_f_to_8", {}, {1, 1, 1, 2});
+  const int64_t conv = net.Node("Supernode_8x8p32to8",
+                                {From(input), From(filter), From(input, 1), From(input, 2),
+                                 From(filter_min), From(filter_max), From(strides), From(bias),
+                                 From(bias_min), From(bias_max), From(out_min), From(out_max)},
+                                {1, 1, 1, 3}, 2);
+  net.Node("DequantizeOUTPUT_8tof", Codes(conv), {});
+  EXPECT_EQ(RunOnSimulator(net, {10, -4}, 3), (std::vector<float>{10, -10, -7}));
+  EXPECT_EQ(RunOnSimulator(net, {70, 40}, 3), (std::vector<float>{63.5f, -64, 63.5f}));
+}
+
+class Seen : public runtime::Observer {
+ public:
+  void OnAcceleratorNode(const std::string& name, const std::string& type, uint64_t) override {
+    nodes.push_back(name + ": " + type);
+  }
+  std::vector<std::string> nodes;
+};
+
+TEST(HexagonExecutor, TellsWhatNodesCost) {
+  std::unique_ptr<Executor> executor;
+  ASSERT_TRUE(Create(Relu(), Using(kSimulator), &executor).ok());
+  const std::vector<float> x(6, 1.0f);
+  const void* inputs[] = {x.data()};
+  Seen seen;
+  ASSERT_TRUE(executor->Run(inputs, &seen).ok());
+  EXPECT_EQ(seen.nodes,
+            (std::vector<std::string>{"QuantizeINPUT_f_to_8 0: QuantizeINPUT_f_to_8",
+                                      "QuantizedRelu_8 1: QuantizedRelu_8",
+                                      "DequantizeOUTPUT_8tof 2: DequantizeOUTPUT_8tof"}));
+}
+
+// 300 nodes with two constants each.
+Net LongChain() {
+  Net net;
+  net.Ports({4}, {4});
+  int64_t last = net.Node("QuantizeINPUT_f_to_8", {}, {1, 1, 1, 4});
+  for (int i = 0; i < 300; ++i) {
+    std::vector<runtime::NodeInput> inputs = Codes(last);
+    inputs.push_back(From(net.Float(-10.0f)));
+    inputs.push_back(From(net.Float(static_cast<float>(300 - i) / 10.0f)));
+    last = net.Node("QuantizedClamp_8", inputs, {1, 1, 1, 4});
+  }
+  net.Node("DequantizeOUTPUT_8tof", Codes(last), {});
+  return net;
+}
+
+TEST(HexagonExecutor, LargeNetsGoInParts) {
+  EXPECT_EQ(RunOnSimulator(LongChain(), {-20, 0, 20, 1}, 4), (std::vector<float>{-10, 0, 0, 0}));
+}
+
+// The fake library's variables.
+template <typename T>
+T& Variable(const char* name) {
+  static void* const handle = dlopen(kFake, RTLD_NOW | RTLD_LOCAL);
+  EXPECT_NE(handle, nullptr);
+  return *static_cast<T*>(dlsym(handle, name));
+}
+
+class Faults : public ::testing::Test {
+ protected:
+  void SetUp() override { Reset(); }
+  void TearDown() override {
+    Reset();
+    EXPECT_EQ(Variable<int>("fake_nnlib_graphs"), 0) << "a graph is left";
+    EXPECT_EQ(Variable<int>("fake_nnlib_clocks"), 0) << "clocks are left";
+  }
+  void Reset() {
+    Variable<const char*>("fake_nnlib_fails") = nullptr;
+    Variable<const char*>("fake_nnlib_log") = "";
+    Variable<int>("fake_nnlib_version") = 0x00020000;
+    Variable<unsigned>("fake_nnlib_height") = 1;
+  }
+  Status CreateAndRun(const Net& net, const AcceleratorOptions& options) {
+    std::unique_ptr<Executor> executor;
+    MACE_RETURN_IF_ERROR(Create(net, options, &executor));
+    const std::vector<float> x(6, 1.0f);
+    const void* inputs[] = {x.data()};
+    Seen seen;
+    return executor->Run(inputs, &seen);
+  }
+};
+
+TEST_F(Faults, EveryCallThatFailsIsNamed) {
+  AcceleratorOptions options = Using(kFake);
+  ASSERT_TRUE(CreateAndRun(Relu(), options).ok());
+  options.power_set = true;
+  options.power_corner = 1;
+  Net net = Relu();
+  net.Float(1.0f);
+  const char* const kFunctions[] = {
+      "hexagon_nn_config",         "hexagon_nn_version",
+      "hexagon_nn_init",           "hexagon_nn_append_const_node_list",
+      "hexagon_nn_prepare",        "hexagon_nn_append_node_list",
+      "hexagon_nn_execute_new",    "hexagon_nn_set_clocks",
+      "hexagon_nn_reset_perfinfo", "hexagon_nn_get_perfinfo",
+  };
+  for (const char* function : kFunctions) {
+    Variable<const char*>("fake_nnlib_fails") = function;
+    const Status status = CreateAndRun(net, options);
+    EXPECT_EQ(status.code(), 512) << function;
+    EXPECT_EQ(status.message(), std::string(function) + " failed with -7");
+  }
+  // Nobody can do anything about these.
+  for (const char* function : {"hexagon_nn_teardown", "hexagon_nn_remove_clocks"}) {
+    Variable<const char*>("fake_nnlib_fails") = function;
+    EXPECT_TRUE(CreateAndRun(net, options).ok());
+  }
+}
+
+TEST_F(Faults, TheLogIsQuoted) {
+  Variable<const char*>("fake_nnlib_fails") = "hexagon_nn_prepare";
+  Variable<const char*>("fake_nnlib_log") = "first\nnode 2711 is\tbad\n";
+  const Status status = CreateAndRun(Relu(), Using(kFake));
+  EXPECT_NE(status.Render().find("the library says: first; node 2711 is bad\n"), std::string::npos)
+      << status.Render();
+  Variable<const char*>("fake_nnlib_log") = "Couldn't Allocate scratch";
+  const Status memory = CreateAndRun(Relu(), Using(kFake));
+  EXPECT_EQ(memory.code(), 513);
+  EXPECT_EQ(memory.kind(), StatusKind::kOutOfResources);
+  const std::string endless(100000, 'x');
+  Variable<const char*>("fake_nnlib_log") = endless.c_str();
+  EXPECT_LT(CreateAndRun(Relu(), Using(kFake)).Render().size(), 2000u);
+  Variable<const char*>("fake_nnlib_log") = "";
+}
+
+TEST_F(Faults, Versions) {
+  for (int version : {0x00010400, 0x00030000, -1, 0}) {
+    Variable<int>("fake_nnlib_version") = version;
+    EXPECT_EQ(CreateAndRun(Relu(), Using(kFake)).code(), 515) << version;
+  }
+  Variable<int>("fake_nnlib_version") = 0x00021401;
+  EXPECT_TRUE(CreateAndRun(Relu(), Using(kFake)).ok());
+}
+
+TEST_F(Faults, UnsignedDomainIsAskedForOnce) {
+  AcceleratorOptions options = Using(kFake);
+  options.unsigned_pd = true;
+  Variable<const char*>("fake_nnlib_fails") = "hexnn_controller_request_unsigned_pd";
+  EXPECT_EQ(CreateAndRun(Relu(), options).code(), 516);
+  Variable<const char*>("fake_nnlib_fails") = nullptr;
+  EXPECT_TRUE(CreateAndRun(Relu(), options).ok());
+  EXPECT_TRUE(CreateAndRun(Relu(), options).ok());
+  EXPECT_EQ(Variable<int>("fake_nnlib_requests"), 2);
+}
+
+TEST_F(Faults, ListsAreShortEnoughToCarry) {
+  for (const char* name : {"fake_nnlib_most_consts", "fake_nnlib_most_nodes", "fake_nnlib_consts",
+                           "fake_nnlib_nodes"}) {
+    Variable<int>(name) = 0;
+  }
+  ASSERT_TRUE(Create(LongChain(), Using(kFake)).ok());
+  EXPECT_EQ(Variable<int>("fake_nnlib_most_consts"), 250);
+  EXPECT_EQ(Variable<int>("fake_nnlib_consts"), 600);
+  EXPECT_EQ(Variable<int>("fake_nnlib_most_nodes"), 125);
+  EXPECT_EQ(Variable<int>("fake_nnlib_nodes"), 302);
+}
+
+TEST_F(Faults, AnOutputOfAnotherShape) {
+  Variable<unsigned>("fake_nnlib_height") = 2;
+  EXPECT_EQ(CreateAndRun(Relu(), Using(kFake)).code(), 518);
+}
+
+TEST_F(Faults, Power) {
+  AcceleratorOptions options = Using(kFake);
+  options.power_set = true;
+  for (const auto& [corner, latency] :
+       std::vector<std::pair<int, int>>{{7, 100}, {-1, 100}, {1, -1}}) {
+    options.power_corner = corner;
+    options.latency_us = latency;
+    EXPECT_EQ(CreateAndRun(Relu(), options).code(), 517);
+  }
+}
+
+TEST(HexagonExecutor, Libraries) {
+  EXPECT_EQ(Create(Relu(), Using("libnobody_has_this.so")).code(), 502);
+  EXPECT_FALSE(Create(Relu(), Using(std::string(kFake) + ".missing")).ok());
+  EXPECT_EQ(Create(Relu(), Using(kOther)).code(), 503);
+}
+
+TEST(HexagonExecutor, OperatorsThatTheLibraryLacks) {
+  Net net = Relu();
+  net.def.ops[1].type = "Unheard";
+  const Status status = Create(net, Using(kSimulator));
+  EXPECT_EQ(status.code(), 514);
+  EXPECT_NE(status.message().find("'Unheard'"), std::string::npos);
+}
+
+TEST(HexagonExecutor, DamagedNets) {
+  struct Case {
+    const char* what;
+    std::function<void(Net*)> damage;
+  };
+  const std::vector<Case> cases = {
+      {"no nodes", [](Net* n) { n->def.ops.clear(); }},
+      {"no inputs", [](Net* n) { n->def.inputs.clear(); }},
+      {"no outputs", [](Net* n) { n->def.outputs.clear(); }},
+      {"rank of an input",
+       [](Net* n) {
+         n->def.inputs[0].dims = {1, 1, 1, 2, 3};
+       }},
+      {"size of an input", [](Net* n) { n->def.inputs[0].dims = {0}; }},
+      {"huge input",
+       [](Net* n) {
+         n->def.inputs[0].dims = {1 << 20, 1 << 20};
+       }},
+      {"type of an input", [](Net* n) { n->def.inputs[0].type = kInt32; }},
+      {"scale 0", [](Net* n) { n->def.inputs[0].scale = 0.0f; }},
+      {"scale NaN", [](Net* n) { n->def.inputs[0].scale = std::nanf(""); }},
+      {"infinite scale",
+       [](Net* n) { n->def.inputs[0].scale = std::numeric_limits<float>::infinity(); }},
+      {"zero point", [](Net* n) { n->def.inputs[0].zero_point = 256; }},
+      {"number of a node", [](Net* n) { n->def.ops[0].node_id = -1; }},
+      {"number beyond int32", [](Net* n) { n->def.ops[2].node_id = INT32_MAX; }},
+      {"number taken", [](Net* n) { n->def.ops[1].node_id = 0; }},
+      {"later node", [](Net* n) { n->def.ops[1].node_inputs[0].node_id = 2; }},
+      {"itself", [](Net* n) { n->def.ops[1].node_inputs[0].node_id = 1; }},
+      {"unknown node", [](Net* n) { n->def.ops[1].node_inputs[0].node_id = 77; }},
+      {"port", [](Net* n) { n->def.ops[1].node_inputs[0].output_port = 3; }},
+      {"negative port", [](Net* n) { n->def.ops[1].node_inputs[0].output_port = -1; }},
+      {"too few inputs", [](Net* n) { n->def.ops[1].node_inputs.pop_back(); }},
+      {"padding", [](Net* n) { n->def.ops[1].padding = 6; }},
+      {"outputs without types", [](Net* n) { n->def.ops[1].types.pop_back(); }},
+      {"type of an output", [](Net* n) { n->def.ops[1].types[0] = 99; }},
+      {"shape of an output", [](Net* n) { n->def.ops[1].shapes[0] = {-1}; }},
+      {"huge output",
+       [](Net* n) {
+         n->def.ops[1].shapes[0] = {1 << 16, 1 << 14};
+       }},
+      {"constant of rank 5",
+       [](Net* n) {
+         n->Constant<float>(kFloat, {1, 1, 1, 1, 1}, {1});
+       }},
+      {"constant's type", [](Net* n) { n->Constant<float>(7, {1}, {1}); }},
+      {"constant's size", [](Net* n) { n->Constant<float>(kFloat, {2}, {1}); }},
+      {"constant beyond the file",
+       [](Net* n) {
+         n->Float(1);
+         n->data.resize(2);
+       }},
+      {"constant before the file",
+       [](Net* n) {
+         n->Float(1);
+         n->def.tensors[0].offset = -4;
+       }},
+  };
+  for (const Case& c : cases) {
+    Net net = Relu();
+    c.damage(&net);
+    EXPECT_FALSE(Create(net, Using(kSimulator)).ok()) << c.what;
+  }
+}
+
+// Whatever a file says, the executor and the simulator give an error or numbers.
+TEST(HexagonExecutor, RandomDamage) {
+  testing::Random random;
+  const auto any = [&](size_t count) {
+    return static_cast<size_t>(random.Int(0, static_cast<int64_t>(count) - 1));
+  };
+  const auto number = [&]() -> int64_t {
+    constexpr int64_t kOdd[] = {
+        0,  1,  2,   3,       4,     255,       256,       1 << 20,
+        -1, -2, 125, 1 << 16, 65537, INT32_MAX, INT32_MIN, int64_t{1} << 40};
+    return kOdd[any(sizeof kOdd / sizeof kOdd[0])];
+  };
+  int failed = 0;
+  for (int i = 0; i < 3000; ++i) {
+    Net net = i % 2 == 0 ? Relu() : LongChain();
+    if (i % 2 != 0) {
+      net.def.ops.erase(net.def.ops.begin() + 5, net.def.ops.end() - 1);
+      net.def.tensors.resize(8);
+      net.def.ops.back().node_inputs = Codes(net.def.ops[4].node_id);
+    }
+    for (int k = 0; k < 2; ++k) {
+      OperatorDef& op = net.def.ops[any(net.def.ops.size())];
+      switch (any(8)) {
+        case 0:
+          op.node_id = number();
+          break;
+        case 1:
+          op.padding = number();
+          break;
+        case 2:
+          if (!op.node_inputs.empty())
+            op.node_inputs[any(op.node_inputs.size())] = From(number(), number());
+          break;
+        case 3:
+          if (!op.shapes.empty()) op.shapes[any(op.shapes.size())] = {number(), number()};
+          break;
+        case 4:
+          if (!op.types.empty()) op.types[any(op.types.size())] = number();
+          break;
+        case 5:
+          if (!net.def.tensors.empty()) {
+            ConstDef& c = net.def.tensors[any(net.def.tensors.size())];
+            c.dims = {number()};
+            c.size = number();
+          }
+          break;
+        case 6:
+          if (!net.data.empty()) net.data[any(net.data.size())] ^= 0xff;
+          break;
+        default: {
+          // Another operator in its place.
+          constexpr const char* kTypes[] = {"QuantizedSoftmax_8",
+                                            "QuantizedReshape",
+                                            "QuantizedConcat_8",
+                                            "QuantizedTanh_8",
+                                            "Supernode_8x8p32to8",
+                                            "QuantizedPad_8",
+                                            "QuantizedMul_8x8to8",
+                                            "SpaceToDepth_8",
+                                            "QuantizedSplit_8",
+                                            "Nop",
+                                            "OUTPUT",
+                                            "INPUT",
+                                            "QuantizedMean_8",
+                                            "QuantizedPRelu_8"};
+          op.type = kTypes[any(sizeof kTypes / sizeof kTypes[0])];
+        }
+      }
+    }
+    std::unique_ptr<Executor> executor;
+    if (!Create(net, Using(kSimulator), &executor).ok()) {
+      ++failed;
+      continue;
+    }
+    const std::vector<float> x(64, 1.0f);
+    const void* inputs[] = {x.data()};
+    if (!executor->Run(inputs, nullptr).ok()) ++failed;
+  }
+  EXPECT_GT(failed, 1000);
+  EXPECT_LT(failed, 3000);
+}
+
+}  // namespace
+}  // namespace delegates
+}  // namespace mace
