@@ -52,10 +52,20 @@ test("a library of the processor is copied", async () => {
 });
 
 const FAULTS: readonly (readonly [string, string, Uint8Array, RegExp])[] = [
-  ["a library of another ABI", "arm64-v8a", elf(headerFor("armeabi-v7a")), /not one for 64-bit ARM: it is for 32-bit ARM/],
+  [
+    "a library of another ABI",
+    "arm64-v8a",
+    elf(headerFor("armeabi-v7a")),
+    /not one for 64-bit ARM: it is for 32-bit ARM/,
+  ],
   ["a library of the host", "armeabi-v7a", elf(headerFor("host")), /it is for x86-64/],
   ["a library of the DSP for the CPU", "arm64-v8a", elf(headerFor("v66")), /it is for Hexagon/],
-  ["a library of the CPU for the DSP", "v66", elf(headerFor("arm64-v8a")), /not one for Hexagon v66: it is for 64-bit ARM/],
+  [
+    "a library of the CPU for the DSP",
+    "v66",
+    elf(headerFor("arm64-v8a")),
+    /not one for Hexagon v66: it is for 64-bit ARM/,
+  ],
   ["another version of the DSP", "v60", elf(headerFor("v66")), /not one for Hexagon v60: it is for Hexagon v66/],
   ["an unknown processor", "v60", elf({ bits: 64, machine: 243, type: 3, flags: 0 }), /machine number 243/],
   ["an executable", "arm64-v8a", elf({ ...headerFor("arm64-v8a"), type: 2 }), /no shared object/],

@@ -320,7 +320,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "check-library",
     summary: "check that a vendor's library is one for a processor",
-    description: "Reads the ELF header: no library, one for another processor or another version of the DSP, and one that is cut short are errors.",
+    description:
+      "Reads the ELF header: no library, one for another processor or another version of the DSP, and one that is cut short are errors.",
     options: [
       { name: "library", value: "FILE", required: true, doc: "the library" },
       {

@@ -219,7 +219,12 @@ const DEVICE_LIBRARIES: readonly (readonly string[])[] = [
   ["`dsp`", "`libhexagon_controller.so`", "ABI", "nnlib of Qualcomm's Hexagon SDK"],
   ["`dsp`", "`libhexagon_nn_skel.so`", "DSP version: v60, v62, v65, v66, v68", "nnlib of Qualcomm's Hexagon SDK"],
   ["`apu`", "`libneuron_adapter.so`", "ABI (arm64-v8a)", "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device"],
-  ["`apu`", "`libapu-platform.so`", "SoC: mt67xx, mt68xx, mt6779 …", "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device"],
+  [
+    "`apu`",
+    "`libapu-platform.so`",
+    "SoC: mt67xx, mt68xx, mt6779 …",
+    "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device",
+  ],
 ];
 
 /** Operator × back end × scheme: what runs where, from the tables that decide it. */
@@ -299,10 +304,7 @@ bazel build --output_groups=device //models:net_dsp
 gives what goes on the device: for each ABI the program and the model, and the vendor's libraries, of which is checked that they are for that ABI and
 that version of the DSP. What is missing is named, with where it comes from; everything else of the target builds without it.
 
-${table(
-  ["`runtime`", "library", "one for each", "comes with"],
-  DEVICE_LIBRARIES,
-)}
+${table(["`runtime`", "library", "one for each", "comes with"], DEVICE_LIBRARIES)}
 ## What runs where
 
 ${capabilities}`;

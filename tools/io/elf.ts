@@ -24,7 +24,8 @@ export function readElf(bytes: Uint8Array): ElfHeader | string {
   const programHeaders = word(wide ? 32 : 28);
   const size = view.getUint16(wide ? 54 : 42, true);
   const count = view.getUint16(wide ? 56 : 44, true);
-  if (size !== (wide ? 56 : 32) || count === 0 || programHeaders + size * count > bytes.length) return "it is cut short";
+  if (size !== (wide ? 56 : 32) || count === 0 || programHeaders + size * count > bytes.length)
+    return "it is cut short";
   for (let i = 0; i < count; i++) {
     const at = programHeaders + i * size;
     const loaded = view.getUint32(at, true) === 1;
