@@ -9,14 +9,16 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
-import { writeModelFiles } from "../../tools/emit/model-writer";
+import { writeModel, writeModelFiles } from "../../tools/emit/model-writer";
 import type { Graph } from "../../tools/ir/graph";
 import { interpret } from "../../tools/ir/interpret";
 import { elementCount } from "../../tools/ir/shape";
 import { HEXAGON } from "../../tools/lower/hexagon/hexagon";
+import { ACTIVATION_FUNCTIONS } from "../../tools/lower/hexagon/rules";
 import { partition } from "../../tools/lower/partition";
 import { lowerGraph } from "../../tools/lower/program";
 import { optimize } from "../../tools/passes/pipeline";
+import { sketchGraph } from "../../tools/quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../tools/quantize/quantize-model";
 import { Random } from "../../tools/synth/random";
 import { type RandomModel, randomGraph } from "../../tools/synth/random-graph";
@@ -48,11 +50,14 @@ function quantized({ graph, feeds }: RandomModel): Graph {
 function simulate(graph: Graph, inputs: readonly Float32Array[]): Float32Array {
   const prefix = path.join(folder, "net");
   writeModelFiles(lowerGraph(graph, new Uint8Array(32), HEXAGON, false), prefix);
+  return run(prefix, inputs, graph.nodes.map((node) => `${node.type} ${JSON.stringify(node.attributes)}`).join("\n"));
+}
+
+function run(prefix: string, inputs: readonly Float32Array[], text: string): Float32Array {
   fs.writeFileSync(`${prefix}.in`, Buffer.concat(inputs.map((x) => Buffer.from(x.buffer, x.byteOffset, x.byteLength))));
   const files = [`${prefix}.pb`, `${prefix}.data`, `${prefix}.in`, `${prefix}.out`];
   const result = spawnSync(RUN, [LIBRARY, ...files], { encoding: "utf8" });
-  const nodes = graph.nodes.map((node) => `${node.type} ${node.name} ${JSON.stringify(node.attributes)}`);
-  assert.equal(result.status, 0, `${result.stderr}\n${nodes.join("\n")}`);
+  assert.equal(result.status, 0, `${result.stderr}\n${text}`);
   const bytes = fs.readFileSync(`${prefix}.out`);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
@@ -99,6 +104,104 @@ test("the simulator and the reference agree on every operator", () => {
       assert.deepEqual(actual, Float32Array.from(expected.flatMap((x) => Array.from(x))), `graph ${i}\n${text}`);
     }
   }
+  // Of functions of codes, each has its turn below.
+  seen.add("QuantizedPRelu_8");
   const missing = REFERENCE_OPERATORS.filter((name) => !seen.has(name));
   assert.deepEqual(missing, [], "operators that no graph has");
+});
+
+/** Runs a quantized graph on the CPU, as it is. */
+function onCpu(graph: Graph, inputs: readonly Float32Array[]): Float32Array {
+  const prefix = path.join(folder, "cpu");
+  writeModel(graph, prefix);
+  return run(prefix, inputs, "");
+}
+
+/** Operators whose codes are the CPU's, up to rounding: the greatest difference in steps of the output. */
+const NEAR: Readonly<Record<string, number>> = {
+  Conv2D: 1,
+  DepthwiseConv2d: 1,
+  FullyConnected: 1,
+  Deconv2D: 1,
+  Reduce: 1,
+  Split: 0,
+  StridedSlice: 0,
+  Reshape: 0,
+  Transpose: 0,
+  ResizeBilinear: 1,
+  ResizeNearestNeighbor: 1,
+  DepthToSpace: 0,
+  SpaceToDepth: 0,
+  SpaceToBatchND: 0,
+  BatchToSpaceND: 0,
+  Pooling: 1,
+  Concat: 2,
+  Eltwise: 2,
+  Softmax: 2,
+};
+
+test("the device computes what the CPU does", () => {
+  const compared = new Map<string, number>();
+  for (const [type, most] of Object.entries(NEAR)) {
+    for (let i = 0; i < 3 * GRAPHS; i++) {
+      const graph = quantized(randomGraph(`near ${i}`, type, 1));
+      const nodes = graph.nodes.filter((node) => node.type !== "Quantize" && node.type !== "Dequantize");
+      if (nodes.length !== 1 || nodes[0]?.type !== type || HEXAGON.refuse(graph, nodes[0])) continue;
+      if (!graph.tensors.get(nodes[0].outputs[0] ?? "")?.quant) continue;
+      const given = operands(graph, `near ${i}`).map(({ real }) => real);
+      const [device, cpu] = [simulate(graph, given), onCpu(graph, given)];
+      const { scales = [1], zeroPoint = 0 } = graph.tensors.get(nodes[0].outputs[0] ?? "")?.quant ?? {};
+      const step = scales[0] ?? 1;
+      // Averages have the input's steps on the device.
+      const read = graph.tensors.get(nodes[0].inputs[0] ?? "")?.quant?.scales[0] ?? 1;
+      const coarse = type === "Pooling" ? Math.max(step, read) : step;
+      // Ranges that the device chooses may be wider.
+      const within = (y: number): number => Math.min(Math.max(y, -step * zeroPoint), step * (255 - zeroPoint));
+      const worst = device.reduce(
+        (max, y, k) => Math.max(max, Math.abs(within(y) - (cpu[k] ?? Number.NaN)) / coarse),
+        0,
+      );
+      compared.set(type, Math.max(compared.get(type) ?? 0, worst));
+      assert.ok(worst <= most + 0.01, `${type} ${JSON.stringify(nodes[0].attributes)}: ${worst} steps`);
+    }
+  }
+  if (process.env.MACE_HEXAGON_GRAPHS) console.log(compared);
+  for (const type of Object.keys(NEAR)) assert.ok(compared.has(type), `${type} was never compared`);
+});
+
+test("functions of codes", () => {
+  for (const activation of ACTIVATION_FUNCTIONS) {
+    for (const range of [
+      [-3, 5],
+      [0, 2],
+      [-6, 0],
+      [-40, 300],
+      [-0.01, 0.02],
+    ] as const) {
+      const graph = sketchGraph(
+        { x: [1, 16, 4, 4] },
+        {},
+        [
+          {
+            type: "Activation",
+            inputs: ["x"],
+            outputs: { y: [1, 16, 4, 4] },
+            attributes: { activation, max_limit: 1, min_limit: -1, activation_coefficient: 0.3 },
+          },
+        ],
+        ["y"],
+      );
+      const settings = { ...DEFAULT_SETTINGS, scheme: "uint8" };
+      const ranges = new Map([
+        ["x", [...range] as [number, number]],
+        ["y", [...range] as [number, number]],
+      ]);
+      const codes = quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph;
+      const all = Uint8Array.from({ length: 256 }, (_, q) => q);
+      const { scales = [1], zeroPoint = 0 } = codes.tensors.get("x/quantized")?.quant ?? {};
+      const real = Float32Array.from(all, (q) => (scales[0] ?? 1) * (q - zeroPoint));
+      const [expected] = runReference(HEXAGON.lower(codes), [all]);
+      assert.deepEqual(simulate(codes, [real]), expected, `${activation} over ${range}`);
+    }
+  }
 });

@@ -1,8 +1,10 @@
 // The exported functions: graphs by number, errors by code.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <string>
 #include <unordered_map>
 
 #include "third_party/nnlib/include/hexagon_nn.h"
@@ -29,8 +31,8 @@ struct Library {
 };
 
 Library& TheLibrary() {
-  static Library* const library = new Library;
-  return *library;
+  static Library library;
+  return library;
 }
 
 Graph* Find(hexagon_nn_nn_id id) {

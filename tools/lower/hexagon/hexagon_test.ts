@@ -284,7 +284,7 @@ test("operators", () => {
     [
       "mean that no factor below 1 gives",
       one("Reduce", { reduce_type: REDUCE.MEAN, axis: [0], keepdims: 1 }, [[1, 4]], [1, 4], {}, { y: [0, 0.1] }),
-      [`QuantizedMean_8(${X} y/node/axes)`],
+      [`QuantizedMean_8(${X} y/node/axes ${D})`],
     ],
     [
       "sum with a constant",
@@ -363,6 +363,19 @@ test("operators", () => {
     for (const node of computing(graph)) assert.equal(HEXAGON.refuse(graph, node), undefined, name);
     assert.deepEqual(nodesOf(HEXAGON.lower(graph)), expected, name);
   }
+});
+
+test("a mean has steps that a factor below 1 gives", () => {
+  const top = (y: readonly [number, number]): number => {
+    const attributes = { reduce_type: REDUCE.MEAN, axis: [1], keepdims: 1 };
+    return (
+      numbers(constant(HEXAGON.lower(one("Reduce", attributes, [[1, 4]], [1, 1], {}, { y })), "y/quantized/max"))[0] ??
+      0
+    );
+  };
+  // The input's range is 2.5 wide, of four numbers.
+  assert.equal(top([0, 1]), 1);
+  assert.ok(Math.abs(top([0, 0.1]) - (1.0001 * 2.5) / 4) < 1e-6, String(top([0, 0.1])));
 });
 
 test("activations that the ends of the codes do not do become nodes", () => {

@@ -352,9 +352,18 @@ export class NodeLowering {
     const { data, min, max, shape } = this.input(node);
     const moved = axes.map((axis) => axis + MAX_RANK - input.shape.length);
     const count = axes.reduce((product, axis) => product * (input.shape[axis] ?? 1), 1);
-    // nnlib's factor is below 1; an output of finer steps keeps the input's range.
-    const fits = scaleOf(input) <= scaleOf(output) * count;
-    const inputs = [data, min, max, this.net.ints(`${node.name}/axes`, moved), ...(fits ? this.outputRange(node) : [])];
+    // nnlib's factor from sums to codes is below 1: finer steps than it gives are made as coarse as it needs.
+    const least = (scaleOf(input) / count) * 1.0001;
+    const zeroPoint = output.quant?.zeroPoint ?? 0;
+    const [low, high] = representedRange({ scale: Math.fround(Math.max(scaleOf(output), least)), zeroPoint }, "uint8");
+    const inputs = [
+      data,
+      min,
+      max,
+      this.net.ints(`${node.name}/axes`, moved),
+      this.net.float(`${output.name}/min`, low),
+      this.net.float(`${output.name}/max`, high),
+    ];
     const kept = shape.map((d, i) => (moved.includes(i) ? 1 : d));
     const wanted = fourDimensions(output.shape);
     const same = wanted.every((d, i) => d === kept[i]);

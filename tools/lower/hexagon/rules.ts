@@ -245,22 +245,24 @@ function refuseAverage(graph: Graph, node: GraphNode): Diagnostic | undefined {
 
 function refuseEltwise(graph: Graph, node: GraphNode): Diagnostic | undefined {
   const type = numberAttribute(node, "type");
-  const [a, b, out] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((n) => scaleOf(tensorOf(graph, n))) as [
-    number,
-    number,
-    number,
-  ];
-  const scale = (ratio: number, most: number): Diagnostic | undefined =>
+  const scales = (): number[] => [...node.inputs, ...node.outputs].map((name) => scaleOf(tensorOf(graph, name)));
+  const within = (ratio: number, most: number): Diagnostic | undefined =>
     ratio <= most ? undefined : hexagonScale(node.name, node.type, ratio, most);
   switch (type) {
     case ELTWISE.SUM:
-    case ELTWISE.SUB:
-      return scale((a + b) / out, MOST_SUM_SCALE);
+    case ELTWISE.SUB: {
+      const [a = 1, b = 1, out = 1] = scales();
+      return within((a + b) / out, MOST_SUM_SCALE);
+    }
     case ELTWISE.MIN:
-    case ELTWISE.MAX:
-      return scale(Math.max(a, b) / out, MOST_EXTREME_SCALE);
-    case ELTWISE.PROD:
+    case ELTWISE.MAX: {
+      const [a = 1, b = 1, out = 1] = scales();
+      return within(Math.max(a, b) / out, MOST_EXTREME_SCALE);
+    }
+    case ELTWISE.PROD: {
+      const [a = 1, b = 1] = scales();
       return a * b >= LEAST_PRODUCT ? undefined : hexagonScale(node.name, node.type, a * b, LEAST_PRODUCT);
+    }
     default:
       return hexagonAttribute(node.name, node.type, "type", String(type), "0, 1, 2, 4 or 5");
   }
