@@ -205,3 +205,30 @@ test("functions of codes", () => {
     }
   }
 });
+
+test("programs of both devices run, and compute about what the CPU does alone", () => {
+  let mixed = 0;
+  for (let i = 0; i < 3 * GRAPHS; i++) {
+    const graph = quantized(randomGraph(`mixed ${i}`, "Conv2D", 10));
+    const computed = new Set(graph.nodes.flatMap((node) => node.outputs));
+    graph.outputs = graph.outputs.filter(({ tensor }) => computed.has(tensor));
+    const float = [...graph.inputs, ...graph.outputs].every(
+      ({ tensor }) => graph.tensors.get(tensor)?.dtype === "float32",
+    );
+    if (graph.outputs.length === 0 || !float) continue;
+    const program = lowerGraph(graph, new Uint8Array(32), HEXAGON, true);
+    if (program.nets.length > 1) mixed++;
+    const prefix = path.join(folder, "mixed");
+    writeModelFiles(program, prefix);
+    const given = operands(graph, `mixed ${i}`).map(({ real }) => real);
+    const both = run(prefix, given, `graph ${i}`);
+    const cpu = onCpu(graph, given);
+    assert.equal(both.length, cpu.length);
+    // Float nodes divide by what may be 0.
+    if (!cpu.every(Number.isFinite)) continue;
+    const most = cpu.reduce((max, y) => Math.max(max, Math.abs(y)), 0);
+    const error = both.reduce((sum, y, k) => sum + Math.abs(y - (cpu[k] ?? Number.NaN)), 0) / both.length;
+    assert.ok(error <= 0.1 * most + 1e-6, `graph ${i}: mean difference ${error} of at most ${most}`);
+  }
+  assert.ok(mixed >= GRAPHS / 2, `${mixed} programs had several nets`);
+});
