@@ -20,10 +20,10 @@ const DEVICES: Readonly<Record<string, Device>> = {
   dsp: { runner: RUNNER, library: path.resolve("third_party/nnlib/sim/libhexagon_nn_sim.so") },
 };
 
-/** Points of top-1 between the device and the CPU: two pictures of 300. */
-const POINTS = 0.7;
+/** Points of top-1 between the device and the CPU: three pictures of 300. */
+const POINTS = 1;
 /** Per cent of the pictures that get the same class on both. */
-const AGREEMENT = 97;
+const AGREEMENT = 94;
 
 const TESTED: readonly { readonly name: string; readonly trained?: boolean }[] = [
   { name: "mobilenet_v1_0_25_224" },
@@ -59,7 +59,7 @@ for (const { name, trained } of TESTED) {
       const [onCpu, onDevice] = [topOne(cpu, labels), topOne(there, labels)];
       const cells = [float, onCpu, onDevice, agreement].map((value) => value.toFixed(2).padStart(7));
       rows.push(`${name.padEnd(28)} ${runtime.padEnd(6)} ${cells.join(" ")}`);
-      assert.ok(Math.abs(onCpu - onDevice) <= POINTS, `${runtime} ${onDevice}, CPU ${onCpu}`);
+      assert.ok(Math.abs(onCpu - onDevice) <= POINTS + 1e-9, `${runtime} ${onDevice}, CPU ${onCpu}`);
       assert.ok(agreement >= AGREEMENT, `${runtime}: ${agreement} % have the same class`);
     }
   });
