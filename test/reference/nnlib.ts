@@ -635,6 +635,8 @@ const OPERATORS: Readonly<Record<string, (node: Node) => Value[]>> = {
   QuantizedPRelu_8: leaky,
   QuantizedTanh_8: (node) => squash(node, false),
   QuantizedSigmoid_8: (node) => squash(node, true),
+  QuantizedSqrt_8: (node) =>
+    mapped(node, { min: 0, max: f32(Math.sqrt(node.number(2))) }, (q) => Math.floor(Math.sqrt(255 * q) + 0.5)),
   QuantizedSoftmax_8: softmax,
   QuantizedReshape: (node) => ranged({ shape: node.ints(1) as unknown as Shape, data: node.in(0).data }, node.range(2)),
   QuantizedPad_8: pad,

@@ -275,6 +275,15 @@ bool RunPRelu(const Call& call) {
   return call.SetRange(min, max);
 }
 
+// Inputs: data with its range, which starts at 0.
+bool RunSqrt(const Call& call) {
+  float min, max;
+  if (!call.Range(1, 2, &min, &max)) return false;
+  if (min < 0.0f) return call.Fail("the root of a range from %g", static_cast<double>(min));
+  return Map(call, [](int q) { return ToU8(static_cast<int64_t>(std::sqrt(255.0 * q) + 0.5)); }) &&
+         call.SetRange(0.0f, std::sqrt(max));
+}
+
 // Over the last axis. Inputs: data with its range, factor of the exponent.
 bool RunSoftmax(const Call& call) {
   const uint8_t* in;

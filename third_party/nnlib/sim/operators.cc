@@ -46,6 +46,7 @@ const Operator kOperators[] = {
     {"BatchToSpaceND_8", 5, 5, 3, 3, RunBatchToSpace},
     {"DepthToSpace_8", 4, 4, 3, 3, RunDepthToSpace},
     {"SpaceToDepth_8", 4, 4, 3, 3, RunSpaceToDepth},
+    {"QuantizedSqrt_8", 3, 3, 3, 3, RunSqrt},
 };
 const size_t kOperatorCount = sizeof kOperators / sizeof kOperators[0];
 

@@ -39,6 +39,7 @@ bool RunClamp(const Call& call);
 bool RunPRelu(const Call& call);
 bool RunTanh(const Call& call);
 bool RunSigmoid(const Call& call);
+bool RunSqrt(const Call& call);
 bool RunSoftmax(const Call& call);
 
 // moves.cc

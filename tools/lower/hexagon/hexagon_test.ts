@@ -8,6 +8,9 @@ import { sketchGraph } from "../../quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../quantize/quantize-model";
 import type { LoweredNet, NetConstant } from "../net";
 import { HEXAGON } from "./hexagon";
+import { activationParameters } from "../../quant/affine";
+import { activationTable } from "../../quant/tables";
+import { slopesOf } from "./slopes";
 import { explicitPads, kindOf, PADDING, positionsOf, type Sliding } from "./padding";
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -530,6 +533,8 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
       ),
       /leaves the counted padding/,
     ],
+    ["MQ603", one("Activation", { activation: "PRELU" }, [[1, 4]], [1, 4], { k: [4] }), /PRELU/],
+    ["MQ603", one("Activation", { activation: "SQRT" }, [[1, 4]], [1, 4]), /SQRT/],
     ["MQ605", one("Activation", { activation: "GELU" }, [[4]], [4]), /GELU/],
     ["MQ606", one("Eltwise", { type: ELTWISE.SUM }, [[2], [2]], [2], {}, { y: [0, 1e-5] }), /too far apart/],
     ["MQ606", one("Eltwise", { type: ELTWISE.MIN }, [[2], [2]], [2], {}, { y: [0, 0.01] }), /too far apart/],
@@ -543,6 +548,43 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
     assert.match(refusal.message, message);
     assert.equal(refusal.place.node, node.name);
     assert.ok(refusal.cause && refusal.fixes.length >= 1);
+  }
+});
+
+test("slopes come back from tables as far as the tables know them", () => {
+  const grids: [number, number][] = [
+    [-3, 5],
+    [-100, 1],
+    [-0.5, 200],
+    [0, 1],
+    [-7, 0],
+  ];
+  for (const [min, max] of grids) {
+    for (const factor of [1, 0.3, 0.01]) {
+      const input = activationParameters(min, max, "uint8");
+      const output = activationParameters(min * factor, max, "uint8");
+      const slopes = [0, 0.01, 0.1, 0.25, 0.5, 0.9, 1];
+      const tables = slopes.flatMap((k) => [...activationTable((x) => (x < 0 ? k * x : x), input, output, "uint8")]);
+      const found = slopesOf(Uint8Array.from(tables), input, output);
+      assert.ok(found, `${min} ${max} ${factor}`);
+      found.forEach((slope, i) => {
+        const again = activationTable((x) => (x < 0 ? slope * x : x), input, output, "uint8");
+        const worst = Array.from(again).reduce(
+          (most, q, k) => Math.max(most, Math.abs(q - (tables[256 * i + k] ?? -999))),
+          0,
+        );
+        assert.ok(worst <= 1, `${slopes[i]} came back as ${slope}: ${worst} codes`);
+        assert.ok(slope >= 0 && slope <= 1);
+      });
+    }
+  }
+  const grid = activationParameters(-1, 1, "uint8");
+  for (const k of [-0.5, 1.5]) {
+    const wide = activationParameters(-2, 2, "uint8");
+    assert.equal(
+      slopesOf(Uint8Array.from(activationTable((x) => (x < 0 ? k * x : x), grid, wide, "uint8")), grid, wide),
+      undefined,
+    );
   }
 });
 

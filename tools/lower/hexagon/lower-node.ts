@@ -11,7 +11,7 @@ import { ELTWISE, POOLING } from "../../ir/operators";
 import { quantizeValue, representedRange } from "../../quant/affine";
 import { type Codes, fourDimensions, MAX_RANK, type NetBuilder, type Reference } from "./net-builder";
 import { explicitPads, kindOf, PADDING, type Sliding } from "./padding";
-import { coversImage, deconvPads, scaleOf, slidingOf, tensorOf } from "./rules";
+import { coversImage, deconvPads, preluSlopes, scaleOf, slidingOf, tensorOf } from "./rules";
 
 const ELTWISE_NODES: Readonly<Record<number, string>> = {
   [ELTWISE.SUM]: "QuantizedAdd_8p8to8",
@@ -394,8 +394,12 @@ export class NodeLowering {
           return ["QuantizedTanh_8", []];
         case "SIGMOID":
           return ["QuantizedSigmoid_8", []];
+        case "SQRT":
+          return ["QuantizedSqrt_8", []];
+        case "PRELU":
+          return ["QuantizedPRelu_8", [this.net.floats(`${node.name}/slopes`, preluSlopes(this.graph, node) ?? [])]];
         default:
-          // The slope comes behind the range.
+          // Slopes come behind the range.
           return ["QuantizedPRelu_8", [number("activation_coefficient")]];
       }
     };

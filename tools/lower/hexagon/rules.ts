@@ -12,8 +12,10 @@ import { type Diagnostic, invariant } from "../../diagnostics/diagnostic";
 import { listAttribute, numberAttribute, padsAttribute, pairAttribute, stringAttribute } from "../../ir/attributes";
 import type { Graph, GraphNode, Tensor } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
+import type { Affine } from "../../quant/affine";
 import { MAX_RANK } from "./net-builder";
 import { kindOf, type Sliding } from "./padding";
+import { slopesOf } from "./slopes";
 
 /** Operators of the canonical table that nnlib has, and on what conditions. */
 export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
@@ -24,7 +26,8 @@ export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
   Pooling: "no dilation; averages count no padding, or all of it, over at most 256 cells or the whole image",
   Reduce: "mean",
   Eltwise: "sum, difference, product, minimum, maximum",
-  Activation: "RELU, RELUX, CLIP, TANH, SIGMOID, LEAKYRELU with a slope from 0 to 1",
+  Activation:
+    "RELU, RELUX, CLIP, TANH, SIGMOID, LEAKYRELU and PRELU with slopes from 0 to 1, SQRT of what is given a range from 0",
   Softmax: "not its logarithm",
   Concat: "",
   Split: "",
@@ -57,6 +60,8 @@ export const ACTIVATION_FUNCTIONS: ReadonlySet<string> = new Set([
   "TANH",
   "SIGMOID",
   "LEAKYRELU",
+  "PRELU",
+  "SQRT",
 ]);
 
 export function tensorOf(graph: Graph, name: string | undefined): Tensor {
@@ -142,11 +147,16 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
     case "Activation": {
       const name = stringAttribute(node, "activation");
       if (!ACTIVATION_FUNCTIONS.has(name)) return hexagonActivation(node.name, name, [...ACTIVATION_FUNCTIONS]);
-      if (name !== "LEAKYRELU") return undefined;
-      const slope = numberAttribute(node, "activation_coefficient");
-      return slope >= 0 && slope <= 1
-        ? undefined
-        : attribute("activation_coefficient", String(slope), "a slope from 0 to 1");
+      if (name === "LEAKYRELU") {
+        const slope = numberAttribute(node, "activation_coefficient");
+        const fits = slope >= 0 && slope <= 1;
+        return fits ? undefined : attribute("activation_coefficient", String(slope), "a slope from 0 to 1");
+      }
+      if (name === "PRELU" && !preluSlopes(graph, node)) return attribute("activation", name, "slopes from 0 to 1");
+      if (name === "SQRT" && !startsAtZero(graph, node)) {
+        return attribute("activation", name, "the root of codes whose range is given and starts at 0");
+      }
+      return undefined;
     }
     case "Softmax":
       return numberAttribute(node, "log") ? attribute("log", "1", "0") : undefined;
@@ -205,6 +215,22 @@ function hasGivenRange(graph: Graph, tensor: string): boolean {
   if (KEEP_RANGE.has(producer.type)) return hasGivenRange(graph, producer.inputs[0] ?? "");
   if (producer.type === "Eltwise") return numberAttribute(producer, "type") !== ELTWISE.PROD;
   return TAKE_RANGE.has(producer.type);
+}
+
+function startsAtZero(graph: Graph, node: GraphNode): boolean {
+  const name = node.inputs[0] ?? "";
+  return tensorOf(graph, name).quant?.zeroPoint === 0 && hasGivenRange(graph, name);
+}
+
+/** The slopes of a PRELU, one or one a channel; undefined when they are not from 0 to 1. */
+export function preluSlopes(graph: Graph, node: GraphNode): number[] | undefined {
+  const tables = tensorOf(graph, node.inputs[2]).data;
+  invariant(tables instanceof Uint8Array, `the tables of '${node.name}' are not codes`);
+  const [input, output] = [node.inputs[0], node.outputs[0]].map((name) => {
+    const tensor = tensorOf(graph, name);
+    return { scale: scaleOf(tensor), zeroPoint: tensor.quant?.zeroPoint ?? 0 };
+  }) as [Affine, Affine];
+  return slopesOf(tables, input, output);
 }
 
 /** Top, bottom, left, right of a transposed convolution; nnlib has no other say on the output's size. */
