@@ -6,8 +6,13 @@ rule must be loaded from a repository first.
 
 load("//bazel/private:bundled_repository.bzl", "bundled_repository")
 load("//bazel/private:test_data.bzl", "test_data")
+load("//bazel/private:vendor_libraries.bzl", _apu_repository = "apu_repository", _hexagon_nn_repository = "hexagon_nn_repository")
 load("//bazel/toolchains:android_ndk.bzl", "android_ndk")
 load("//third_party/debian:repositories.bzl", "debian_rules_cc", "debian_tree")
+
+# For WORKSPACE files; before mace_repositories(), whose repositories of these kinds take the SDKs from the environment.
+hexagon_nn_repository = _hexagon_nn_repository
+apu_repository = _apu_repository
 
 # buildifier: disable=unnamed-macro
 def mace_repositories():
@@ -54,6 +59,10 @@ def mace_repositories():
         folder = "third_party/rules_nodejs",
     )
     android_ndk(name = "android_ndk")
+    if not native.existing_rule("hexagon_nn"):
+        hexagon_nn_repository(name = "hexagon_nn")
+    if not native.existing_rule("apu"):
+        apu_repository(name = "apu")
     test_data(name = "test_data")
 
 # buildifier: disable=unnamed-macro

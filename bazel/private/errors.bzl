@@ -19,6 +19,31 @@ NO_ABIS = "{label}: `target_abis` is empty. Choose among: {known}."
 
 UNKNOWN_SCHEME = "{label}: `scheme = \"{value}\"` is no scheme. Choose one of: {known}."
 
+UNKNOWN_RUNTIME = "{label}: `runtime = \"{value}\"` is no device. Choose one of: {known}."
+
+LIBRARIES_WITHOUT_DEVICE = "{label}: `device_libraries` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."
+
+LIBRARIES_OF_ANOTHER_DEVICE = "{label}: `device_libraries = \"{libraries}\"` are for `runtime = \"{other}\"`, and `runtime` is \"{runtime}\"."
+
+UNKNOWN_DEVICE = "{label}: `device = \"{value}\"` is not known. Choose one of: {known}."
+
+# Told by a build action.
+MISSING_LIBRARY = "{label}: packaging for {key} needs {file}, which is not in {libraries}. It comes with {where}. Put it there as {key}/{file}, or " + \
+                  "say where it is with `files` of the repository rule."
+
+# Told by a build action.
+NO_NDK_FOR_DEVICE = "{label}: a program for {abi} that loads the vendor's library must be built with an Android NDK. Set ANDROID_NDK_HOME to the " + \
+                    "folder of one, r23 or later."
+
+UNKNOWN_ROUNDING = "{label}: `rounding = \"{value}\"` is not known. Choose one of: {known}."
+
+ROUNDING_WITHOUT_INPUTS = "{label}: `rounding = \"adaptive\"` looks at samples, and there are none. Let `ranges` be a mace_quantize_stat " + \
+                          "target with `inputs`."
+
+UNKNOWN_FALLBACK = "{label}: `fallback = \"{value}\"` is not known. Choose one of: {known}."
+
+FALLBACK_WITHOUT_DEVICE = "{label}: `fallback` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."
+
 RANGES_OF_ANOTHER_MODEL = "{label}: `ranges = \"{ranges}\"` were measured on {measured}, but `model` is {model}. " + \
                           "Tensors are matched by name, so take ranges of the same mace_model target."
 

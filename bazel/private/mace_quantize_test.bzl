@@ -3,12 +3,17 @@
 load(":errors.bzl", "NOTHING_TO_TEST", "TEST_WITHOUT_INPUTS")
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceQuantizedModelInfo")
-load(":tools.bzl", "MACE_TOOL")
+load(":runtimes.bzl", "simulator_of")
+load(":tools.bzl", "MACE_TOOL", "SIMULATORS")
 
 _DOC = """Compares a quantized model with the float model that it came from, and fails when a limit is missed; the message names the layer
 that departs most. The log has the signal-to-noise ratio of every layer. Runs on this machine."""
 
 _ATTRS = {
+    "accelerated_runner": attr.label(
+        doc = "The runtime for models of an accelerator.",
+        default = Label("//mace/bin:mace_run_with_accelerators"),
+    ),
     "golden": attr.label(
         doc = "What `<model>.txt` must be, byte for byte: a change of any range, scale or constant shows in a review.",
         allow_single_file = True,
@@ -53,7 +58,7 @@ fi
 _EVALUATE = """samples="$TEST_TMPDIR/samples"
 printf '%s\\n' {samples} > "$samples"
 exec "$mace" evaluate --model "$float" --model_data "$float_data" --quantized "$quantized" --quantized_data "$quantized_data" \\
-    --reference "$reference" --runner "$runner" --samples_list "$samples" --layer_samples {layer_samples} {limits}
+    --reference "$reference" --runner "$runner" --samples_list "$samples" --layer_samples {layer_samples} {device} {limits}
 """
 
 def _mace_quantize_test_impl(ctx):
@@ -91,6 +96,13 @@ def _mace_quantize_test_impl(ctx):
         if ctx.file.labels:
             files["labels"] = ctx.file.labels
             limits += ["--labels", "\"$labels\""]
+        device = ""
+        if model.lowered:
+            files["device_runner"] = attr.accelerated_runner[DefaultInfo].files_to_run.executable
+            files["lowered"] = model.lowered.model
+            files["lowered_data"] = model.lowered.data
+            files["simulator"] = simulator_of(ctx, model.runtime)
+            device = "--lowered \"$lowered\" --device_runner \"$device_runner\" --accelerator_library \"$simulator\""
         samples = []
         for i, sample in enumerate(ctx.files.inputs):
             files["sample%d" % i] = sample
@@ -98,17 +110,18 @@ def _mace_quantize_test_impl(ctx):
         body += _EVALUATE.format(
             samples = " ".join(samples),
             layer_samples = attr.layer_samples,
+            device = device,
             limits = " ".join(limits),
         )
     script = write_launcher(ctx, body, files = files)
-    runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable not in ["mace", "runner"]])
-    for program in [attr.mace_tool, attr.runner]:
+    runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable not in ["device_runner", "mace", "runner"]])
+    for program in [attr.accelerated_runner, attr.mace_tool, attr.runner]:
         runfiles = runfiles.merge(program[DefaultInfo].default_runfiles)
     return [DefaultInfo(executable = script, runfiles = runfiles)]
 
 mace_quantize_test = rule(
     implementation = _mace_quantize_test_impl,
     doc = _DOC,
-    attrs = dict(_ATTRS, **MACE_TOOL),
+    attrs = dict(dict(_ATTRS, **SIMULATORS), **MACE_TOOL),
     test = True,
 )

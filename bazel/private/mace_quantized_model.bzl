@@ -1,28 +1,37 @@
 """mace_quantized_model: a model in 8 bits, and a program that runs it on each target."""
 
+load("//bazel/private/actions:lower.bzl", "lower_model")
 load("//bazel/private/actions:quantize.bzl", "quantize_model")
 load("//bazel/private/actions:report.bzl", "write_report")
 load(":abi.bzl", "ABIS")
 load(":compat.bzl", "TRANSITION_ALLOWLIST")
+load(":device_package.bzl", "package_for_device")
 load(
     ":errors.bzl",
     "BAD_BUDGET_SAMPLES",
     "BAD_MAX_FLOAT",
     "BUDGET_WITHOUT_INPUTS",
     "DUPLICATE_ABI",
+    "FALLBACK_WITHOUT_DEVICE",
     "NOT_ONE_RANGE_FILE",
     "NO_ABIS",
     "NO_BUDGET",
     "RANGES_OF_ANOTHER_MODEL",
     "RANGES_WITHOUT_INPUTS",
+    "ROUNDING_WITHOUT_INPUTS",
     "UNKNOWN_ABI",
+    "UNKNOWN_FALLBACK",
+    "UNKNOWN_ROUNDING",
+    "UNKNOWN_RUNTIME",
     "UNKNOWN_SCHEME",
 )
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
+load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
 load(":schemes.bzl", "DEFAULT_SCHEME", "SCHEMES")
-load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL")
+load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL", "SIMULATORS")
 load(":transitions.bzl", "by_abi", "each_abi")
+load(":vendor_libraries.bzl", "MaceVendorLibrariesInfo")
 
 _DOC = """Quantizes a float model to 8 bits and builds the runtime for the targets.
 
@@ -37,11 +46,19 @@ histograms, the graph, and the attributes that act on what was found. It needs n
 With `min_sqnr` or `max_drop`, operators stay float until the model is that accurate on samples, those that cost most first; the report and
 `mace explain` say why each is what it is.
 
+With `runtime = "dsp"` or `"apu"` the model is quantized for a Hexagon DSP or a MediaTek APU, and `<name>.<runtime>.pb` and `.data` are what the
+device runs; they are the `.pb` and `.data` of each ABI then. On the build machine a simulator stands for the device.
+
 `bazel run` runs the model on this machine and prints the best classes and the time:
 
     bazel run //models:x_quant -- --input photo.jpg [options of `mace run`]"""
 
 _ATTRS = {
+    "accelerated_runner": attr.label(
+        doc = "The runtime where `runtime` is an accelerator: it loads the vendor's library, so it is linked dynamically.",
+        cfg = each_abi,
+        default = Label("//mace/bin:mace_run_with_accelerators"),
+    ),
     "budget_inputs": attr.label_list(
         doc = "Samples that `min_sqnr` and `max_drop` are measured on; by default those that the ranges were measured on.",
         allow_files = True,
@@ -53,6 +70,18 @@ _ATTRS = {
     "budget_samples": attr.int(
         doc = "How many of the samples are measured, evenly spread.",
         default = 64,
+    ),
+    "device": attr.string(
+        doc = "With `device_libraries`: version of the Hexagon DSP (`v60`, `v62`, `v65`, `v66`, `v68`) or SoC with the APU (`mt6779` …).",
+    ),
+    "device_libraries": attr.label(
+        doc = "The vendor's libraries: target `libraries` of a hexagon_nn_repository or apu_repository. With it the output group `device` has what " +
+              "goes on the device: for each ABI the program, the model and the vendor's libraries, which are checked to be the right ones.",
+        providers = [MaceVendorLibrariesInfo],
+    ),
+    "fallback": attr.string(
+        doc = "With an accelerator: `cpu` lets the CPU run operators that the device cannot; with `none` they are errors.",
+        default = "none",
     ),
     "keep_float": attr.string_list(
         doc = "Operators that stay float: names of nodes or of their outputs as in `<model>.txt`; `*` stands for any characters.",
@@ -85,11 +114,24 @@ _ATTRS = {
               "trained with quantization in mind and carries every range.",
         allow_files = True,
     ),
+    "rounding": attr.string(
+        doc = "How weights become codes: `nearest`, or `adaptive`: up or down so that the outputs of each layer change least on the samples " +
+              "that the ranges were measured on. It takes minutes for large networks, and helps most with the scheme `uint8`.",
+        default = "nearest",
+    ),
+    "rounding_samples": attr.int(
+        doc = "How many samples adaptive rounding looks at, evenly spread.",
+        default = 64,
+    ),
     "runner": attr.label(
         doc = "The runtime; it is built for each ABI of `target_abis`.",
         cfg = each_abi,
         # Not `executable = True`: with several ABIs that ends Bazel 4.2.3 with an internal error.
         default = Label("//mace/bin:mace_run"),
+    ),
+    "runtime": attr.string(
+        doc = "The device: `cpu`, `dsp` (Qualcomm Hexagon) or `apu` (MediaTek). Accelerators take the scheme `uint8`.",
+        default = CPU,
     ),
     "scheme": attr.string(
         doc = "How numbers become 8 bits: `int8_per_channel`, the most accurate, for CPUs; `uint8`, MACE's scheme, which DSPs and APUs take; or " +
@@ -102,13 +144,15 @@ _ATTRS = {
     ),
 }
 
-_RUN = """exec "$mace" run --model "$model" --model_data "$data" --runner "$runner" {labels}"$@"
+_RUN = """exec "$mace" run --model "$model" --model_data "$data" --runner "$runner" {options}"$@"
 """
 
 _NO_HOST_RUNNER = """echo >&2 "{label} is built for {abis} only, and this machine's ABI is 'host'."
 echo >&2 "Add \\"host\\" to its target_abis, or copy {name}.<abi>.{{mace_run,pb,data}} to a device."
 exit 1
 """
+
+_ROUNDINGS = ["nearest", "adaptive"]
 
 def _check_attributes(ctx):
     known = ", ".join(ABIS)
@@ -123,6 +167,14 @@ def _check_attributes(ctx):
         seen[abi] = None
     if ctx.attr.scheme not in SCHEMES:
         fail(UNKNOWN_SCHEME.format(label = ctx.label, value = ctx.attr.scheme, known = ", ".join(SCHEMES)))
+    if ctx.attr.rounding not in _ROUNDINGS:
+        fail(UNKNOWN_ROUNDING.format(label = ctx.label, value = ctx.attr.rounding, known = ", ".join(_ROUNDINGS)))
+    if ctx.attr.runtime not in RUNTIMES:
+        fail(UNKNOWN_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime, known = ", ".join(RUNTIMES)))
+    if ctx.attr.fallback not in FALLBACKS:
+        fail(UNKNOWN_FALLBACK.format(label = ctx.label, value = ctx.attr.fallback, known = ", ".join(FALLBACKS)))
+    if ctx.attr.fallback != FALLBACKS[0] and ctx.attr.runtime == CPU:
+        fail(FALLBACK_WITHOUT_DEVICE.format(label = ctx.label))
 
 def _ranges_file(ctx):
     """The File with the ranges, or None."""
@@ -182,6 +234,19 @@ def _budget(ctx):
         samples = samples,
     )
 
+def _rounding(ctx):
+    """What quantize_model takes as `rounding`."""
+    if ctx.attr.rounding == "nearest":
+        return None
+    samples = _samples(ctx)
+    if not samples:
+        fail(ROUNDING_WITHOUT_INPUTS.format(label = ctx.label))
+    return struct(
+        count = ctx.attr.rounding_samples,
+        runner = ctx.attr.evaluation_runner[DefaultInfo].files_to_run,
+        samples = samples,
+    )
+
 def _for_abi(ctx, abi, quantized, runner):
     """Files of one ABI under names that say so."""
     files = struct(
@@ -194,7 +259,7 @@ def _for_abi(ctx, abi, quantized, runner):
     ctx.actions.symlink(output = files.runner, target_file = runner, is_executable = True)
     return files
 
-def _launcher(ctx, quantized, runners):
+def _launcher(ctx, quantized, lowered, runners):
     """The script of `bazel run` and its runfiles."""
     if "host" not in runners:
         script = write_launcher(ctx, _NO_HOST_RUNNER.format(
@@ -211,13 +276,16 @@ def _launcher(ctx, quantized, runners):
         "model": quantized.model,
         "runner": runner[DefaultInfo].files_to_run.executable,
     }
+    options = ""
     if ctx.file.labels:
         files["labels"] = ctx.file.labels
-    script = write_launcher(
-        ctx,
-        _RUN.format(labels = "--labels \"$labels\" " if ctx.file.labels else ""),
-        files = files,
-    )
+        options += "--labels \"$labels\" "
+    if lowered:
+        files["lowered"] = lowered.model
+        files["lowered_data"] = lowered.data
+        files["simulator"] = simulator_of(ctx, ctx.attr.runtime)
+        options += "--lowered \"$lowered\" --accelerator_library \"$simulator\" "
+    script = write_launcher(ctx, _RUN.format(options = options), files = files)
     runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable != "mace"])
     for program in [ctx.attr.mace_tool, runner]:
         runfiles = runfiles.merge(program[DefaultInfo].default_runfiles)
@@ -237,8 +305,22 @@ def _mace_quantized_model_impl(ctx):
         keep_float = ctx.attr.keep_float,
         range_overrides = ctx.attr.range_overrides,
         prefix = ctx.label.name,
+        runtime = ctx.attr.runtime,
         budget = _budget(ctx),
+        rounding = _rounding(ctx),
     )
+    lowered = None
+    runner = ctx.split_attr.runner
+    if ctx.attr.runtime != CPU:
+        runner = ctx.split_attr.accelerated_runner
+        lowered = lower_model(
+            ctx,
+            tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
+            quantized = quantized,
+            runtime = ctx.attr.runtime,
+            fallback = ctx.attr.fallback,
+            prefix = ctx.label.name,
+        )
     page = write_report(
         ctx,
         tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
@@ -249,28 +331,32 @@ def _mace_quantized_model_impl(ctx):
         samples = _samples(ctx),
         name = ctx.label.name,
     )
-    runners = by_abi(ctx.split_attr.runner, ctx.attr.target_abis)
+    runners = by_abi(runner, ctx.attr.target_abis)
     abis = {
-        abi: _for_abi(ctx, abi, quantized, runner[DefaultInfo].files_to_run.executable)
-        for abi, runner in runners.items()
+        abi: _for_abi(ctx, abi, lowered or quantized, program[DefaultInfo].files_to_run.executable)
+        for abi, program in runners.items()
     }
     files_of_abi = {abi: depset([files.runner, files.model, files.data]) for abi, files in abis.items()}
-    script, runfiles = _launcher(ctx, quantized, runners)
+    script, runfiles = _launcher(ctx, quantized, lowered, runners)
+    lowered_files = [lowered.model, lowered.data] if lowered else []
+    device = package_for_device(ctx, tool = ctx.attr.mace_tool[DefaultInfo].files_to_run, abis = abis)
     return [
         DefaultInfo(
             executable = script,
-            files = depset([quantized.model, quantized.data, quantized.text], transitive = files_of_abi.values()),
+            files = depset([quantized.model, quantized.data, quantized.text] + lowered_files, transitive = files_of_abi.values()),
             runfiles = runfiles,
         ),
-        OutputGroupInfo(report = depset([page]), **files_of_abi),
+        OutputGroupInfo(device = depset(device), report = depset([page]), **files_of_abi),
         mace_quantized_model_info(
             abis = abis,
             data = quantized.data,
             float = struct(data = model.data, model = model.model),
+            lowered = lowered,
             model = quantized.model,
             model_label = model.label,
             ranges = ranges,
             reference = quantized.reference,
+            runtime = ctx.attr.runtime,
             scheme = ctx.attr.scheme,
             text = quantized.text,
         ),
@@ -279,7 +365,7 @@ def _mace_quantized_model_impl(ctx):
 mace_quantized_model = rule(
     implementation = _mace_quantized_model_impl,
     doc = _DOC,
-    attrs = dict(dict(dict(_ATTRS, **EVALUATION_RUNNER), **MACE_TOOL), **TRANSITION_ALLOWLIST),
+    attrs = dict(dict(dict(dict(_ATTRS, **SIMULATORS), **EVALUATION_RUNNER), **MACE_TOOL), **TRANSITION_ALLOWLIST),
     executable = True,
     provides = [MaceQuantizedModelInfo],
 )

@@ -5,6 +5,7 @@ Make instances with the functions in lower case: they check the fields.
 
 load(":abi.bzl", "ABIS")
 load(":errors.bzl", "UNKNOWN_FIELD_VALUE", "WRONG_TYPE")
+load(":runtimes.bzl", "RUNTIMES")
 load(":schemes.bzl", "SCHEMES")
 
 MaceModelInfo = provider(
@@ -34,10 +35,12 @@ MaceQuantizedModelInfo = provider(
         "abis": "dict[string, struct]: by ABI, Files `model`, `data` and `runner`, all with the ABI in their names",
         "data": "File: the constants",
         "float": "struct: Files `model` and `data` of the float model",
+        "lowered": "Optional[struct]: Files `model` and `data` as the device of `runtime` runs them; None for the CPU",
         "model": "File: the graph, a MultiNetDef message; the same for all ABIs",
         "model_label": "Label: MaceModelInfo.label of the float model",
         "ranges": "Optional[File]: the ranges that it was quantized with; None when the model carried them",
         "reference": "struct: Files `model` and `data` of the float graph as it was quantized: its layers compare with those of `model`",
+        "runtime": "string: name of the device",
         "scheme": "string: name of the quantization scheme",
         "text": "File: the graph as text, for people",
     },
@@ -96,7 +99,7 @@ def mace_ranges_info(model_label, ranges, statistics, samples):
     _check("MaceRangesInfo", "samples", samples, "list")
     return MaceRangesInfo(model_label = model_label, ranges = ranges, samples = samples, statistics = statistics)
 
-def mace_quantized_model_info(model_label, model, data, text, float, reference, ranges, scheme, abis):
+def mace_quantized_model_info(model_label, model, data, text, float, reference, ranges, scheme, abis, runtime, lowered):
     """Makes a MaceQuantizedModelInfo.
 
     Args:
@@ -109,6 +112,8 @@ def mace_quantized_model_info(model_label, model, data, text, float, reference, 
       ranges: field of the provider
       scheme: field of the provider
       abis: field of the provider
+      runtime: field of the provider
+      lowered: field of the provider
 
     Returns:
       a MaceQuantizedModelInfo
@@ -122,6 +127,8 @@ def mace_quantized_model_info(model_label, model, data, text, float, reference, 
             _check(name, "%s.%s" % (field, file), getattr(files, file, None), "File")
     _check_optional(name, "ranges", ranges, "File")
     _check_one_of(name, "scheme", scheme, SCHEMES)
+    _check_one_of(name, "runtime", runtime, RUNTIMES)
+    _check_optional(name, "lowered", lowered, "struct")
     for abi, files in abis.items():
         _check_one_of(name, "abis", abi, ABIS)
         for field in ["data", "model", "runner"]:
@@ -130,10 +137,12 @@ def mace_quantized_model_info(model_label, model, data, text, float, reference, 
         abis = abis,
         data = data,
         float = float,
+        lowered = lowered,
         model = model,
         model_label = model_label,
         ranges = ranges,
         reference = reference,
+        runtime = runtime,
         scheme = scheme,
         text = text,
     )

@@ -20,6 +20,14 @@ EVALUATION_RUNNER = {
     ),
 }
 
+SIMULATORS = {
+    "dsp_simulator": attr.label(
+        doc = "Stands for the library of a Hexagon DSP on the build machine.",
+        allow_single_file = True,
+        default = Label("//third_party/nnlib/sim:libhexagon_nn_sim.so"),
+    ),
+}
+
 STAT_RUNNER = {
     "stat_runner": attr.label(
         doc = "The float runtime that observes activations; built for the build machine.",

@@ -30,7 +30,17 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-partition-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
 const GRAPHS = 60;
-const COMMON = ["Conv2D", "DepthwiseConv2d", "Eltwise", "Pooling", "Concat", "Activation", "FullyConnected", "Pad", "Split"];
+const COMMON = [
+  "Conv2D",
+  "DepthwiseConv2d",
+  "Eltwise",
+  "Pooling",
+  "Concat",
+  "Activation",
+  "FullyConnected",
+  "Pad",
+  "Split",
+];
 
 /** A random network in 8 bits, with the ranges that one input gives. */
 function quantized({ graph, feeds }: RandomModel): Graph {

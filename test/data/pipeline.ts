@@ -12,6 +12,12 @@ import { loadSample } from "../../tools/statistics/samples";
 const RUN = path.resolve("mace/bin/mace_run");
 const STAT = path.resolve("mace/bin/mace_stat");
 
+/** What runs a translated model. */
+export interface Device {
+  readonly runner: string;
+  readonly library: string;
+}
+
 async function mace(...args: readonly string[]): Promise<void> {
   assert.equal(await main(args), 0, `mace ${args.join(" ")}`);
 }
@@ -65,6 +71,19 @@ export class Pipeline {
     );
   }
 
+  /** Quantizes for an accelerator and translates; the kind is the accelerator's name, and `<name>.quantized` for the CPU. */
+  async quantizeFor(runtime: string, ranges: boolean): Promise<void> {
+    await mace(
+      ...["quantize", "--model", `${this.prefix("float")}.pb`],
+      ...(ranges ? ["--ranges", this.prefix("ranges"), "--statistics", this.prefix("stat")] : []),
+      ...["--runtime", runtime, "--output_prefix", this.prefix(`${runtime}.quantized`)],
+    );
+    await mace(
+      ...["lower", "--model", `${this.prefix(`${runtime}.quantized`)}.pb`],
+      ...["--runtime", runtime, "--output_prefix", this.prefix(runtime)],
+    );
+  }
+
   /** Preprocesses the samples once, for all runs. */
   async prepare(files: readonly string[]): Promise<void> {
     const { graph } = readModel(`${this.prefix("float")}.pb`, `${this.prefix("float")}.data`);
@@ -76,15 +95,16 @@ export class Pipeline {
   }
 
   /** The first output of each prepared sample. */
-  outputs(kind: string): Float32Array[] {
-    return this.allOutputs(kind).map(([first]) => first ?? new Float32Array());
+  outputs(kind: string, device?: Device): Float32Array[] {
+    return this.allOutputs(kind, device).map(([first]) => first ?? new Float32Array());
   }
 
   /** The outputs of each prepared sample. */
-  allOutputs(kind: string): (readonly Float32Array[])[] {
+  allOutputs(kind: string, device?: Device): (readonly Float32Array[])[] {
     const result = spawnSync(
-      RUN,
+      device?.runner ?? RUN,
       [
+        ...(device ? [`--accelerator_library=${device.library}`] : []),
         `--model_file=${this.prefix(kind)}.pb`,
         `--model_data_file=${this.prefix(kind)}.data`,
         `--input_stream=${this.prefix("stream")}`,

@@ -17,7 +17,7 @@ import { limitsOf } from "./commands/evaluate";
 import type { Options } from "./context";
 import { Progress } from "./progress";
 import { note } from "./report";
-import { samplesOf } from "./sample-options";
+import { samplesOf, spread } from "./sample-options";
 
 /** Samples that the order of the operators is measured on: enough to tell a costly one from a harmless one. */
 const RANKING_SAMPLES = 8;
@@ -75,20 +75,19 @@ export async function quantizeWithinBudget(
 
 async function startMeter(options: Options, float: ModelFiles): Promise<AccuracyMeter> {
   const runner = options.path("runner");
-  if (runner === undefined) throw new UserError(budgetWithoutSamples("--runner"));
+  if (runner === undefined) throw new UserError(budgetWithoutSamples("an accuracy budget", "--runner"));
   if (options.path("input_dir") === undefined && options.path("samples_list") === undefined) {
-    throw new UserError(budgetWithoutSamples("samples"));
+    throw new UserError(budgetWithoutSamples("an accuracy budget", "samples"));
   }
   const all = samplesOf(options, readModel(float.pb, float.data).graph);
-  const count = Math.min(options.number("budget_samples", 1, 1e6), all.length);
-  const samples = Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]);
+  const samples = spread(all, options.number("budget_samples", 1, 1e6));
   const labels = options.path("labels");
   const cache = options.path("search_cache");
   if (cache !== undefined) fs.mkdirSync(cache, { recursive: true });
   return AccuracyMeter.start({
     runner,
     float,
-    samples: samples.filter((sample) => sample !== undefined),
+    samples,
     labels: labels === undefined ? new Map() : parseLabels(readTextFile(labels, "labels"), labels),
     threads: options.number("num_threads", 0, 1024),
     ...(cache !== undefined && { cache }),

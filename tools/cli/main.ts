@@ -2,6 +2,7 @@
 
 import { COMMANDS } from "./options";
 import { type Handler, type ProgramSpec, runProgram } from "./program";
+import { checkLibrary } from "./commands/check-library";
 import { convert } from "./commands/convert";
 import { evaluate } from "./commands/evaluate";
 import { explain } from "./commands/explain";
@@ -22,6 +23,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   ranges,
   quantize,
   lower,
+  "check-library": checkLibrary,
   explain,
   evaluate,
   report,

@@ -37,6 +37,18 @@ const RUNNER = (program: string): OptionSpec => ({
   doc: `the ${program} program for this machine (//mace/bin:${program})`,
 });
 const THREADS: OptionSpec = { name: "num_threads", value: "N", default: "0", doc: "threads; 0 takes every processor" };
+const LOWERED: readonly OptionSpec[] = [
+  {
+    name: "lowered",
+    value: "FILE",
+    doc: "what `mace lower` made of the model (.pb, beside its .data): the outputs are an accelerator's",
+  },
+  {
+    name: "accelerator_library",
+    value: "FILE",
+    doc: "with --lowered: the vendor's library, or a simulator; default: the system's",
+  },
+];
 const INPUT_SHAPE: OptionSpec = {
   name: "input_shape",
   value: "NAME=1,224,224,3",
@@ -248,6 +260,24 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "with a budget: number of samples to measure on, evenly spread over those given",
       },
       {
+        name: "rounding",
+        value: "NAME",
+        default: "nearest",
+        choices: ["nearest", "adaptive"],
+        doc: "how weights become codes. nearest: each for itself. adaptive: up or down so that the outputs of the layer change least on samples, which takes minutes; needs --runner and samples",
+      },
+      {
+        name: "rounding_samples",
+        value: "N",
+        default: "64",
+        doc: "with --rounding adaptive: number of samples, evenly spread over those given",
+      },
+      {
+        name: "rounding_list",
+        value: "FILE",
+        doc: "with --rounding adaptive: list of the samples for it, where others are for an accuracy budget",
+      },
+      {
         name: "search_cache",
         value: "DIR",
         doc: "with a budget: keep what was measured there, so that a search that was stopped goes on where it was",
@@ -288,6 +318,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "check-library",
+    summary: "check that a vendor's library is one for a processor",
+    description:
+      "Reads the ELF header: no library, one for another processor or another version of the DSP, and one that is cut short are errors.",
+    options: [
+      { name: "library", value: "FILE", required: true, doc: "the library" },
+      {
+        name: "processor",
+        value: "NAME",
+        required: true,
+        doc: "ABI (arm64-v8a, arm64, armeabi-v7a, armhf, host) or version of the DSP (v60, v62, v65, v66, v68)",
+      },
+      { name: "output", value: "FILE", doc: "copy it there" },
+    ],
+  },
+  {
     name: "explain",
     summary: "say why the tensors of a quantized model have their ranges",
     description: "Prints each tensor's range, where it came from and why; with --tensor everything known about one.",
@@ -313,6 +359,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "the float graph as it was quantized (`mace quantize --reference_prefix`), for comparing layers",
       },
       RUNNER("mace_run"),
+      ...LOWERED,
+      {
+        name: "device_runner",
+        value: "FILE",
+        doc: "with --lowered: mace_run built with accelerators; default: the runner",
+      },
       ...SAMPLES,
       { name: "labels", value: "FILE", doc: "lines `sample class`" },
       { name: "layer_samples", value: "N", default: "8", doc: "samples whose layers are compared" },
@@ -356,6 +408,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         required: true,
         doc: "image, .npy, .npz, .json or raw float32 file; one per input of the model",
       },
+      ...LOWERED,
       { name: "labels", value: "FILE", doc: "class names, one a line" },
       { name: "top", value: "N", default: "5", doc: "number of classes to print" },
       { name: "round", value: "N", default: "1", doc: "timed runs" },

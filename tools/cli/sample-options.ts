@@ -7,14 +7,22 @@ import type { Graph } from "../ir/graph";
 import { groupSamples, listFolder, type Sample } from "../statistics/samples";
 import { type Options, userPath } from "./context";
 
-export function samplesOf(options: Options, graph: Graph): Sample[] {
-  const folder = options.path("input_dir");
-  const list = options.path("samples_list");
+/** @param listOption the option with a list that stands for the others, where a command has one. */
+export function samplesOf(options: Options, graph: Graph, listOption = "samples_list"): Sample[] {
+  const own = options.path(listOption);
+  const folder = own === undefined || listOption === "samples_list" ? options.path("input_dir") : undefined;
+  const list = own ?? options.path("samples_list");
   if ((folder === undefined) === (list === undefined)) {
     throw new UserError(nothingToDo("--input_dir or --samples_list", "where the samples are (one of the two)"));
   }
   const files = folder !== undefined ? listFolder(folder) : sampleList(list ?? "");
   return groupSamples(files, graph.inputs, folder ?? list ?? "");
+}
+
+/** At most `count` of the samples, evenly spread. */
+export function spread(samples: readonly Sample[], count: number): Sample[] {
+  if (samples.length <= count) return [...samples];
+  return Array.from({ length: count }, (_, i) => samples[Math.floor((i * samples.length) / count)] as Sample);
 }
 
 function sampleList(file: string): string[] {

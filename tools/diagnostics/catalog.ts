@@ -722,12 +722,12 @@ export const budgetMissed = (budget: string, reached: string, kept: number, most
     "measure the ranges on more samples of the kind that the model will see",
   );
 
-export const budgetWithoutSamples = (missing: string): Diagnostic =>
+export const budgetWithoutSamples = (wish: string, missing: string): Diagnostic =>
   make(
     "MQ415",
     {},
-    `an accuracy budget was given, and no ${missing}`,
-    "accuracy is measured by running the model on samples",
+    `${wish} was asked for, and no ${missing} given`,
+    "it takes running the model on samples",
     "give --runner and --input_dir or --samples_list",
   );
 
@@ -768,6 +768,16 @@ export const otherRuntimeConfigured = (configured: string, target: string): Diag
     `the configuration says \`runtime: ${configured}\`, the command or target ${target}`,
     "what the command or target says is stronger",
     `set \`runtime = "${configured}"\` on the target, or leave it out of the configuration`,
+  );
+
+export const wrongLibrary = (file: string, processor: string, fault: string): Diagnostic =>
+  make(
+    "MQ664",
+    { file },
+    `the library is not one for ${processor}: ${fault}`,
+    "the vendor's library is damaged, or one for another ABI or another version of the DSP",
+    "take the library of this ABI and version from the vendor's SDK",
+    "if the SDK has it elsewhere, say where with `files` of the repository rule",
   );
 
 export const noFloatForDevice = (pb: string): Diagnostic =>

@@ -12,6 +12,7 @@ import { MICROSOFT_OPERATORS } from "../importers/onnx/quantized-table";
 import { TENSORFLOW_OPERATORS } from "../importers/tensorflow/op-table";
 import { type Fit, FITS, type Resize, RESIZES } from "../ir/graph";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
+import { BACK_ENDS } from "../lower/back-ends";
 import { SCHEMES } from "../quantize/scheme";
 
 const row = (...cells: readonly string[]): string => `| ${cells.map((c) => c.replace(/\|/g, "\\|")).join(" | ")} |`;
@@ -213,9 +214,106 @@ ${schemes}
 ${Object.entries(OPERATORS).map(section).join("\n")}`;
 }
 
+/** As in bazel/private/vendor_libraries.bzl. */
+const DEVICE_LIBRARIES: readonly (readonly string[])[] = [
+  ["`dsp`", "`libhexagon_controller.so`", "ABI", "nnlib of Qualcomm's Hexagon SDK"],
+  ["`dsp`", "`libhexagon_nn_skel.so`", "DSP version: v60, v62, v65, v66, v68", "nnlib of Qualcomm's Hexagon SDK"],
+  ["`apu`", "`libneuron_adapter.so`", "ABI (arm64-v8a)", "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device"],
+  [
+    "`apu`",
+    "`libapu-platform.so`",
+    "SoC: mt67xx, mt68xx, mt6779 …",
+    "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device",
+  ],
+];
+
+/** Operator × back end × scheme: what runs where, from the tables that decide it. */
+function acceleratorsPage(): string {
+  const yes = (has: boolean | undefined): string => (has ? "yes" : "–");
+  const ends = Object.entries(BACK_ENDS);
+  const capabilities = table(
+    [
+      "operator",
+      "CPU float32",
+      "CPU `int8_per_channel`",
+      "CPU `uint8`",
+      ...ends.map(([name, { title }]) => `${title} (\`${name}\`) \`uint8\``),
+    ],
+    Object.entries(OPERATORS)
+      .filter(([type]) => type !== "Quantize" && type !== "Dequantize")
+      .map(([type, { kernels }]) => [
+        type,
+        yes(kernels.float32),
+        yes(kernels.int8),
+        yes(kernels.uint8),
+        ...ends.map(([, { operators }]) => {
+          const condition = operators[type];
+          return condition === undefined ? "–" : condition === "" ? "yes" : condition;
+        }),
+      ]),
+  );
+  return `# Accelerators
+
+${GENERATED}
+\`runtime = "dsp"\` on a \`mace_quantized_model\` makes a model for Qualcomm's Hexagon DSP (nnlib), \`runtime = "apu"\` one for MediaTek's APU
+(Neuron Adapter). The model is quantized with the scheme \`uint8\`, with equalization and bias correction, and then translated: \`<name>.dsp.pb\` or
+\`<name>.apu.pb\` with its \`.data\` is what the device's runtime is given. What the device cannot run is an error that names the node, the rule
+it breaks and the ways out; with \`fallback = "cpu"\` the CPU runs such nodes between graphs of the device.
+
+\`\`\`python
+mace_quantized_model(
+    name = "net_dsp",
+    fallback = "cpu",
+    model = ":net",
+    ranges = ":net_ranges",
+    runtime = "dsp",
+)
+\`\`\`
+
+\`bazel run\` of such a target, and \`mace_quantize_test\`, run the translated model on this machine: a simulator with the C interface of the vendor's
+library stands for the device. On a device, \`mace_run\` and applications load the vendor's library at run time (\`--accelerator_library\`,
+\`MaceEngineConfig::SetAcceleratorLibrary\`). That takes a dynamically linked program, for Android one built with an NDK; applications link
+\`//mace/public:mace_with_accelerators\`.
+
+**Never run on silicon.** Translation, the runtime's calls and the arithmetic are tested against the simulators only, which follow
+the published interfaces and integer semantics. Expect surprises of drivers and firmware on the first device, and compare outputs there:
+\`mace evaluate --lowered\`.
+
+## Onto a device
+
+The vendors' libraries may not be redistributed, and none is here. Say where yours are, in WORKSPACE before \`mace_repositories()\`, or with the
+environment variables HEXAGON_NN_SDK and APU_SDK:
+
+\`\`\`python
+load("//bazel:repositories.bzl", "hexagon_nn_repository", "mace_repositories")
+
+hexagon_nn_repository(
+    name = "hexagon_nn",
+    files = {"v66/libhexagon_nn_skel.so": "libs/hexagon_nn/v66/libhexagon_nn_skel.so"},
+    path = "/opt/hexagon_sdk",
+)
+\`\`\`
+
+or \`url\` and \`sha256\` of an archive on a server of your own. A library is looked for as \`<ABI, DSP version or SoC>/<file>\`, and where \`files\` says.
+With \`device_libraries = "@hexagon_nn//:libraries"\` and \`device = "v66"\` on the model,
+
+\`\`\`sh
+bazel build --output_groups=device //models:net_dsp
+\`\`\`
+
+gives what goes on the device: for each ABI the program and the model, and the vendor's libraries, of which is checked that they are for that ABI and
+that version of the DSP. What is missing is named, with where it comes from; everything else of the target builds without it.
+
+${table(["`runtime`", "library", "one for each", "comes with"], DEVICE_LIBRARIES)}
+## What runs where
+
+${capabilities}`;
+}
+
 /** File name below docs/ to its text. */
 export function pages(): ReadonlyMap<string, string> {
   return new Map([
+    ["accelerators.md", acceleratorsPage()],
     ["cli.md", cliPage()],
     ["config.md", configPage()],
     ["help.md", helpPage()],

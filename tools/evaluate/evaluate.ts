@@ -41,6 +41,8 @@ export interface EvaluationInput {
   readonly quantized: ModelFiles;
   /** The float graph as it was quantized, where weights moved between layers; the float model by default. */
   readonly reference?: ModelFiles;
+  /** The quantized model as an accelerator runs it: its outputs are those of the evaluation then. Layers are always the CPU's. */
+  readonly device?: DeviceModel;
   readonly samples: readonly Sample[];
   /** How many of the samples are compared layer by layer. */
   readonly layerSamples: number;
@@ -48,6 +50,14 @@ export interface EvaluationInput {
   readonly labels: ReadonlyMap<string, number>;
   readonly threads: number;
   readonly onProgress: () => void;
+}
+
+/** A lowered model and what runs it. */
+export interface DeviceModel {
+  readonly lowered: ModelFiles;
+  readonly runner: string;
+  /** Further arguments of the runner. */
+  readonly arguments: readonly string[];
 }
 
 /** Runs both models over the samples. */
@@ -59,10 +69,13 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
 }
 
 async function compareOutputs(
-  { runner, float, quantized, samples, labels, threads, onProgress }: EvaluationInput,
+  { runner, float, quantized, device, samples, labels, threads, onProgress }: EvaluationInput,
   graph: Graph,
 ): Promise<Pick<Evaluation, "agreement" | "outputs" | "labelled">> {
-  const runs = [float, quantized].map((model) => new LayerRunner(runner, model, 1, "outputs", threads));
+  const run8bit = device
+    ? new LayerRunner(device.runner, device.lowered, 1, "outputs", threads, device.arguments)
+    : new LayerRunner(runner, quantized, 1, "outputs", threads);
+  const runs = [new LayerRunner(runner, float, 1, "outputs", threads), run8bit];
   const distances = graph.outputs.map(() => new Distance());
   const right = { labelled: 0, float1: 0, float5: 0, quantized1: 0, quantized5: 0 };
   let agree = 0;

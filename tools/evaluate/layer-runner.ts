@@ -29,10 +29,11 @@ export class LayerRunner {
     private readonly perSample: number,
     what: "layers" | "outputs",
     threads: number,
+    more: readonly string[] = [],
   ) {
     const stream = what === "layers" ? "--layers_output=-" : "--output_stream=-";
     const files = [`--model_file=${model.pb}`, `--model_data_file=${model.data}`];
-    this.child = spawn(program, [...files, "--input_stream=-", stream, `--num_threads=${threads}`]);
+    this.child = spawn(program, [...files, "--input_stream=-", stream, `--num_threads=${threads}`, ...more]);
     this.child.stderr?.on("data", (chunk: Buffer) => {
       this.diagnostics += chunk.toString();
     });

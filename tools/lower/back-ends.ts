@@ -4,7 +4,7 @@ import { HEXAGON } from "./hexagon/hexagon";
 import type { BackEnd } from "./net";
 
 /** By the name that the option `--runtime`, the rule's attribute and the configuration give them. */
-export const BACK_ENDS: Readonly<Record<string, BackEnd>> = { [HEXAGON.runtime]: HEXAGON };
+export const BACK_ENDS: Readonly<Record<string, BackEnd>> = { dsp: HEXAGON };
 
 /** Runs models as they are quantized. */
 export const CPU = "cpu";

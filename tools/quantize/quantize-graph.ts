@@ -15,8 +15,10 @@ import {
   quantizeBias,
 } from "../quant/affine";
 import { activationTable, softmaxOutput, softmaxTable } from "../quant/tables";
+import type { AdaptiveRounding } from "./adaptive-rounding";
 import type { Channels } from "../statistics/channels";
 import type { FloatNodes } from "./placement";
+import { productOf } from "./product-view";
 import type { Scheme } from "./scheme";
 import { trainedParameters, trainedWeights } from "./trained-grid";
 import { sharedWeightRange } from "./weight-range";
@@ -35,18 +37,21 @@ export function quantizeGraph(
   source: Graph,
   scheme: Scheme,
   float: FloatNodes,
-  { channels, biasCorrection }: ChannelFacts = NO_FACTS,
+  facts: QuantizationFacts = NO_FACTS,
 ): QuantizedGraph {
-  return new Quantizer(source, scheme, float, channels, biasCorrection).run();
+  return new Quantizer(source, scheme, float, facts).run();
 }
 
-/** What was measured of each channel, and whether biases make up for the mean error of rounded weights. */
-export interface ChannelFacts {
+/** What was measured besides ranges, and what to make of it. */
+export interface QuantizationFacts {
   readonly channels: Channels;
+  /** Whether biases make up for the mean error of rounded weights. */
   readonly biasCorrection: boolean;
+  /** Absent: every weight takes the nearest code. */
+  readonly rounding?: AdaptiveRounding;
 }
 
-const NO_FACTS: ChannelFacts = { channels: new Map(), biasCorrection: false };
+const NO_FACTS: QuantizationFacts = { channels: new Map(), biasCorrection: false };
 
 /** A tensor of codes and what they mean. */
 interface CodeForm {
@@ -67,14 +72,19 @@ class Quantizer {
   private readonly floats = new Map<string, string>();
   private readonly codes = new Map<string, string>();
   private readonly outputs: ReadonlySet<string>;
+  private readonly channels: Channels;
+  private readonly biasCorrection: boolean;
+  private readonly rounding: AdaptiveRounding | undefined;
 
   constructor(
     private readonly source: Graph,
     private readonly scheme: Scheme,
     private readonly float: FloatNodes,
-    private readonly channels: Channels,
-    private readonly biasCorrection: boolean,
+    facts: QuantizationFacts,
   ) {
+    this.channels = facts.channels;
+    this.biasCorrection = facts.biasCorrection;
+    this.rounding = facts.rounding;
     this.graph = { name: source.name, inputs: source.inputs, outputs: source.outputs, tensors: new Map(), nodes: [] };
     this.outputs = new Set(source.outputs.map((port) => port.tensor));
   }
@@ -341,9 +351,30 @@ class Quantizer {
       const data = quantizeArray(tensor.data, affine, "uint8");
       made = { name: free, shape: tensor.shape, dtype: "uint8", data, quant: tensorwise(affine) };
     }
+    if (!trained) this.roundAdaptively(node, tensor.data, made);
     if (tensor.trained && !trained) this.regridded.push(name);
     this.codes.set(name, this.define(made));
     return made;
+  }
+
+  /** Rounds the codes of weights again where the moments of their input are known. */
+  private roundAdaptively(node: GraphNode, weights: Float32Array, { data: codes, quant }: Tensor): void {
+    const product = this.rounding && productOf(this.source, node);
+    if (!product || !quant || !(codes instanceof Int8Array || codes instanceof Uint8Array)) return;
+    const { scales, zeroPoint, axis } = quant;
+    const signed = codes instanceof Int8Array;
+    const range = { low: signed ? -127 : 0, high: signed ? 127 : 255 };
+    const scaleOf = (channel: number): number => scales[axis === null ? 0 : channel] ?? 1;
+    const parameters = { zeroPoint, ...range, scaleOf };
+    this.rounding?.round(node.name, product, weights, codes, parameters, this.correctsBias(node));
+  }
+
+  /** Whether the bias of a node is going to make up for the mean error of its weights. */
+  private correctsBias(node: GraphNode): boolean {
+    const view = weightsOf(this.source, node);
+    const means = this.channels.get(node.inputs[0] ?? "")?.mean;
+    const biasAt = OPERATORS[node.type]?.inputs.findIndex((input) => input.role === "bias") ?? -1;
+    return this.biasCorrection && Boolean(node.inputs[biasAt]) && view !== undefined && means?.length === view.inputs;
   }
 
   /**
@@ -352,9 +383,9 @@ class Quantizer {
    */
   private outputShift(node: GraphNode, rounded: Tensor): Float64Array {
     const view = weightsOf(this.source, node);
-    const means = this.biasCorrection ? this.channels.get(node.inputs[0] ?? "")?.mean : undefined;
+    const means = this.channels.get(node.inputs[0] ?? "")?.mean;
     const { quant, data: codes } = rounded;
-    if (!view || !quant || !codes || means?.length !== view.inputs) return new Float64Array();
+    if (!this.correctsBias(node) || !view || !means || !quant || !codes) return new Float64Array();
     const shift = new Float64Array(view.outputs);
     for (let i = 0; i < codes.length; i++) {
       const output = view.outputOf(i);

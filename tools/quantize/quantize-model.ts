@@ -3,9 +3,10 @@
 import type { Statistics } from "../../mace/proto/statistics";
 import { badRangeOverride, rangesDisagree } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
-import type { Graph } from "../ir/graph";
+import type { Graph, GraphNode } from "../ir/graph";
 import { type Channels, channelsOf } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
+import type { AdaptiveRounding } from "./adaptive-rounding";
 import { assignRanges } from "./assign-ranges";
 import { equalize, scaleChannels, scaleRanges } from "./equalize";
 import { copiesCodes, type FloatNodes, placeFloatNodes } from "./placement";
@@ -71,6 +72,8 @@ export interface Prepared {
   /** Nodes that the user keeps float, and why. */
   readonly wanted: FloatNodes;
   readonly floatProbabilities: boolean;
+  /** Absent: every weight takes the nearest code. */
+  readonly rounding?: AdaptiveRounding;
   readonly warnings: readonly Diagnostic[];
 }
 
@@ -110,7 +113,8 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
 
 /** Quantizes a prepared graph, which is not changed: it may be quantized again with another decision. */
 export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: Decision = NO_DECISION): Quantized {
-  const { graph, scheme, ranges, rangesName, channels, biasCorrection, floatProbabilities, warnings } = prepared;
+  const { graph, scheme, ranges, rangesName, channels, biasCorrection, floatProbabilities, rounding, warnings } =
+    prepared;
   const wanted = new Map(prepared.wanted);
   for (const node of kept) if (!wanted.has(node)) wanted.set(node, reasons.get(node) ?? "the search keeps it float");
   const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
@@ -123,8 +127,18 @@ export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: D
     }),
   };
   assignRanges(own, float, { file: ranges, fileName: rangesName });
-  const quantized = quantizeGraph(own, scheme, float, { channels, biasCorrection });
+  const quantized = quantizeGraph(own, scheme, float, {
+    channels,
+    biasCorrection,
+    ...(rounding && { rounding }),
+  });
   return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...quantized.warnings] };
+}
+
+/** Nodes whose weights become codes. */
+export function roundedNodes({ graph, scheme, wanted, floatProbabilities }: Prepared): GraphNode[] {
+  const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
+  return graph.nodes.filter((node) => !float.has(node.name));
 }
 
 /** Nodes that a search may keep float: those that compute on codes otherwise. What only moves data follows its input. */

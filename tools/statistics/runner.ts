@@ -38,13 +38,21 @@ export async function runOverSamples(
   graph: Graph,
   callbacks: RunnerCallbacks,
 ): Promise<StopSignal | undefined> {
+  let early: StopSignal | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    early = signal as StopSignal;
+    child.kill(early);
+    child.stdin.destroy();
+  };
+  // Before the runner starts: a signal in between would end this process and leave the runner alone. It is heard when there is one, since that
+  // is not before this function waits. Once: a second signal ends this process in the usual way.
+  for (const signal of SIGNALS) process.once(signal, stop);
   const child = spawn(runner, args, { stdio: ["pipe", "pipe", "pipe"] });
   let diagnostics = "";
   child.stderr.on("data", (chunk: Buffer) => {
     diagnostics += chunk.toString();
   });
   child.stdout.on("data", (chunk: Buffer) => callbacks.onOutput(chunk));
-  let early: StopSignal | undefined;
   // A terminal sends SIGINT to the runner as well, which may be gone before this process hears of its own.
   const ended = new Promise<string | undefined>((resolve) => {
     child.on("error", (error) => resolve(error.message));
@@ -57,13 +65,6 @@ export async function runOverSamples(
   void ended.then(() => {
     gone = true;
   });
-  const stop = (signal: NodeJS.Signals): void => {
-    early = signal as StopSignal;
-    child.kill(early);
-    child.stdin.destroy();
-  };
-  // Once: a second signal ends this process in the usual way.
-  for (const signal of SIGNALS) process.once(signal, stop);
   // The child may end early, by its own diagnostic; what is written after that does not matter.
   child.stdin.on("error", () => undefined);
   try {

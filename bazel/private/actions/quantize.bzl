@@ -1,6 +1,19 @@
 """The action that quantizes a model."""
 
-def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix, budget = None):
+def _arguments(ctx, arguments):
+    args = ctx.actions.args()
+    args.add_all(arguments)
+    return args
+
+def _list(ctx, option, files):
+    """An option with the path of a file that lists files."""
+    args = ctx.actions.args()
+    args.add_all(files)
+    args.set_param_file_format("multiline")
+    args.use_param_file(option, use_always = True)
+    return args
+
+def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix, runtime, budget = None, rounding = None):
     """Declares an action MaceQuantize.
 
     Args:
@@ -13,6 +26,9 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
       keep_float: names or patterns of nodes that stay float
       range_overrides: dict of tensor or pattern to "min,max"
       prefix: name of the outputs in the package, without ending
+      runtime: name of the device that the model is for
+      rounding: None, or a struct of `count`, how many samples adaptive rounding looks at, `runner`, the FilesToRunProvider of `mace_run` for
+        the build machine, and `samples`, a list of Files
       budget: None, or a struct of `arguments`, the list of what the command line says of the accuracy budget, `runner`, the
         FilesToRunProvider of `mace_run` for the build machine, and the Files `samples` to measure on and `labels`, or None
 
@@ -38,6 +54,7 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
     if statistics:
         args.add("--statistics", statistics)
     args.add("--scheme", scheme)
+    args.add("--runtime", runtime)
     for name in keep_float:
         args.add("--keep_float", name)
     for tensor, range in range_overrides.items():
@@ -46,26 +63,28 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
     output = ctx.actions.args()
     output.add("--output_prefix", outputs.model.path[:-len(".pb")])
     search = []
+    runner = budget.runner if budget else rounding.runner if rounding else None
+    if runner:
+        search.append(_arguments(ctx, ["--runner", runner.executable]))
+    if rounding:
+        count = str(rounding.count)
+        search.append(_arguments(ctx, ["--rounding", "adaptive", "--rounding_samples", count]))
+        search.append(_list(ctx, "--rounding_list=%s", rounding.samples))
     if budget:
-        limits = ctx.actions.args()
-        limits.add_all(budget.arguments)
-        limits.add("--runner", budget.runner.executable)
+        limits = _arguments(ctx, budget.arguments)
         if budget.labels:
             limits.add("--labels", budget.labels)
-        listed = ctx.actions.args()
-        listed.add_all(budget.samples)
-        listed.set_param_file_format("multiline")
-        listed.use_param_file("--samples_list=%s", use_always = True)
-        search = [limits, listed]
+        search += [limits, _list(ctx, "--samples_list=%s", budget.samples)]
     ctx.actions.run(
         executable = tool,
         arguments = [args] + search + [output],
         inputs = depset(
-            (budget.samples + ([budget.labels] if budget.labels else [])) if budget else [],
+            (budget.samples + ([budget.labels] if budget.labels else []) if budget else []) +
+            (rounding.samples if rounding else []),
             transitive = [inputs],
         ),
         outputs = [outputs.data, outputs.model, outputs.text],
-        tools = [budget.runner] if budget else [],
+        tools = [runner] if runner else [],
         mnemonic = "MaceQuantize",
         progress_message = "Quantizing %s to %s" % (ctx.label, scheme),
     )

@@ -2,7 +2,10 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//bazel:defs.bzl", "MaceQuantizedModelInfo", "mace_quantize_stat", "mace_quantized_model")
-load("//test/rules:asserts.bzl", "failure_test", "flags_of", "only_action_of")
+
+# buildifier: disable=bzl-visibility
+load("//bazel/private:vendor_libraries.bzl", "vendor_libraries")
+load("//test/rules:asserts.bzl", "actions_of", "failure_test", "flags_of", "only_action_of")
 
 def _outputs_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -20,6 +23,8 @@ def _outputs_test_impl(ctx):
         "stat.stat",
         "--scheme",
         "uint8",
+        "--runtime",
+        "cpu",
         "--output_prefix",
         "quant",
     ], flags_of(action))
@@ -81,9 +86,10 @@ def _budget_test_impl(ctx):
         "30",
         "--budget_samples",
         "7",
-        "--runner",
-    ], flags[start:start + 9])
-    asserts.equals(env, ["--labels", "measured.overall_range"], flags[start + 10:start + 12])
+        "--labels",
+        "measured.overall_range",
+    ], flags[start:start + 10])
+    asserts.equals(env, "--runner", flags[start - 2])
     inputs = [file.basename for file in action.inputs.to_list()]
     for sample in ctx.attr.samples:
         asserts.true(env, sample in inputs, sample + " is an input of the search")
@@ -101,6 +107,73 @@ def _quant(name, model = "//test/rules/fakes:model", **kwargs):
         tags = ["manual"],
         **kwargs
     )
+
+def _device_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    asserts.true(env, "dsp" in flags_of(only_action_of(env, "MaceQuantize")))
+    asserts.equals(env, [
+        "lower",
+        "--model",
+        "dsp.pb",
+        "--model_data",
+        "dsp.data",
+        "--runtime",
+        "dsp",
+        "--fallback",
+        "cpu",
+        "--output_prefix",
+        "dsp.dsp",
+    ], flags_of(only_action_of(env, "MaceLower")))
+    info = target[MaceQuantizedModelInfo]
+    asserts.equals(env, "dsp", info.runtime)
+    asserts.equals(env, "dsp.dsp.pb", info.lowered.model.basename)
+
+    # What the device runs is the lowered model, by a program with accelerators.
+    links = {action.outputs.to_list()[0].basename: action.inputs.to_list()[0].basename for action in actions_of(env, "Symlink")}
+    asserts.equals(env, "dsp.dsp.pb", links["dsp.arm64.pb"])
+
+    # Of three libraries one is there.
+    asserts.equals(env, [
+        "dsp.arm64.data",
+        "dsp.arm64.libhexagon_controller.so",
+        "dsp.arm64.mace_run",
+        "dsp.arm64.pb",
+        "dsp.armhf.data",
+        "dsp.armhf.libhexagon_controller.so",
+        "dsp.armhf.mace_run",
+        "dsp.armhf.pb",
+        "dsp.v66.libhexagon_nn_skel.so",
+    ], sorted([file.basename for file in target[OutputGroupInfo].device.to_list()]))
+    asserts.equals(env, [
+        "check-library",
+        "--library",
+        "measured.overall_range",
+        "--processor",
+        "arm64",
+        "--output",
+        "dsp.arm64.libhexagon_controller.so",
+    ], flags_of(only_action_of(env, "MaceCheckLibrary")))
+    missing = [action.argv[-1] for action in actions_of(env, "MaceMissingLibrary")]
+    asserts.equals(env, 2, len(missing))
+    message = "packaging for v66 needs libhexagon_nn_skel.so, which is not in //test/rules/quantized_model:libraries. " + \
+              "It comes with nnlib of the Hexagon SDK of Qualcomm. Put it there as v66/libhexagon_nn_skel.so"
+    asserts.true(env, [text for text in missing if message in text], "\n".join(missing))
+    return analysistest.end(env)
+
+_device_test = analysistest.make(_device_test_impl)
+
+def _rounding_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    action = only_action_of(env, "MaceQuantize")
+    flags = flags_of(action)
+    start = flags.index("--rounding")
+    asserts.equals(env, ["--rounding", "adaptive", "--rounding_samples", "9"], flags[start:start + 4])
+    asserts.true(env, "--runner" in flags)
+    asserts.true(env, "sample_a.png" in [file.basename for file in action.inputs.to_list()])
+    return analysistest.end(env)
+
+_rounding_test = analysistest.make(_rounding_test_impl)
 
 def quantized_model_test_suite(name):
     """Declares the tests.
@@ -142,6 +215,31 @@ def quantized_model_test_suite(name):
         min_sqnr = "20",
     )
     _budget_test(name = name + "_budget_inputs_test", samples = ["sample_b.png"], target_under_test = ":budget_inputs")
+
+    _quant(
+        name = "rounding",
+        ranges = "//test/rules/fakes:stat",
+        rounding = "adaptive",
+        rounding_samples = 9,
+    )
+    _rounding_test(name = name + "_rounding_test", target_under_test = ":rounding")
+
+    vendor_libraries(
+        name = "libraries",
+        libraries = {"measured.overall_range": "arm64/libhexagon_controller.so"},
+        runtime = "dsp",
+        tags = ["manual"],
+    )
+    _quant(
+        name = "dsp",
+        accelerated_runner = "//test/rules/toolchains:describe_target",
+        device = "v66",
+        device_libraries = ":libraries",
+        fallback = "cpu",
+        runtime = "dsp",
+        target_abis = ["arm64", "armhf"],
+    )
+    _device_test(name = name + "_device_test", target_under_test = ":dsp")
 
     mace_quantize_stat(
         name = "stat_without_inputs",
@@ -186,6 +284,21 @@ def quantized_model_test_suite(name):
             "has no `inputs`, so there is nothing to build ranges from",
         ),
         ("range_files", {"ranges": ":two_files"}, "gives 2 files"),
+        ("runtime", {"runtime": "gpu"}, "`runtime = \"gpu\"` is no device. Choose one of: cpu, dsp"),
+        ("fallback", {"fallback": "gpu"}, "`fallback = \"gpu\"` is not known. Choose one of: none, cpu"),
+        ("fallback_on_cpu", {"fallback": "cpu"}, "`fallback` is for models of an accelerator"),
+        ("libraries", {"device_libraries": ":libraries"}, "`device_libraries` is for models of an accelerator"),
+        (
+            "device",
+            {
+                "device": "v1",
+                "device_libraries": ":libraries",
+                "runtime": "dsp",
+            },
+            "`device = \"v1\"` is not known. Choose one of: v60, v62, v65, v66, v68",
+        ),
+        ("rounding", {"rounding": "up"}, "`rounding = \"up\"` is not known. Choose one of: nearest, adaptive"),
+        ("rounding_samples", {"rounding": "adaptive"}, "`rounding = \"adaptive\"` looks at samples, and there are none"),
         ("budget", {"min_sqnr": "20"}, "has an accuracy budget and no samples to measure on"),
         ("budget_labels", {"budget_labels": "measured.overall_range"}, "have no effect without an accuracy budget"),
         (

@@ -7,6 +7,7 @@ import { readTextFile, writeFileAtomically } from "../../io/files";
 import { CheckFailed } from "../check-failed";
 import { dataFileOf, type Options } from "../context";
 import { Progress } from "../progress";
+import { acceleratorArguments } from "../accelerator-options";
 import { samplesOf } from "../sample-options";
 
 export async function evaluate(options: Options): Promise<void> {
@@ -14,6 +15,7 @@ export async function evaluate(options: Options): Promise<void> {
   const quantizedPb = options.givenPath("quantized");
   const quantized = { pb: quantizedPb, data: options.path("quantized_data") ?? dataFileOf(quantizedPb) };
   const referencePb = options.path("reference");
+  const loweredPb = options.path("lowered");
   const { graph } = readModel(float.pb, float.data);
   const samples = samplesOf(options, graph);
   const labelsFile = options.path("labels");
@@ -27,6 +29,13 @@ export async function evaluate(options: Options): Promise<void> {
       runner: options.givenPath("runner"),
       float,
       quantized,
+      ...(loweredPb !== undefined && {
+        device: {
+          lowered: { pb: loweredPb, data: dataFileOf(loweredPb) },
+          runner: options.path("device_runner") ?? options.givenPath("runner"),
+          arguments: acceleratorArguments(options),
+        },
+      }),
       ...(referencePb !== undefined && { reference: { pb: referencePb, data: dataFileOf(referencePb) } }),
       samples,
       layerSamples,

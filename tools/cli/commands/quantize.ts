@@ -13,11 +13,18 @@ import { readTextFile, writeFileAtomically } from "../../io/files";
 import type { Graph } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
 import { BACK_ENDS, CPU } from "../../lower/back-ends";
-import { prepareModel, type Quantized, quantizePrepared, type Settings } from "../../quantize/quantize-model";
+import {
+  type Prepared,
+  prepareModel,
+  type Quantized,
+  quantizePrepared,
+  type Settings,
+} from "../../quantize/quantize-model";
 import { withOverrides } from "../../quantize/overrides";
 import { AUTO_SCHEME, DEVICE_SCHEME, SCHEMES } from "../../quantize/scheme";
 import { parseOverallRange, type Ranges } from "../../statistics/overall-range";
 import { readStatistics } from "../../statistics/statistics";
+import { roundsAdaptively, withAdaptiveRounding } from "../adaptive-rounding";
 import { hasBudget, quantizeWithinBudget } from "../accuracy-budget";
 import { CheckFailed } from "../check-failed";
 import type { Options } from "../context";
@@ -73,6 +80,8 @@ export async function quantize(options: Options): Promise<void> {
   const rangesName = rangeFile ? "range file" : "no range file was given";
   const settings = settingsForDevice(options, model.graph);
   const prepared = prepareModel(model.graph, settings, { ranges, rangesName, statistics });
+  const measured = async (use: (chosen: Prepared) => Promise<void>): Promise<void> =>
+    roundsAdaptively(options) ? withAdaptiveRounding(options, prepared, use) : use(prepared);
   const write = ({ graph }: Quantized, to: string): void => {
     writeModel(graph, to, model.digest);
     writeFileAtomically(`${to}.txt`, [printGraph(graph)]);
@@ -82,17 +91,19 @@ export async function quantize(options: Options): Promise<void> {
     tell(quantizePrepared(prepared));
     return;
   }
-  if (hasBudget(options)) {
-    const { quantized, failures } = await quantizeWithinBudget(options, prepared, { pb, data }, (q) =>
-      write(q, prefix),
-    );
+  await measured(async (chosen) => {
+    if (hasBudget(options)) {
+      const { quantized, failures } = await quantizeWithinBudget(options, chosen, { pb, data }, (q) =>
+        write(q, prefix),
+      );
+      tell(quantized);
+      if (failures.length > 0) throw new CheckFailed(failures);
+      return;
+    }
+    const quantized = quantizePrepared(chosen);
     tell(quantized);
-    if (failures.length > 0) throw new CheckFailed(failures);
-    return;
-  }
-  const quantized = quantizePrepared(prepared);
-  tell(quantized);
-  write(quantized, prefix);
+    write(quantized, prefix);
+  });
 }
 
 function tell({ warnings, float }: Quantized): void {

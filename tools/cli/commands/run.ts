@@ -7,7 +7,8 @@ import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { writeFileAtomically } from "../../io/files";
 import { loadSample } from "../../statistics/samples";
-import type { Options } from "../context";
+import { acceleratorArguments } from "../accelerator-options";
+import { dataFileOf, type Options } from "../context";
 
 /** Preprocesses the inputs into raw tensors and hands them to the runner, whose output goes straight to the user. */
 export async function run(options: Options): Promise<void> {
@@ -33,11 +34,13 @@ export async function run(options: Options): Promise<void> {
     const optional = (flag: string, value: string | undefined): string[] =>
       value === undefined ? [] : [`--${flag}=${value}`];
     const runner = options.givenPath("runner");
+    const lowered = options.path("lowered");
     const result = spawnSync(
       runner,
       [
-        `--model_file=${pb}`,
-        `--model_data_file=${data}`,
+        `--model_file=${lowered ?? pb}`,
+        `--model_data_file=${lowered === undefined ? data : dataFileOf(lowered)}`,
+        ...acceleratorArguments(options),
         ...inputs,
         `--top=${options.number("top", 0, 1e6)}`,
         `--round=${options.number("round", 1, 1e6)}`,

@@ -38,6 +38,11 @@ const integers = (name: string, values: readonly number[], shape = [values.lengt
   type: "INT32",
   values,
 });
+const floats = (name: string, values: readonly number[], shape = [values.length]): TensorSpec => ({
+  name,
+  shape,
+  values,
+});
 const near = (actual: readonly number[], expected: readonly number[]): void => {
   const difference = greatestDifference(actual, expected);
   assert.ok(difference <= 1e-5, `differs by ${difference}: ${actual} for ${expected}`);
@@ -100,6 +105,59 @@ test("TILE, BROADCAST_TO, REVERSE_V2 and CUMSUM", () => {
   near(run("BROADCAST_TO", [2, 1], [1, 2], [integers("s", [1, 2, 3])]).data, [1, 1, 1, 2, 2, 2]);
   near(run("REVERSE_V2", [2, 2], [1, 2, 3, 4], [integers("a", [1])]).data, [2, 1, 4, 3]);
   near(run("CUMSUM", [3], [1, 2, 4], [integers("a", [0], [])]).data, [1, 3, 7]);
+});
+
+test("BATCH_MATMUL", () => {
+  const b = floats("b", [1, 2, 3, 4, 5, 6], [1, 3, 2]);
+  const x = [1, 0, 2, 0, 1, -1];
+  near(run("BATCH_MATMUL", [1, 2, 3], x, [b]).data, [11, 14, -2, -2]);
+  const turned = int(schema.BATCH_MATMUL.adjY, 1);
+  near(
+    run("BATCH_MATMUL", [1, 2, 3], x, [floats("b", [1, 3, 5, 2, 4, 6], [1, 2, 3])], [turned]).data,
+    [11, 14, -2, -2],
+  );
+  const left = int(schema.BATCH_MATMUL.adjX, 1);
+  near(run("BATCH_MATMUL", [1, 3, 2], [1, 0, 0, 1, 2, -1], [b], [left]).data, [11, 14, -2, -2]);
+});
+
+test("SELECT takes slices of the first axis, SELECT_V2 broadcasts", () => {
+  const truth = (values: readonly number[]): TensorSpec => ({
+    name: "c",
+    shape: [values.length],
+    type: "BOOL",
+    values,
+  });
+  const other = floats("b", [9, 8, 7, 6], [2, 2]);
+  near(run("SELECT", [2, 2], [1, 2, 3, 4], [truth([1, 0]), other], [], { at: 1 }).data, [1, 2, 7, 6]);
+  near(run("SELECT_V2", [2, 2], [1, 2, 3, 4], [truth([1, 0]), other], [], { at: 1 }).data, [1, 8, 3, 6]);
+});
+
+test("ONE_HOT of computed indices, SIGN", () => {
+  near(run("SIGN", [4], [-2.5, 0, 3, -0.1]).data, [-1, 0, 1, -1]);
+  const spec: ModelSpec = {
+    tensors: [
+      { name: "x", shape: [3] },
+      { name: "i", shape: [3], type: "INT32" },
+      integers("depth", [3], []),
+      floats("on", [5], []),
+      floats("off", [-1], []),
+      { name: "y", shape: [] },
+    ],
+    operators: [
+      { type: "CAST", inputs: ["x"], outputs: ["i"], options: [] },
+      {
+        type: "ONE_HOT",
+        inputs: ["i", "depth", "on", "off"],
+        outputs: ["y"],
+        options: [int(schema.ONE_HOT.axis, -1)],
+      },
+    ],
+    inputs: ["x"],
+    outputs: ["y"],
+  };
+  const graph = importTflite(tfliteModel(spec), { file: "net.tflite", name: "net" });
+  const y = runModel(graph, new Map([["x", Float32Array.from([2, 0, 7])]])).get("y");
+  near(Array.from(y ?? []), [-1, -1, 5, 5, -1, -1, -1, -1, -1]);
 });
 
 test("normalization", () => {
