@@ -1,21 +1,15 @@
 #include "mace/runtime/program.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <utility>
 
+#include "mace/base/clock.h"
 #include "mace/base/diagnostics.h"
 
 namespace mace {
 namespace runtime {
 namespace {
-
-int64_t NowNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 class CpuExecutor : public Executor {
  public:

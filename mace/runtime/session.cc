@@ -1,24 +1,15 @@
 #include "mace/runtime/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <utility>
 
+#include "mace/base/clock.h"
 #include "mace/base/diagnostics.h"
 #include "mace/runtime/planner.h"
 
 namespace mace {
 namespace runtime {
-namespace {
-
-int64_t NowNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
 
 Status ChooseTier(Tier* tier) {
   const CpuFeatures features = DetectCpuFeatures();

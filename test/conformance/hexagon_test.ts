@@ -11,17 +11,16 @@ import * as path from "node:path";
 import { after, test } from "node:test";
 import { writeModel, writeModelFiles } from "../../tools/emit/model-writer";
 import type { Graph } from "../../tools/ir/graph";
-import { interpret } from "../../tools/ir/interpret";
 import { elementCount } from "../../tools/ir/shape";
 import { HEXAGON } from "../../tools/lower/hexagon/hexagon";
 import { ACTIVATION_FUNCTIONS } from "../../tools/lower/hexagon/rules";
 import { partition } from "../../tools/lower/partition";
 import { lowerGraph } from "../../tools/lower/program";
-import { optimize } from "../../tools/passes/pipeline";
 import { sketchGraph } from "../../tools/quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../tools/quantize/quantize-model";
 import { Random } from "../../tools/synth/random";
-import { type RandomModel, randomGraph } from "../../tools/synth/random-graph";
+import { randomGraph } from "../../tools/synth/random-graph";
+import { quantizedNetwork } from "./quantized-network";
 import { REFERENCE_OPERATORS, runReference } from "../reference/nnlib";
 
 const RUN = path.resolve("mace/delegates/hexagon/run_net");
@@ -30,21 +29,6 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-hexagon-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
 const GRAPHS = Number(process.env.MACE_HEXAGON_GRAPHS ?? 8);
-
-/** A random network in 8 bits, with the ranges that one input gives. */
-function quantized({ graph, feeds }: RandomModel): Graph {
-  optimize(graph);
-  const all = [...graph.inputs.map((port) => port.tensor), ...graph.nodes.flatMap((node) => node.outputs)];
-  const probe = { ...graph, outputs: all.map((tensor) => ({ tensor, format: "NONE" as const })) };
-  const values = interpret(probe, feeds);
-  const ranges = new Map<string, [number, number]>();
-  for (const name of all) {
-    const finite = Array.from(values.get(name) ?? feeds.get(name) ?? []).filter(Number.isFinite);
-    ranges.set(name, [Math.min(0, ...finite), Math.max(0.01, ...finite)]);
-  }
-  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
-  return quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph;
-}
 
 /** Runs a graph of the device on the simulator; real numbers of its outputs, one after the other. */
 function simulate(graph: Graph, inputs: readonly Float32Array[]): Float32Array {
@@ -84,7 +68,7 @@ const TYPES = Object.keys(HEXAGON.operators);
 test("the simulator and the reference agree on every operator", () => {
   const seen = new Set<string>();
   for (let i = 0; i < GRAPHS * TYPES.length; i++) {
-    const graph = quantized(randomGraph(`hexagon ${i}`, TYPES[i % TYPES.length] ?? "", 6));
+    const graph = quantizedNetwork(randomGraph(`hexagon ${i}`, TYPES[i % TYPES.length] ?? "", 6));
     graph.outputs = graph.outputs.filter(({ tensor }) => graph.nodes.some((node) => node.outputs.includes(tensor)));
     if (graph.outputs.length === 0) continue;
     for (const { runtime, graph: part } of partition(graph, HEXAGON, true).parts) {
@@ -144,7 +128,7 @@ test("the device computes what the CPU does", () => {
   const compared = new Map<string, number>();
   for (const [type, most] of Object.entries(NEAR)) {
     for (let i = 0; i < 3 * GRAPHS; i++) {
-      const graph = quantized(randomGraph(`near ${i}`, type, 1));
+      const graph = quantizedNetwork(randomGraph(`near ${i}`, type, 1));
       const nodes = graph.nodes.filter((node) => node.type !== "Quantize" && node.type !== "Dequantize");
       if (nodes.length !== 1 || nodes[0]?.type !== type || HEXAGON.refuse(graph, nodes[0])) continue;
       if (!graph.tensors.get(nodes[0].outputs[0] ?? "")?.quant) continue;
@@ -216,7 +200,7 @@ test("functions of codes", () => {
 test("programs of both devices run, and compute about what the CPU does alone", () => {
   let mixed = 0;
   for (let i = 0; i < 3 * GRAPHS; i++) {
-    const graph = quantized(randomGraph(`mixed ${i}`, "Conv2D", 10));
+    const graph = quantizedNetwork(randomGraph(`mixed ${i}`, "Conv2D", 10));
     const computed = new Set(graph.nodes.flatMap((node) => node.outputs));
     graph.outputs = graph.outputs.filter(({ tensor }) => computed.has(tensor));
     const float = [...graph.inputs, ...graph.outputs].every(

@@ -13,17 +13,15 @@ import { noFloatForDevice } from "../../tools/diagnostics/catalog";
 import { UserError } from "../../tools/diagnostics/diagnostic";
 import { encodeNet, writeModel, writeModelFiles } from "../../tools/emit/model-writer";
 import type { ConstantData, Graph } from "../../tools/ir/graph";
-import { interpret } from "../../tools/ir/interpret";
 import { printGraph } from "../../tools/ir/print";
 import { graphProblems } from "../../tools/ir/verify";
 import type { BackEnd } from "../../tools/lower/net";
 import { type Part, partition } from "../../tools/lower/partition";
 import { encodeProgram } from "../../tools/lower/program";
-import { optimize } from "../../tools/passes/pipeline";
-import { DEFAULT_SETTINGS, quantizeModel } from "../../tools/quantize/quantize-model";
 import { encodeRecord, RecordDecoder } from "../../tools/statistics/sample-stream";
 import { Random } from "../../tools/synth/random";
-import { type RandomModel, randomGraph } from "../../tools/synth/random-graph";
+import { randomGraph } from "../../tools/synth/random-graph";
+import { quantizedNetwork } from "./quantized-network";
 
 const RUN = path.resolve("mace/bin/mace_run");
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-partition-"));
@@ -41,22 +39,6 @@ const COMMON = [
   "Pad",
   "Split",
 ];
-
-/** A random network in 8 bits, with the ranges that one input gives. */
-function quantized({ graph, feeds }: RandomModel): Graph {
-  optimize(graph);
-  const all = [...graph.inputs.map((port) => port.tensor), ...graph.nodes.flatMap((node) => node.outputs)];
-  const probe = { ...graph, outputs: all.map((tensor) => ({ tensor, format: "NONE" as const })) };
-  const values = interpret(probe, feeds);
-  const ranges = new Map<string, [number, number]>();
-  for (const name of all) {
-    const finite = Array.from(values.get(name) ?? feeds.get(name) ?? []).filter(Number.isFinite);
-    const [min, max] = [Math.min(0, ...finite), Math.max(0.01, ...finite)];
-    ranges.set(name, [min, max]);
-  }
-  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
-  return quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph;
-}
 
 /** Refuses about one node in `times`; the same nodes each time. */
 function pickyDevice(seed: string, times: number): BackEnd {
@@ -106,7 +88,7 @@ test("a divided graph computes the same codes", () => {
   let most = 0;
   for (let i = 0; i < GRAPHS; i++) {
     const model = randomGraph(`divided ${i}`, COMMON[i % COMMON.length] ?? "", 10);
-    const graph = quantized(model);
+    const graph = quantizedNetwork(model);
     // What nothing computes, an input handed through, has no part.
     const inputs = new Set(graph.inputs.map((port) => port.tensor));
     graph.outputs = graph.outputs.filter((port) => !inputs.has(port.tensor) && !graph.tensors.get(port.tensor)?.data);
@@ -130,7 +112,7 @@ test("a divided graph computes the same codes", () => {
 });
 
 test("without a fallback, every node that the device refuses is an error", () => {
-  const graph = quantized(randomGraph("refused", "Conv2D", 12));
+  const graph = quantizedNetwork(randomGraph("refused", "Conv2D", 12));
   const device = pickyDevice("all", 1);
   const refused = graph.nodes.filter((node) => node.type !== "Quantize" && node.type !== "Dequantize");
   assert.throws(

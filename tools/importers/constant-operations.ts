@@ -142,13 +142,6 @@ export function range(lower: Lowering, target: Target, bounds: readonly Value[])
   );
 }
 
-/** The nearest integer, ties to even, as both frameworks round. */
-export function roundHalfEven(value: number): number {
-  const down = Math.floor(value);
-  const rest = value - down;
-  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
-}
-
 function checkShape(shape: Shape): void {
   if (!shape.every((size) => Number.isInteger(size) && size >= 0)) badValue(`${shapeText(shape)} is no shape`);
 }

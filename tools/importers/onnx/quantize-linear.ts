@@ -10,7 +10,7 @@
 import type { TensorRange, TrainedQuantization } from "../../ir/graph";
 import { ELTWISE } from "../../ir/operators";
 import { elementCount, type Shape, shapeText } from "../../ir/shape";
-import { roundHalfEven } from "../constant-operations";
+import { roundHalfEven } from "../../ir/activation-function";
 import { badValue, unsupported } from "../failures";
 import { type ConstantValue, isConstant, type Lowering, type Target, type Value } from "../lowering";
 import { activation, constantOf, eltwise, eltwiseScalar } from "../operations";

@@ -4,7 +4,8 @@ import type { AttributeValue } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { broadcastShapes, elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
 import { transposeData } from "../../ir/transpose";
-import { expand, fill, gather, mapConstant, range, roundHalfEven, tile, zipConstants } from "../constant-operations";
+import { roundHalfEven } from "../../ir/activation-function";
+import { expand, fill, gather, mapConstant, range, tile, zipConstants } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
 import { type ConstantValue, isConstant, type Value } from "../lowering";
 import {
