@@ -12,6 +12,7 @@ import { report } from "./commands/report";
 import { run } from "./commands/run";
 import { stat } from "./commands/stat";
 import { statMerge } from "./commands/stat-merge";
+import { validate } from "./commands/validate";
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   convert,
@@ -22,6 +23,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   quantize,
   explain,
   evaluate,
+  validate,
   report,
   run,
 };

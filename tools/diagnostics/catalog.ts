@@ -758,9 +758,88 @@ export const notComparable = (model: string): Diagnostic =>
   make(
     "MQ517",
     {},
-    `'${model}' is a float model: there is nothing here to compare it with`,
-    "the training framework is not part of these tools; --validate compares the quantized model with the float one",
-    "set `quantize: 1` in the configuration and convert again",
+    `there is nothing to compare '${model}' with`,
+    "neither the network in its training framework nor a quantized model was given",
+    "record tensors in the training framework and give them with --recorded (for ONNX the model file is enough)",
+    "or set `quantize: 1` in the configuration and convert again",
+  );
+
+export const onnxruntimeMissing = (reason: string): Diagnostic =>
+  make(
+    "MQ522",
+    {},
+    "onnxruntime-node, which runs the ONNX model, cannot be loaded",
+    reason,
+    "start the program as `./bazelw run //tools:validate -- …` or `./bazelw run //tools:converter -- …`, which bring it along",
+    "or install it (`npm ci --ignore-scripts` in third_party/onnxruntime) and name that folder with --onnxruntime",
+  );
+
+export const sourceFailed = (source: string, reason: string): Diagnostic =>
+  make(
+    "MQ523",
+    { file: source },
+    "the source model could not be run",
+    reason,
+    "check that it is the file that was converted, and that it runs in its own framework",
+  );
+
+export const sourceInput = (file: string, tensor: string, inputs: readonly string[]): Diagnostic =>
+  make(
+    "MQ524",
+    { file, tensor },
+    `'${tensor}', where our model begins, is not an input of the source model`,
+    `its inputs are ${inputs.join(", ")}`,
+    "convert the model from its own inputs (`input_tensors`), or record tensors and give them with --recorded",
+  );
+
+export const noRecording = (location: string): Diagnostic =>
+  make(
+    "MQ525",
+    { file: location },
+    "there are no recorded tensors",
+    undefined,
+    "give an .npz file, or a folder with a .npy file (or raw float32) for each tensor, or a folder of such",
+  );
+
+export const notRecorded = (location: string, sample: string, recorded: readonly string[]): Diagnostic =>
+  make(
+    "MQ526",
+    { file: location },
+    `there is no recording of the sample '${sample}'`,
+    `recorded: ${recorded.slice(0, 10).join(", ")}${recorded.length > 10 ? ", …" : ""}`,
+    "name each recording after its sample, without the ending",
+  );
+
+export const nothingToCompare = (
+  source: string,
+  outputs: readonly string[],
+  otherSize: readonly string[],
+): Diagnostic =>
+  make(
+    "MQ527",
+    { file: source },
+    "it has none of the model's outputs",
+    otherSize.length === 0
+      ? `the outputs are ${outputs.join(", ")}`
+      : `these have another size there: ${otherSize.slice(0, 5).join(", ")}`,
+    "record the outputs under their names, as the model's text form (.txt) has them",
+    "check that both are of the same network with the same input size",
+  );
+
+export const departs = (
+  stage: string,
+  output: string,
+  similarity: number,
+  threshold: number,
+  first: string | undefined,
+): Diagnostic =>
+  make(
+    "MQ528",
+    {},
+    `${stage}: the similarity of '${output}' is ${similarity.toFixed(6)}, less than ${threshold}`,
+    first === undefined ? "no layer before it departs" : `the first layer that departs is ${first}`,
+    "float: check the preprocessing and that the samples suit the network; report the layer if they do",
+    "quantized: keep the layer float (`keep_float`), give it a better range, or take the scheme int8_per_channel",
   );
 
 export const badOption = (option: string, text: string, expected: string): Diagnostic =>
