@@ -102,7 +102,14 @@ export const unsupportedOperators = (file: string, nodes: readonly UnsupportedNo
   );
 
 export const tensorNotInModel = (file: string, tensor: string, role: string, known: Iterable<string>): Diagnostic =>
-  make("MQ203", { file, tensor }, `${role} '${tensor}' is not in the model`, undefined, ...didYouMean(tensor, known));
+  make(
+    "MQ203",
+    { file, tensor },
+    `${role} '${tensor}' is not in the model`,
+    undefined,
+    ...didYouMean(tensor, known),
+    "`mace inspect` prints the names of a model file",
+  );
 
 export const badShape = (place: DiagnosticPlace, cause: string): Diagnostic =>
   make("MQ204", place, "shapes do not fit", cause, "check `input_shapes` in the configuration");
@@ -273,7 +280,13 @@ export const wideActivations = (file: string, nodes: readonly UnsupportedNode[])
 // --- MQ1xx: configuration ---
 
 export const yamlSyntax = (place: DiagnosticPlace, reason: string): Diagnostic =>
-  make("MQ101", place, "the configuration is not valid YAML", reason);
+  make(
+    "MQ101",
+    place,
+    "the configuration is not valid YAML",
+    reason,
+    "correct the line; lists and maps are indented by spaces",
+  );
 
 export const unknownKey = (
   place: DiagnosticPlace,
@@ -292,7 +305,13 @@ export const unknownKey = (
   );
 
 export const wrongKind = (place: DiagnosticPlace, what: string, expected: string, got: string): Diagnostic =>
-  make("MQ103", place, `${what} must be ${expected}`, got === "" ? undefined : `it is: ${got.slice(0, 80)}`);
+  make(
+    "MQ103",
+    place,
+    `${what} must be ${expected}`,
+    got === "" ? undefined : `it is: ${got.slice(0, 80)}`,
+    "docs/config.md says what each key takes",
+  );
 
 export const badValue = (place: DiagnosticPlace, key: string, value: string, known: readonly string[]): Diagnostic =>
   make(
@@ -351,7 +370,7 @@ export const severalSubgraphs = (place: DiagnosticPlace, count: number): Diagnos
 
 /** Not an error: printed when asked for. */
 export const ignoredKey = (place: DiagnosticPlace, key: string, doc: string): Diagnostic =>
-  make("MQ110", place, `'${key}' is accepted and has no effect here`, doc);
+  make("MQ110", place, `'${key}' is accepted and has no effect here`, doc, "leave it out, or keep it for MACE");
 
 export const checksumMismatch = (file: string, expected: string, actual: string): Diagnostic =>
   make(
@@ -456,6 +475,7 @@ export const runnerFailed = (runner: string, status: string, output: string): Di
     { file: runner },
     `the runner ended with ${status}`,
     output.trim() === "" ? undefined : `\n${output.trim()}`,
+    "the runner's own message says why; docs/errors.md has its codes (MR…)",
   );
 
 // --- MQ3xx: statistics and ranges ---
@@ -533,7 +553,13 @@ export const nonFiniteTensor = (file: string, tensor: string, bad: number, count
   );
 
 export const badRangeLine = (place: DiagnosticPlace, cause: string): Diagnostic =>
-  make("MQ306", place, "a line of the range file cannot be read", cause);
+  make(
+    "MQ306",
+    place,
+    "a line of the range file cannot be read",
+    cause,
+    "write tensor@@min,max with min < max, one a line",
+  );
 
 export const badRangeOption = (option: string, value: string, expected: string): Diagnostic =>
   make("MQ307", {}, `${option} cannot be ${value}`, undefined, `it is ${expected}`);
