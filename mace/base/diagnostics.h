@@ -34,7 +34,8 @@ inline Status UnexpectedArgument(const std::string& argument) {
 }
 inline Status ConflictingFlags(const std::string& a, const std::string& b) {
   return Status(StatusKind::kInvalidArgs, 105,
-                "flags --" + a + " and --" + b + " exclude each other");
+                "flags --" + a + " and --" + b + " exclude each other",
+                "they ask for different things", "give one of the two");
 }
 
 // ---- MR2xx: model file ----------------------------------------------------
@@ -57,7 +58,9 @@ inline Status NewerModel(uint32_t version, uint32_t known) {
 inline Status NetCount(size_t count) {
   return Status(
       StatusKind::kUnsupported, 204,
-      "the model file has " + std::to_string(count) + " graphs; the runtime reads files with one");
+      "the model file has " + std::to_string(count) + " graphs; the runtime reads files with one",
+      "a graph per device is for programs that are built with accelerators",
+      "give the model as `mace convert` or `mace quantize` wrote it");
 }
 inline Status NetOfAnotherDevice(int64_t runtime_type) {
   return Status(
@@ -74,16 +77,21 @@ inline Status BadShape(const std::string& tensor, const std::string& what) {
 inline Status BadElementType(const std::string& tensor, int64_t type) {
   return Status(StatusKind::kUnsupported, 206,
                 "tensor " + Quoted(tensor) + " has element type " + std::to_string(type) +
-                    "; the runtime has float32, int32, uint8 and int8");
+                    "; the runtime has float32, int32, uint8 and int8",
+                "the file is damaged, or was written by another program",
+                "convert the model again");
 }
 inline Status DuplicateTensor(const std::string& tensor) {
-  return Status(StatusKind::kInvalidArgs, 207, "tensor " + Quoted(tensor) + " is defined twice");
+  return Status(StatusKind::kInvalidArgs, 207, "tensor " + Quoted(tensor) + " is defined twice",
+                "the file is damaged, or was written by another program",
+                "convert the model again");
 }
 inline Status UndefinedTensor(const std::string& tensor, bool later) {
   return Status(
       StatusKind::kInvalidArgs, 208, "tensor " + Quoted(tensor) + " is used before it is computed",
       later ? "it is an output of a later node: the graph has a cycle or is not in execution order"
-            : "no node, constant or graph input has this name");
+            : "no node, constant or graph input has this name",
+      "convert the model again");
 }
 inline Status ConstantBounds(const std::string& tensor, const std::string& what) {
   return Status(StatusKind::kInvalidArgs, 209, "constant " + Quoted(tensor) + " " + what,
@@ -100,46 +108,60 @@ inline Status UnknownOperator(const std::string& type) {
                 "mace_run --list_kernels prints the operators of this build");
 }
 inline Status BadAttribute(const std::string& name, const std::string& what) {
-  return Status(StatusKind::kInvalidArgs, 212, "attribute " + Quoted(name) + " " + what);
+  return Status(StatusKind::kInvalidArgs, 212, "attribute " + Quoted(name) + " " + what,
+                "the file is damaged, or of another version", "convert the model again");
 }
 inline Status BadInputCount(size_t got, const std::string& wanted) {
   return Status(StatusKind::kInvalidArgs, 213,
-                "the node has " + std::to_string(got) + " inputs, not " + wanted);
+                "the node has " + std::to_string(got) + " inputs, not " + wanted,
+                "the file is damaged, or of another version", "convert the model again");
 }
 inline Status BadOutputCount(size_t got, const std::string& wanted) {
   return Status(StatusKind::kInvalidArgs, 214,
-                "the node has " + std::to_string(got) + " outputs, not " + wanted);
+                "the node has " + std::to_string(got) + " outputs, not " + wanted,
+                "the file is damaged, or of another version", "convert the model again");
 }
 inline Status BadOperandType(const std::string& tensor, const std::string& got,
                              const std::string& wanted) {
   return Status(StatusKind::kInvalidArgs, 215,
-                "tensor " + Quoted(tensor) + " is " + got + ", not " + wanted);
+                "tensor " + Quoted(tensor) + " is " + got + ", not " + wanted,
+                "the file is damaged, or of another version", "convert the model again");
 }
 inline Status BadOperandShape(const std::string& tensor, const std::string& got,
                               const std::string& wanted) {
   return Status(StatusKind::kInvalidArgs, 216,
-                "tensor " + Quoted(tensor) + " has shape " + got + ", not " + wanted);
+                "tensor " + Quoted(tensor) + " has shape " + got + ", not " + wanted,
+                "the file is damaged, or of another version", "convert the model again");
 }
 inline Status NotConstant(const std::string& tensor) {
-  return Status(StatusKind::kUnsupported, 217, "tensor " + Quoted(tensor) + " must be a constant");
+  return Status(StatusKind::kUnsupported, 217, "tensor " + Quoted(tensor) + " must be a constant",
+                "kernels prepare it before the first run", "convert the model again");
 }
 inline Status BadQuantization(const std::string& tensor, const std::string& what) {
-  return Status(StatusKind::kInvalidArgs, 218, "tensor " + Quoted(tensor) + " " + what);
+  return Status(StatusKind::kInvalidArgs, 218, "tensor " + Quoted(tensor) + " " + what,
+                "the file is damaged, or was written by another program",
+                "quantize the model again");
 }
 inline Status NoKernel(const std::string& what) {
-  return Status(StatusKind::kUnsupported, 219, "the runtime has no kernel for " + what);
+  return Status(StatusKind::kUnsupported, 219, "the runtime has no kernel for " + what,
+                "this build has others; mace_run --list_kernels prints them",
+                "keep the operator float (keep_float), and quantize the model again");
 }
 inline Status MissingPort(const std::string& what) {
-  return Status(StatusKind::kInvalidArgs, 220, "the graph has no " + what);
+  return Status(StatusKind::kInvalidArgs, 220, "the graph has no " + what,
+                "the file is damaged, or was written by another program",
+                "convert the model again");
 }
 
 // ---- MR3xx: files, data and sample streams --------------------------------
 
 inline Status CannotOpen(const std::string& path, const std::string& why) {
-  return Status(StatusKind::kInvalidArgs, 301, "cannot read " + Quoted(path) + ": " + why);
+  return Status(StatusKind::kInvalidArgs, 301, "cannot read " + Quoted(path) + ": " + why, "",
+                "check the path, the permissions and that it is a regular file");
 }
 inline Status CannotWrite(const std::string& path, const std::string& why) {
-  return Status(StatusKind::kRuntimeError, 302, "cannot write " + Quoted(path) + ": " + why);
+  return Status(StatusKind::kRuntimeError, 302, "cannot write " + Quoted(path) + ": " + why, "",
+                "check that the folder exists, is writable and has room");
 }
 inline Status InputSize(const std::string& tensor, uint64_t got, uint64_t wanted,
                         const std::string& shape) {
@@ -154,12 +176,14 @@ inline Status TruncatedStream(const std::string& where) {
                 "the program that wrote it stopped early", "look for its error message");
 }
 inline Status BadStream(const std::string& what) {
-  return Status(StatusKind::kInvalidArgs, 305, "the sample stream is malformed: " + what);
+  return Status(StatusKind::kInvalidArgs, 305, "the sample stream is malformed: " + what,
+                "it is no sample stream, or its writer failed", "look for its error message");
 }
 inline Status StreamInputCount(const std::string& sample, uint64_t got, uint64_t wanted) {
   return Status(StatusKind::kInvalidArgs, 306,
                 "sample " + Quoted(sample) + " has " + std::to_string(got) +
-                    " tensors, the graph has " + std::to_string(wanted) + " inputs");
+                    " tensors, the graph has " + std::to_string(wanted) + " inputs",
+                "the samples were made for another model", "make them for this one");
 }
 inline Status EmptyStream() {
   return Status(StatusKind::kInvalidArgs, 307, "the sample stream has no samples", "",
@@ -171,8 +195,9 @@ inline Status QuantizedStatistics(const std::string& tensor, const std::string& 
                 "give the model as it was before quantization");
 }
 inline Status DuplicateSample(const std::string& sample) {
-  return Status(StatusKind::kInvalidArgs, 309,
-                "the sample stream has two samples named " + Quoted(sample));
+  return Status(
+      StatusKind::kInvalidArgs, 309, "the sample stream has two samples named " + Quoted(sample),
+      "statistics name the samples of the extremes", "give every sample a name of its own");
 }
 inline Status UnknownInput(const std::string& name, const std::string& known) {
   return Status(StatusKind::kInvalidArgs, 310, "the graph has no input " + Quoted(name), "",
@@ -193,17 +218,24 @@ inline Status Interrupted(size_t samples, const std::string& output) {
 
 inline Status OutOfMemory(const std::string& what, uint64_t bytes) {
   return Status(StatusKind::kOutOfResources, 401,
-                "not enough memory for " + what + " (" + std::to_string(bytes) + " bytes)");
+                "not enough memory for " + what + " (" + std::to_string(bytes) + " bytes)",
+                "the system has no such memory left",
+                "end other programs, or make the inputs smaller");
 }
 inline Status BadTier(const std::string& name, const std::string& why) {
   return Status(StatusKind::kInvalidArgs, 402,
-                "MACE_CPU_TIER cannot be " + Quoted(name) + ": " + why);
+                "MACE_CPU_TIER cannot be " + Quoted(name) + ": " + why,
+                "it names the instruction set that kernels use",
+                "unset it, or name one that this machine has");
 }
 inline Status BadArgument(const std::string& what) {
-  return Status(StatusKind::kInvalidArgs, 403, what);
+  return Status(StatusKind::kInvalidArgs, 403, what, "a caller of the library gave it",
+                "mace/public/mace.h says what each function takes");
 }
 inline Status NotInThisBuild(const std::string& what) {
-  return Status(StatusKind::kUnsupported, 404, what + " is not part of this build");
+  return Status(StatusKind::kUnsupported, 404, what + " is not part of this build",
+                "programs are built for the devices that they are to use",
+                "build the program with it, or leave the runtime type unset");
 }
 
 // ---- MR5xx: accelerators --------------------------------------------------

@@ -189,7 +189,7 @@ test("the quantized model is validated, timed and run on the folder", async () =
     "--validate_threshold",
     "0.9",
   );
-  assert.match(told, /^output output: similarity 0\.9\d+, sqnr [\d.]+ dB$/m);
+  assert.match(told, /^output output: similarity 0\.9\d+, sqnr [\d.]+ dB, pixel accuracy/m);
   assert.match(told, /^layer net\/relu1/m);
   const strict = call(
     converter,

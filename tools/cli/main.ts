@@ -14,6 +14,7 @@ import { report } from "./commands/report";
 import { run } from "./commands/run";
 import { stat } from "./commands/stat";
 import { statMerge } from "./commands/stat-merge";
+import { validate } from "./commands/validate";
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   convert,
@@ -26,6 +27,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   "check-library": checkLibrary,
   explain,
   evaluate,
+  validate,
   report,
   run,
 };

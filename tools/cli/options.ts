@@ -380,6 +380,55 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "validate",
+    summary: "compare a model with the one in its training framework, layer by layer",
+    description:
+      "Compares the float model with the source (an ONNX file, which is run, or tensors recorded in the framework), and with --quantized the quantized model with the float one; prints cosine similarity and signal-to-noise ratio, and names the first layer that departs. Exit code 3 when an output is below its threshold.",
+    options: [
+      ...MODEL,
+      {
+        name: "source",
+        value: "FILE",
+        doc: "the ONNX model that was converted; needs onnxruntime-node, which `//tools:validate` brings along",
+      },
+      {
+        name: "recorded",
+        value: "PATH",
+        doc: "tensors of the training framework: .npz, or a folder with a .npy or raw float32 file of each, or a folder of such, one a sample; used as samples too when they hold the inputs",
+      },
+      { name: "quantized", value: "FILE", doc: "the quantized model (.pb)" },
+      { name: "quantized_data", value: "FILE", doc: "its constants; default: with the ending .data" },
+      {
+        name: "reference",
+        value: "FILE",
+        doc: "the float graph as it was quantized (`mace quantize --reference_prefix`), for comparing layers",
+      },
+      RUNNER("mace_run"),
+      ...SAMPLES,
+      {
+        name: "threshold",
+        value: "N",
+        default: "0.999",
+        doc: "cosine that each output of the float model must reach against the source",
+      },
+      {
+        name: "quantized_threshold",
+        value: "N",
+        default: "0.98",
+        doc: "cosine that each output of the quantized model must reach against the float one",
+      },
+      {
+        name: "layers",
+        value: "SLICE",
+        default: ":",
+        doc: "layers to print, as 0:10 or 5; -1 for none, : for all",
+      },
+      { name: "onnxruntime", value: "DIR", doc: "folder in which node_modules/onnxruntime-node is installed" },
+      { name: "output", value: "FILE", doc: "write everything as JSON" },
+      THREADS,
+    ],
+  },
+  {
     name: "report",
     summary: "write a page about a quantized model",
     description:

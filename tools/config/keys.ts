@@ -125,12 +125,16 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   cl_mem_type: model("enum", "GPU.", { values: ["image", "buffer"], ...kept }),
   graph_optimize_options: model("strings", "Pass list of MACE's converter.", kept),
   backend: model("enum", "Reference for ONNX validation.", { values: ["tensorflow", "caffe2", "pytorch"], ...kept }),
-  validation_inputs_data: model("strings", "Golden inputs.", kept),
-  validation_outputs_data: model("strings", "Golden outputs.", kept),
-  validation_threshold: model("numbers", "Runtime to cosine similarity.", {
-    values: ["CPU", "GPU", "HEXAGON", "DSP", "HTA", "APU", "HTP", "QUANTIZE"],
-    ...kept,
-  }),
+  validation_inputs_data: model(
+    "strings",
+    "File of each input for --validate: .npy or raw float32, relative to this file.",
+  ),
+  validation_outputs_data: model("strings", "File of each output that the training framework gave for them."),
+  validation_threshold: model(
+    "numbers",
+    "Cosine similarity that --validate asks of each output: CPU of the float model (default 0.999), QUANTIZE of the quantized one (0.98).",
+    { values: ["CPU", "GPU", "HEXAGON", "DSP", "HTA", "APU", "HTP", "QUANTIZE"] },
+  ),
   accuracy_validation_script: model("strings", "Python validator.", kept),
   accelerator_api: model("enum", "API of an HTP-like device.", { values: ["qnn"], ...kept }),
   apu_version_with_no_device: model("int", "APU version when no device is attached.", kept),

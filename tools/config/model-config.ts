@@ -43,6 +43,16 @@ export interface ModelConfig {
   readonly rangeFile?: string;
   /** What is to be quantized how; the rule and the command line are stronger. */
   readonly quantization?: QuantizationOverrides;
+  readonly validation: ValidationConfig;
+}
+
+/** What `--validate` compares with, and how near it must come. */
+export interface ValidationConfig {
+  /** Files as the configuration names them, in the order of the tensors; empty when it names none. */
+  readonly inputFiles: readonly string[];
+  readonly outputFiles: readonly string[];
+  /** Runtime, in capitals, to the cosine that each output must reach. */
+  readonly thresholds: ReadonlyMap<string, number>;
 }
 
 export interface DeploymentConfig {
@@ -53,7 +63,14 @@ export interface DeploymentConfig {
   readonly ignored: readonly Diagnostic[];
 }
 
-type Value = string | number | boolean | readonly string[] | readonly (readonly number[])[] | YAML.Node;
+type Value =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  | readonly (readonly number[])[]
+  | ReadonlyMap<string, number>
+  | YAML.Node;
 
 interface Entry {
   /** Absent if the value is at fault: the key is there all the same. */
@@ -189,6 +206,7 @@ class Reader {
     const text = (key: string): string | undefined => merged.get(key)?.value as string | undefined;
     const preprocess = merged.get("preprocess");
     const inputs = this.ports(merged, "input");
+    const outputs = this.ports(merged, merged.has("check_tensors") ? "check" : "output");
     const image = preprocess ? this.preprocess(preprocess.node) : undefined;
     return {
       name,
@@ -199,13 +217,29 @@ class Reader {
       weightSha256: text("weight_sha256_checksum"),
       meanFile: text("mean_file_path"),
       inputs: inputs.map((input) => (image ? { ...input, preprocess: image } : input)),
-      outputs: merged.has("check_tensors") ? this.ports(merged, "check") : this.ports(merged, "output"),
+      outputs,
       runtime: text("runtime") ?? "cpu",
       quantize: (merged.get("quantize")?.value as boolean | undefined) ?? false,
       schema: text("quantize_schema") ?? "",
       rangeFile: text("quantize_range_file"),
       ...this.quantization(merged),
+      validation: {
+        inputFiles: this.files(merged, "validation_inputs_data", "input_tensors", inputs.length),
+        outputFiles: this.files(merged, "validation_outputs_data", "output_tensors", outputs.length),
+        thresholds: (merged.get("validation_threshold")?.value as ReadonlyMap<string, number> | undefined) ?? new Map(),
+      },
     };
+  }
+
+  /** Files of the tensors that `other` names, one of each. */
+  private files(keys: Scope, key: string, other: string, count: number): readonly string[] {
+    const entry = keys.get(key);
+    const files = (entry?.value as readonly string[] | undefined) ?? [];
+    if (entry && files.length > 0 && files.length !== count) {
+      this.faults.push(catalog.wrongCount(this.place(entry.node), key, files.length, other, count));
+      return [];
+    }
+    return files;
   }
 
   private quantization(keys: Scope): Pick<ModelConfig, "quantization"> {
@@ -396,11 +430,13 @@ class Reader {
       }
       case "numbers": {
         if (!YAML.isMap(node)) return fail("a map of names to numbers");
+        const numbers = new Map<string, number>();
         for (const { key: name, value } of node.items) {
-          choose(String((name as YAML.Scalar).value));
+          const chosen = choose(String((name as YAML.Scalar).value));
           if (!YAML.isScalar(value) || typeof value.value !== "number") return fail("a map of names to numbers");
+          if (chosen !== undefined) numbers.set(chosen, value.value);
         }
-        return node;
+        return numbers;
       }
     }
   }

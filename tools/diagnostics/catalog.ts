@@ -102,7 +102,14 @@ export const unsupportedOperators = (file: string, nodes: readonly UnsupportedNo
   );
 
 export const tensorNotInModel = (file: string, tensor: string, role: string, known: Iterable<string>): Diagnostic =>
-  make("MQ203", { file, tensor }, `${role} '${tensor}' is not in the model`, undefined, ...didYouMean(tensor, known));
+  make(
+    "MQ203",
+    { file, tensor },
+    `${role} '${tensor}' is not in the model`,
+    undefined,
+    ...didYouMean(tensor, known),
+    "`mace inspect` prints the names of a model file",
+  );
 
 export const badShape = (place: DiagnosticPlace, cause: string): Diagnostic =>
   make("MQ204", place, "shapes do not fit", cause, "check `input_shapes` in the configuration");
@@ -273,7 +280,13 @@ export const wideActivations = (file: string, nodes: readonly UnsupportedNode[])
 // --- MQ1xx: configuration ---
 
 export const yamlSyntax = (place: DiagnosticPlace, reason: string): Diagnostic =>
-  make("MQ101", place, "the configuration is not valid YAML", reason);
+  make(
+    "MQ101",
+    place,
+    "the configuration is not valid YAML",
+    reason,
+    "correct the line; lists and maps are indented by spaces",
+  );
 
 export const unknownKey = (
   place: DiagnosticPlace,
@@ -292,7 +305,13 @@ export const unknownKey = (
   );
 
 export const wrongKind = (place: DiagnosticPlace, what: string, expected: string, got: string): Diagnostic =>
-  make("MQ103", place, `${what} must be ${expected}`, got === "" ? undefined : `it is: ${got.slice(0, 80)}`);
+  make(
+    "MQ103",
+    place,
+    `${what} must be ${expected}`,
+    got === "" ? undefined : `it is: ${got.slice(0, 80)}`,
+    "docs/config.md says what each key takes",
+  );
 
 export const badValue = (place: DiagnosticPlace, key: string, value: string, known: readonly string[]): Diagnostic =>
   make(
@@ -351,7 +370,7 @@ export const severalSubgraphs = (place: DiagnosticPlace, count: number): Diagnos
 
 /** Not an error: printed when asked for. */
 export const ignoredKey = (place: DiagnosticPlace, key: string, doc: string): Diagnostic =>
-  make("MQ110", place, `'${key}' is accepted and has no effect here`, doc);
+  make("MQ110", place, `'${key}' is accepted and has no effect here`, doc, "leave it out, or keep it for MACE");
 
 export const checksumMismatch = (file: string, expected: string, actual: string): Diagnostic =>
   make(
@@ -456,6 +475,7 @@ export const runnerFailed = (runner: string, status: string, output: string): Di
     { file: runner },
     `the runner ended with ${status}`,
     output.trim() === "" ? undefined : `\n${output.trim()}`,
+    "the runner's own message says why; docs/errors.md has its codes (MR…)",
   );
 
 // --- MQ3xx: statistics and ranges ---
@@ -533,7 +553,13 @@ export const nonFiniteTensor = (file: string, tensor: string, bad: number, count
   );
 
 export const badRangeLine = (place: DiagnosticPlace, cause: string): Diagnostic =>
-  make("MQ306", place, "a line of the range file cannot be read", cause);
+  make(
+    "MQ306",
+    place,
+    "a line of the range file cannot be read",
+    cause,
+    "write tensor@@min,max with min < max, one a line",
+  );
 
 export const badRangeOption = (option: string, value: string, expected: string): Diagnostic =>
   make("MQ307", {}, `${option} cannot be ${value}`, undefined, `it is ${expected}`);
@@ -870,9 +896,88 @@ export const notComparable = (model: string): Diagnostic =>
   make(
     "MQ517",
     {},
-    `'${model}' is a float model: there is nothing here to compare it with`,
-    "the training framework is not part of these tools; --validate compares the quantized model with the float one",
-    "set `quantize: 1` in the configuration and convert again",
+    `there is nothing to compare '${model}' with`,
+    "neither the network in its training framework nor a quantized model was given",
+    "record tensors in the training framework and give them with --recorded (for ONNX the model file is enough)",
+    "or set `quantize: 1` in the configuration and convert again",
+  );
+
+export const onnxruntimeMissing = (reason: string): Diagnostic =>
+  make(
+    "MQ522",
+    {},
+    "onnxruntime-node, which runs the ONNX model, cannot be loaded",
+    reason,
+    "start the program as `./bazelw run //tools:validate -- …` or `./bazelw run //tools:converter -- …`, which bring it along",
+    "or install it (`npm ci --ignore-scripts` in third_party/onnxruntime) and name that folder with --onnxruntime",
+  );
+
+export const sourceFailed = (source: string, reason: string): Diagnostic =>
+  make(
+    "MQ523",
+    { file: source },
+    "the source model could not be run",
+    reason,
+    "check that it is the file that was converted, and that it runs in its own framework",
+  );
+
+export const sourceInput = (file: string, tensor: string, inputs: readonly string[]): Diagnostic =>
+  make(
+    "MQ524",
+    { file, tensor },
+    `'${tensor}', where our model begins, is not an input of the source model`,
+    `its inputs are ${inputs.join(", ")}`,
+    "convert the model from its own inputs (`input_tensors`), or record tensors and give them with --recorded",
+  );
+
+export const noRecording = (location: string): Diagnostic =>
+  make(
+    "MQ525",
+    { file: location },
+    "there are no recorded tensors",
+    undefined,
+    "give an .npz file, or a folder with a .npy file (or raw float32) for each tensor, or a folder of such",
+  );
+
+export const notRecorded = (location: string, sample: string, recorded: readonly string[]): Diagnostic =>
+  make(
+    "MQ526",
+    { file: location },
+    `there is no recording of the sample '${sample}'`,
+    `recorded: ${recorded.slice(0, 10).join(", ")}${recorded.length > 10 ? ", …" : ""}`,
+    "name each recording after its sample, without the ending",
+  );
+
+export const nothingToCompare = (
+  source: string,
+  outputs: readonly string[],
+  otherSize: readonly string[],
+): Diagnostic =>
+  make(
+    "MQ527",
+    { file: source },
+    "it has none of the model's outputs",
+    otherSize.length === 0
+      ? `the outputs are ${outputs.join(", ")}`
+      : `these have another size there: ${otherSize.slice(0, 5).join(", ")}`,
+    "record the outputs under their names, as the model's text form (.txt) has them",
+    "check that both are of the same network with the same input size",
+  );
+
+export const departs = (
+  stage: string,
+  output: string,
+  similarity: number,
+  threshold: number,
+  first: string | undefined,
+): Diagnostic =>
+  make(
+    "MQ528",
+    {},
+    `${stage}: the similarity of '${output}' is ${similarity.toFixed(6)}, less than ${threshold}`,
+    first === undefined ? "no layer before it departs" : `the first layer that departs is ${first}`,
+    "float: check the preprocessing and that the samples suit the network; report the layer if they do",
+    "quantized: keep the layer float (`keep_float`), give it a better range, or take the scheme int8_per_channel",
   );
 
 export const badOption = (option: string, text: string, expected: string): Diagnostic =>

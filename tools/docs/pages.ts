@@ -4,6 +4,8 @@ import { type CommandSpec, COMMANDS, type OptionSpec } from "../cli/options";
 import { MACE } from "../cli/main";
 import { commandsOf, helpTexts } from "../cli/program";
 import { PROGRAMS } from "../dropin/tables";
+import * as catalog from "../diagnostics/catalog";
+import { codesOfCatalog, codesOfHeader } from "./error-codes";
 import { KEYS, type KeySpec } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
 import { CAFFE_LAYERS, LEFT_OUT, PASS_THROUGH } from "../importers/caffe/layer-table";
@@ -310,12 +312,54 @@ ${table(["`runtime`", "library", "one for each", "comes with"], DEVICE_LIBRARIES
 ${capabilities}`;
 }
 
-/** File name below docs/ to its text. */
-export function pages(): ReadonlyMap<string, string> {
+/** Where the runtime's diagnostics are. */
+export const HEADER = "mace/base/diagnostics.h";
+
+/** Hundreds of the codes to what they are about, of both halves. */
+const DOMAINS: Readonly<Record<string, string>> = {
+  MQ1: "The model deployment file",
+  MQ2: "Import",
+  MQ3: "Statistics and ranges",
+  MQ4: "Quantization",
+  MQ5: "Files, images and command lines",
+  MQ6: "Lowering to devices",
+  MR1: "Flags of the C++ programs",
+  MR2: "Model files at run time",
+  MR3: "Data and sample streams",
+  MR4: "Running",
+  MR5: "Accelerators",
+};
+
+/** @param header the text of mace/base/diagnostics.h. */
+function errorsPage(header: string): string {
+  const codes = [...codesOfCatalog(catalog), ...codesOfHeader(header)];
+  const domains = [...new Set(codes.map(({ code }) => code.slice(0, 3)))];
+  const sections = domains.map((domain) => {
+    const rows = codes
+      .filter(({ code }) => code.startsWith(domain))
+      .map(({ code, message, cause, fixes }) => [code, message, cause === "" ? "–" : cause, fixes.join("; ")]);
+    return `## ${DOMAINS[domain] ?? domain}\n\n${table(["code", "message", "cause", "what to do"], rows)}`;
+  });
+  return `# Error codes
+
+${GENERATED}
+Codes never change their meaning. MQ are the tools', MR the C++ programs' and library's (there \`Status\` has the number alone). Words in CAPITALS
+stand for what a message tells of the case at hand. Where there is no cause, the message says it all.
+
+${sections.join("\n")}`;
+}
+
+/**
+ * File name below docs/ to its text.
+ *
+ * @param header the text of mace/base/diagnostics.h.
+ */
+export function pages(header: string): ReadonlyMap<string, string> {
   return new Map([
     ["accelerators.md", acceleratorsPage()],
     ["cli.md", cliPage()],
     ["config.md", configPage()],
+    ["errors.md", errorsPage(header)],
     ["help.md", helpPage()],
     ["operators.md", operatorsPage()],
   ]);

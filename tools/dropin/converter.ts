@@ -3,7 +3,6 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { CheckFailed } from "../cli/check-failed";
 import { convert } from "../cli/commands/convert";
 import { quantize } from "../cli/commands/quantize";
 import { run } from "../cli/commands/run";
@@ -13,12 +12,22 @@ import { COMMANDS } from "../cli/options";
 import { optionsFor, runProgram } from "../cli/program";
 import { Progress } from "../cli/progress";
 import { note } from "../cli/report";
+import {
+  checkStages,
+  FLOAT_THRESHOLD,
+  QUANTIZED_THRESHOLD,
+  sliceOf,
+  validate as compare,
+  validationText,
+} from "../cli/validation";
 import { type DeploymentConfig, type ModelConfig, readModelConfig } from "../config/model-config";
 import * as catalog from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import { readModel } from "../emit/model-reader";
-import { evaluate } from "../evaluate/evaluate";
 import { LayerRunner } from "../evaluate/layer-runner";
+import { OnnxSource } from "../evaluate/onnx-source";
+import { RecordedSource } from "../evaluate/recorded-source";
+import type { TensorSource } from "../evaluate/tensor-source";
 import { readTextFile, writeFileAtomically } from "../io/files";
 import type { Graph } from "../ir/graph";
 import { rangeLog } from "../statistics/range-log";
@@ -93,11 +102,17 @@ interface Files {
   readonly data: string;
 }
 
+interface Validated {
+  readonly float: Files;
+  readonly quantized?: Files;
+}
+
 const filesOf = (prefix: string): Files => ({ pb: `${prefix}.pb`, data: `${prefix}.data` });
 
 async function runModels(options: Options): Promise<void> {
   checkOptions(options, true);
-  const { deployment, prefix } = placeOf(options);
+  const place = placeOf(options);
+  const { deployment, prefix } = place;
   for (const model of deployment.models) {
     const target = filesOf(prefix(model, "model"));
     if (!fs.existsSync(target.pb)) throw new UserError(catalog.notConverted(target.pb));
@@ -106,8 +121,7 @@ async function runModels(options: Options): Promise<void> {
     if (options.flag("quantize_stat"))
       await printRangeLog(options, quantized ? float : target, `${prefix(model, "model")}.stat`);
     else if (options.flag("validate")) {
-      if (!quantized) throw new UserError(catalog.notComparable(model.name));
-      await validate(options, float, target);
+      await validate(options, place, model, quantized ? { float, quantized: target } : { float: target });
     } else if (options.text("input_dir") !== undefined) await runFolder(options, target);
     else await runOnce(options, target);
   }
@@ -158,52 +172,64 @@ async function printRangeLog(options: Options, model: Files, output: string): Pr
   note(`ranges of ${samples.length} sample${samples.length === 1 ? "" : "s"} printed`);
 }
 
-/** Python's slice of a list: "2", "1:5", ":", "-1" for none. */
-function sliceOf<T>(list: readonly T[], text: string): readonly T[] {
-  if (text === "-1") return [];
-  const [, single, from, to] = /^(?:(\d+)|(-?\d*):(-?\d*))$/.exec(text) ?? [];
-  if (single !== undefined) return list.slice(Number(single), Number(single) + 1);
-  if (from === undefined || to === undefined)
-    throw new UserError(catalog.badOption("--layers", text, "a slice such as 0:10, a number, or : for all"));
-  return list.slice(from === "" ? undefined : Number(from), to === "" ? undefined : Number(to));
+/** What the training framework computes: the ONNX model itself, or tensors recorded from the others. */
+async function sourceOf(
+  options: Options,
+  place: Place,
+  model: ModelConfig,
+  graph: Graph,
+): Promise<TensorSource | undefined> {
+  const recorded = options.path("recorded");
+  if (recorded !== undefined) return RecordedSource.at(recorded, graph);
+  const beside = (file: string): string => path.resolve(path.dirname(place.config), file);
+  const { inputFiles, outputFiles } = model.validation;
+  if (outputFiles.length > 0) {
+    const named = (tensors: readonly { readonly tensor: string }[], files: readonly string[]) =>
+      tensors.flatMap(({ tensor }, i) => (files[i] === undefined ? [] : [[tensor, beside(files[i])] as const]));
+    const files = new Map([...named(model.inputs, inputFiles), ...named(model.outputs, outputFiles)]);
+    return RecordedSource.ofFiles(place.config, graph, files);
+  }
+  if (model.platform !== "onnx") {
+    note(`the float model is not compared with its source: give tensors of ${model.platform} with --recorded`);
+    return undefined;
+  }
+  const modules = options.path("onnxruntime");
+  const file = beside(model.modelFile);
+  return OnnxSource.open({ file, graph, threads: Number(threads(options)), ...(modules !== undefined && { modules }) });
 }
 
-async function validate(options: Options, float: Files, quantized: Files): Promise<void> {
-  const threshold = options.number("validate_threshold", -1, 1, false);
+async function validate(options: Options, place: Place, model: ModelConfig, files: Validated): Promise<void> {
+  const { float, quantized } = files;
+  const layers = options.given("layers");
+  sliceOf([], layers);
+  const asked =
+    options.text("validate_threshold") === undefined ? undefined : options.number("validate_threshold", -1, 1, false);
+  const limit = (runtime: string, standard: number): number =>
+    asked ?? model.validation.thresholds.get(runtime) ?? standard;
   const { graph } = readModel(float.pb, float.data);
-  const samples = samplesOf(options, graph);
-  const progress = new Progress("samples", 2 * samples.length);
-  const result = await evaluate({
-    runner: program("mace_run"),
-    float,
-    quantized,
-    samples,
-    layerSamples: samples.length,
-    labels: new Map(),
-    threads: Number(threads(options)),
-    onProgress: () => progress.advance(),
-  }).finally(() => progress.finish());
-  const lines = sliceOf(result.layers, options.given("layers")).map(
-    (l) => `layer ${l.tensor}: similarity ${l.cosine.toFixed(6)}, sqnr ${decibels(l.sqnr)}\n`,
-  );
-  for (const output of result.outputs) {
-    lines.push(`output ${output.tensor}: similarity ${output.cosine.toFixed(6)}, sqnr ${decibels(output.sqnr)}\n`);
-  }
-  process.stdout.write(lines.join(""));
-  const bad = result.outputs.filter((output) => !(output.cosine >= threshold));
-  if (bad.length > 0) {
-    throw new CheckFailed(
-      bad.map((o) =>
-        catalog.checkFailed(
-          `the similarity of '${o.tensor}' is ${o.cosine.toFixed(6)}, less than ${threshold}`,
-          undefined,
-        ),
-      ),
-    );
+  const source = await sourceOf(options, place, model, graph);
+  if (!source && !quantized) throw new UserError(catalog.notComparable(model.name));
+  try {
+    const given = options.text("input_dir") !== undefined;
+    const recorded = !given && source instanceof RecordedSource ? source.samples() : undefined;
+    const stages = await compare({
+      runner: program("mace_run"),
+      float,
+      ...(quantized && { quantized }),
+      ...(source && { source }),
+      graph,
+      samples: recorded ? undefined : samplesOf(options, graph),
+      recorded,
+      threshold: limit("CPU", FLOAT_THRESHOLD),
+      quantizedThreshold: limit("QUANTIZE", QUANTIZED_THRESHOLD),
+      threads: Number(threads(options)),
+    });
+    process.stdout.write(validationText(stages, layers));
+    checkStages(stages);
+  } finally {
+    source?.close();
   }
 }
-
-const decibels = (sqnr: number | null): string => (sqnr === null ? "infinite" : `${sqnr.toFixed(2)} dB`);
 
 /** Outputs of each sample as <output_dir>/<output><suffix>, as mace_run of MACE names them. */
 async function runFolder(options: Options, model: Files): Promise<void> {

@@ -94,13 +94,22 @@ export const CONVERTER: ProgramSpec = {
         { name: "output_dir", value: "DIR", doc: "write the outputs there as raw float32" },
         {
           name: "validate",
-          doc: "compare the quantized model with the float one on the samples; exit code 3 below the threshold",
+          doc: "compare the float model with its source and the quantized model with the float one, on the samples; exit code 3 below a threshold",
         },
         {
           name: "validate_threshold",
           value: "N",
-          default: "0.995",
-          doc: "with --validate: cosine that each output must reach",
+          doc: "with --validate: cosine that each output must reach, in place of `validation_threshold` of the deployment file",
+        },
+        {
+          name: "recorded",
+          value: "PATH",
+          doc: "with --validate: tensors of the training framework (.npz, or a folder of .npy or raw float32 files); for ONNX the model itself is run",
+        },
+        {
+          name: "onnxruntime",
+          value: "DIR",
+          doc: "with --validate: folder in which node_modules/onnxruntime-node is installed",
         },
         {
           name: "layers",

@@ -2,10 +2,11 @@
 
 import { readModel } from "../emit/model-reader";
 import type { Graph } from "../ir/graph";
+import type { SampleRecord } from "../statistics/sample-stream";
 import { loadSample, type Sample } from "../statistics/samples";
 import { labelOf } from "./labels";
 import { LayerRunner, type ModelFiles } from "./layer-runner";
-import { Distance, topIndices } from "./metrics";
+import { ArgmaxAgreement, Distance, topIndices } from "./metrics";
 
 export interface TensorReport {
   readonly tensor: string;
@@ -15,6 +16,11 @@ export interface TensorReport {
   readonly sqnr: number | null;
   readonly cosine: number;
   readonly maxError: number;
+}
+
+export interface OutputReport extends TensorReport {
+  /** Share, 0 to 1, of the positions whose greatest channel is the same. */
+  readonly pixelAccuracy: number;
 }
 
 export interface Accuracy {
@@ -29,7 +35,7 @@ export interface Evaluation {
   readonly layerSamples: number;
   /** Per cent of the samples for which both models have the same greatest output. */
   readonly agreement: number;
-  readonly outputs: readonly TensorReport[];
+  readonly outputs: readonly OutputReport[];
   /** In execution order of the quantized model. */
   readonly layers: readonly TensorReport[];
   readonly labelled?: { readonly samples: number; readonly float: Accuracy; readonly quantized: Accuracy };
@@ -43,7 +49,8 @@ export interface EvaluationInput {
   readonly reference?: ModelFiles;
   /** The quantized model as an accelerator runs it: its outputs are those of the evaluation then. Layers are always the CPU's. */
   readonly device?: DeviceModel;
-  readonly samples: readonly Sample[];
+  /** Files, or what gives the inputs. */
+  readonly samples: readonly (Sample | (() => Promise<SampleRecord>))[];
   /** How many of the samples are compared layer by layer. */
   readonly layerSamples: number;
   /** Sample to the index of its class. */
@@ -77,20 +84,24 @@ async function compareOutputs(
     : new LayerRunner(runner, quantized, 1, "outputs", threads);
   const runs = [new LayerRunner(runner, float, 1, "outputs", threads), run8bit];
   const distances = graph.outputs.map(() => new Distance());
+  const pixels = graph.outputs.map(() => new ArgmaxAgreement());
+  const channels = graph.outputs.map((port) => channelsOf(graph, port.tensor));
   const right = { labelled: 0, float1: 0, float5: 0, quantized1: 0, quantized5: 0 };
   let agree = 0;
   try {
     for (const sample of samples) {
-      const record = { name: sample.name, tensors: await loadSample(sample, graph) };
+      const record = await recordOf(sample, graph);
       const [expected, actual] = (await Promise.all(runs.map((run) => run.run(record)))).map(
         (r) => r[0]?.tensors ?? [],
       );
       distances.forEach((distance, i) => {
-        distance.add(expected?.[i] ?? new Float32Array(), actual?.[i] ?? new Float32Array());
+        const pair = [expected?.[i] ?? new Float32Array(), actual?.[i] ?? new Float32Array()] as const;
+        distance.add(...pair);
+        pixels[i]?.add(...pair, channels[i] ?? 1);
       });
       const [e, a] = [expected, actual].map((tensors) => topIndices(tensors?.[0] ?? new Float32Array(), 5));
       if (e?.[0] === a?.[0]) agree++;
-      const label = labelOf(labels, sample.name);
+      const label = labelOf(labels, record.name);
       if (label !== undefined) {
         right.labelled++;
         if (e?.[0] === label) right.float1++;
@@ -109,7 +120,8 @@ async function compareOutputs(
     agreement: (100 * agree) / Math.max(samples.length, 1),
     outputs: graph.outputs.map((port, i) => {
       const node = producers.get(port.tensor);
-      return report(port.tensor, node?.name ?? "", node?.type ?? "", distances[i] as Distance);
+      const figures = tensorReport(port.tensor, node?.name ?? "", node?.type ?? "", distances[i] as Distance);
+      return { ...figures, pixelAccuracy: pixels[i]?.share ?? 1 };
     }),
     ...(right.labelled > 0 && {
       labelled: {
@@ -139,7 +151,7 @@ async function compareLayers(
   const chosen = samples.slice(0, layerSamples);
   try {
     for (const sample of chosen) {
-      const record = { name: sample.name, tensors: await loadSample(sample, floatGraph) };
+      const record = await recordOf(sample, floatGraph);
       const [expected, actual] = await Promise.all(runs.map((run) => run.run(record)));
       const byName = new Map(expected?.map(({ name, tensors }) => [name, tensors[0]]));
       for (const { name, tensors } of actual ?? []) {
@@ -164,12 +176,24 @@ async function compareLayers(
       const distance = distances.get(origin);
       if (!distance || seen.has(origin) || node.type === "Quantize") continue;
       seen.add(origin);
-      layers.push(report(origin, node.name, node.type, distance));
+      layers.push(tensorReport(origin, node.name, node.type, distance));
     }
   }
   return { layers, layerSamples: chosen.length };
 }
 
-function report(tensor: string, node: string, type: string, { sqnr, cosine, maxError }: Distance): TensorReport {
+const recordOf = async (sample: Sample | (() => Promise<SampleRecord>), graph: Graph): Promise<SampleRecord> =>
+  typeof sample === "function" ? sample() : { name: sample.name, tensors: await loadSample(sample, graph) };
+
+/** Length of a tensor's last axis. */
+export const channelsOf = (graph: Graph, tensor: string): number => graph.tensors.get(tensor)?.shape.at(-1) ?? 1;
+
+/** The figures of a tensor, as numbers that JSON can hold. */
+export function tensorReport(
+  tensor: string,
+  node: string,
+  type: string,
+  { sqnr, cosine, maxError }: Distance,
+): TensorReport {
   return { tensor, node, type, sqnr: Number.isFinite(sqnr) ? sqnr : sqnr > 0 ? null : -999, cosine, maxError };
 }

@@ -54,6 +54,27 @@ export class Distance {
   }
 }
 
+/** Share of the positions whose greatest channel is the same: MACE's pixel accuracy. */
+export class ArgmaxAgreement {
+  private equal = 0;
+  private positions = 0;
+
+  /** @param channels length of the last axis. */
+  add(reference: Float32Array, actual: Float32Array, channels: number): void {
+    for (let at = 0; at < reference.length; at += channels) {
+      const [r] = topIndices(reference.subarray(at, at + channels), 1);
+      const [a] = topIndices(actual.subarray(at, at + channels), 1);
+      if (r === a) this.equal++;
+      this.positions++;
+    }
+  }
+
+  /** 0 to 1. */
+  get share(): number {
+    return this.positions === 0 ? 1 : this.equal / this.positions;
+  }
+}
+
 /** Indices of the `count` greatest elements, descending; the first of equal ones comes first, NaN last. */
 export function topIndices(values: Float32Array, count: number): number[] {
   const rank = (i: number): number => {

@@ -16,24 +16,16 @@ import {
 import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
 import type { Graph } from "../../ir/graph";
 import { ShapeError } from "../../ir/infer-shapes";
-import { sameShape } from "../../ir/shape";
-import {
-  AttributeProto,
-  type GraphProto,
-  ModelProto,
-  type NodeProto,
-  TensorProto,
-  type ValueInfoProto,
-} from "../../schema/onnx";
+import { type GraphProto, ModelProto, type NodeProto, TensorProto, type ValueInfoProto } from "../../schema/onnx";
 import { AttributeError, UnsupportedError } from "../failures";
 import { finishGraph } from "../finish";
-import { Lowering, TO_NCHW, type Value } from "../lowering";
-import type { ImageOrder } from "../operations";
+import { Lowering, type Value } from "../lowering";
 import type { ImportInput, ImportOptions } from "../options";
 import { CycleError, executionOrder } from "../order";
 import { fileSizeOf } from "../outline";
 import { declareInput, declareOutput } from "../ports";
-import { decodeMessage, readIntegers, WireError } from "../wire";
+import { WireError } from "../wire";
+import { inputOrder } from "./input-order";
 import { type OnnxContext, OnnxNode } from "./node";
 import { CONTROL_FLOW, ONNX_OPERATORS, type OnnxLowering } from "./op-table";
 import { coded, codesOf } from "./quantize-linear";
@@ -198,20 +190,9 @@ class Importer {
       return;
     }
     const declared = type?.shape?.dim.map((dim) => dim.dimValue ?? -1).map((size) => (size === 0 ? -1 : size));
-    const order = this.inputOrder(name);
+    const order = inputOrder(this.proto, name);
     const value = declareInput(this.lower, this.file, name, declared, order, this.inputs.get(name), dtype);
     this.values.set(name, value);
-  }
-
-  /** NHWC when the model itself turns the input into NCHW first, as converted TensorFlow models do. */
-  private inputOrder(name: string): ImageOrder {
-    const users = this.proto.node.filter((node) => node.input.includes(name));
-    const turns = users.every((node) => {
-      if (node.opType !== "Transpose") return false;
-      const message = node.attribute.find((bytes) => decodeMessage(() => AttributeProto.decode(bytes)).name === "perm");
-      return message !== undefined && sameShape(readIntegers(message, 8), TO_NCHW);
-    });
-    return users.length > 0 && turns ? "NHWC" : "NCHW";
   }
 
   private lowerTensor(name: string): void {
