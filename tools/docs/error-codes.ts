@@ -33,6 +33,7 @@ function placeholder(name: string): unknown {
     slice: () => placeholder(name),
     toLowerCase: () => word.toLowerCase(),
     toFixed: () => word,
+    toPrecision: () => word,
     length: word,
   };
   return new Proxy(
