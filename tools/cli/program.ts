@@ -26,7 +26,6 @@ function declareOption(spec: OptionSpec): Option {
   const flags = `--${spec.name}${spec.value ? ` <${spec.value}>` : ""}`;
   const option = new Option(flags, spec.doc);
   if (spec.default !== undefined) option.default(spec.default);
-  if (spec.required) option.makeOptionMandatory();
   if (spec.choices) option.choices([...spec.choices]);
   if (spec.repeat) option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
   return option;
@@ -43,6 +42,9 @@ function fill(
   command.exitOverride().allowExcessArguments(false);
   command.action(async (...received: unknown[]) => {
     const self = received[received.length - 1] as Command;
+    // After commander has looked for unknown options: a slip in a required one is told as what it is.
+    const missing = spec.options.find(({ name, required }) => required && self.opts<RawOptions>()[name] === undefined);
+    if (missing) self.error(`error: required option '--${missing.name} <${missing.value}>' not specified`);
     await perform(spec, new Options(self.opts<RawOptions>(), self.args));
   });
 }
