@@ -92,6 +92,15 @@ function leaveQuietly(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
+/** Takes the value off an option that no command has, which is looked for by its name alone. */
+function withoutStrangeValues(program: ProgramSpec, argv: readonly string[]): string[] {
+  const known = new Set(commandsOf(program).flatMap(({ options }) => options.map(({ name }) => name)));
+  return argv.map((argument) => {
+    const [, name] = /^--([^=]+)=/.exec(argument) ?? [];
+    return name === undefined || known.has(name) ? argument : `--${name}`;
+  });
+}
+
 /** Runs a command line; returns the exit code. */
 export async function runProgram(
   program: ProgramSpec,
@@ -102,7 +111,7 @@ export async function runProgram(
   try {
     await buildProgram(program, async (spec, options) => {
       await handlers[spec.name]?.(options);
-    }).parseAsync(argv, { from: "user" });
+    }).parseAsync(withoutStrangeValues(program, argv), { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

@@ -50,7 +50,8 @@ for (const program of ALL) {
       for (const option of names.filter((known) => known.length > 4)) {
         const wrong = slip(option);
         if (names.includes(wrong)) continue;
-        const { code, said } = await run(program, [...callOf(program, command), `--${wrong}`]);
+        const written = option.length % 2 === 0 ? `--${wrong}` : `--${wrong}=value`;
+        const { code, said } = await run(program, [...callOf(program, command), written]);
         assert.equal(code, 2, said);
         assert.ok(said.includes(`unknown option '--${wrong}'`), said);
         assert.match(said, /[Dd]id you mean /);
