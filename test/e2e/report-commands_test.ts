@@ -200,7 +200,9 @@ function browse(file: string, script: string, ...flags: readonly string[]): { do
     { encoding: "utf8", env: { ...process.env, HOME: folder }, maxBuffer: 1 << 28 },
   );
   assert.equal(result.status, 0, result.stderr);
-  return { dom: result.stdout, console: result.stderr.split("\n").filter((line) => line.includes(":CONSOLE")) };
+  // The browser's own pages have messages too.
+  const ofPage = (line: string): boolean => line.includes(":CONSOLE") && !line.includes("source: chrome://");
+  return { dom: result.stdout, console: result.stderr.split("\n").filter(ofPage) };
 }
 
 /** Searches, follows a hit and zooms; leaves the time that the page took for each, and whether it asked for anything. */

@@ -26,7 +26,6 @@ function declareOption(spec: OptionSpec): Option {
   const flags = `--${spec.name}${spec.value ? ` <${spec.value}>` : ""}`;
   const option = new Option(flags, spec.doc);
   if (spec.default !== undefined) option.default(spec.default);
-  if (spec.required) option.makeOptionMandatory();
   if (spec.choices) option.choices([...spec.choices]);
   if (spec.repeat) option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
   return option;
@@ -43,6 +42,9 @@ function fill(
   command.exitOverride().allowExcessArguments(false);
   command.action(async (...received: unknown[]) => {
     const self = received[received.length - 1] as Command;
+    // After commander has looked for unknown options: a slip in a required one is told as what it is.
+    const missing = spec.options.find(({ name, required }) => required && self.opts<RawOptions>()[name] === undefined);
+    if (missing) self.error(`error: required option '--${missing.name} <${missing.value}>' not specified`);
     await perform(spec, new Options(self.opts<RawOptions>(), self.args));
   });
 }
@@ -90,6 +92,15 @@ function leaveQuietly(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
+/** Takes the value off an option that no command has, which is looked for by its name alone. */
+function withoutStrangeValues(program: ProgramSpec, argv: readonly string[]): string[] {
+  const known = new Set(commandsOf(program).flatMap(({ options }) => options.map(({ name }) => name)));
+  return argv.map((argument) => {
+    const [, name] = /^--([^=]+)=/.exec(argument) ?? [];
+    return name === undefined || known.has(name) ? argument : `--${name}`;
+  });
+}
+
 /** Runs a command line; returns the exit code. */
 export async function runProgram(
   program: ProgramSpec,
@@ -100,7 +111,7 @@ export async function runProgram(
   try {
     await buildProgram(program, async (spec, options) => {
       await handlers[spec.name]?.(options);
-    }).parseAsync(argv, { from: "user" });
+    }).parseAsync(withoutStrangeValues(program, argv), { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
