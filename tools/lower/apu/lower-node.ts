@@ -176,7 +176,10 @@ export class NodeLowering {
     const output = this.output(node);
     const filter = this.filter(node);
     const deconvolution = node.type === "Deconv2D";
-    const pads = deconvolution ? deconvPads(this.graph, node) : explicitPads(slidingOf(this.graph, node));
+    const sliding = slidingOf(this.graph, node);
+    const [down, across] = pairAttribute(node, "dilations");
+    const kernel = [(sliding.kernel[0] - 1) * down + 1, (sliding.kernel[1] - 1) * across + 1] as const;
+    const pads = deconvolution ? deconvPads(this.graph, node) : explicitPads({ ...sliding, kernel });
     const operands = [
       input.name,
       filter.name,

@@ -23,6 +23,7 @@ static int Result(const char* function) {
 
 static char fake_object;
 
+extern "C++" {
 template <typename T>
 static int Make(const char* function, T** object) {
   const int result = Result(function);
@@ -30,6 +31,7 @@ static int Make(const char* function, T** object) {
   ++fake_neuron_objects;
   *object = reinterpret_cast<T*>(&fake_object);
   return NEURON_NO_ERROR;
+}
 }
 
 int NeuronModel_create(NeuronModel** model) { return Make("NeuronModel_create", model); }
