@@ -29,7 +29,7 @@ const LIBRARY = path.resolve(process.env.MACE_APU_LIBRARY ?? "third_party/apu/si
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-apu-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
-const GRAPHS = Number(process.env.MACE_APU_GRAPHS ?? 8);
+const GRAPHS = Number(process.env.MACE_APU_GRAPHS ?? 24);
 const SETTINGS = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
 
 /** A random network in 8 bits, with the ranges that one input gives. */
