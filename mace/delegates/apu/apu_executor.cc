@@ -82,7 +82,7 @@ std::string CacheKey(const NetDef& net, const uint8_t* data, size_t data_size,
   number(net.data_offset);
   text += runtime::Sha256(data, data_size);
   const std::string key = runtime::Sha256(text.data(), text.size());
-  // Hexadecimal or bytes: 32 characters of either tell nets apart.
+  // As many characters as the file's head has room for.
   return key.substr(0, 32);
 }
 

@@ -155,7 +155,7 @@ int SetValue(NeuronModel* model, size_t index, const void* buffer, size_t length
 int Unpack(Reader* r, NeuronModel* model) {
   const uint64_t operands = r->Number();
   if (operands > kMostOperands) return NEURON_BAD_DATA;
-  // Moving operands would leave pointers to their copies behind.
+  // Values go to operands that are all there.
   std::vector<std::pair<const uint8_t*, uint64_t>> values;
   for (uint64_t i = 0; i < operands && r->good; ++i) {
     NeuronOperandType type = {};
