@@ -5,6 +5,7 @@ CPU = "cpu"
 # Name to what it is, for people. An accelerator has a simulator in SIMULATORS (tools.bzl).
 RUNTIMES = {
     CPU: "the CPU",
+    "apu": "MediaTek APU",
     "dsp": "Qualcomm Hexagon DSP",
 }
 

@@ -21,6 +21,11 @@ EVALUATION_RUNNER = {
 }
 
 SIMULATORS = {
+    "apu_simulator": attr.label(
+        doc = "Stands for the library of a MediaTek APU on the build machine.",
+        allow_single_file = True,
+        default = Label("//third_party/apu/sim:libneuron_adapter_sim.so"),
+    ),
     "dsp_simulator": attr.label(
         doc = "Stands for the library of a Hexagon DSP on the build machine.",
         allow_single_file = True,

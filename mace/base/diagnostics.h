@@ -318,6 +318,57 @@ inline Status HexagonOutput(const std::string& tensor, const std::string& shape)
                 "take the library of the version that the documentation names");
 }
 
+// MR54x to MR56x: MediaTek APU.
+
+inline Status ApuNet(const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 541, "the net for the MediaTek APU is damaged: " + what,
+                "", "lower the model again");
+}
+inline Status ApuCall(const std::string& function, int result) {
+  static const char* const kCodes[] = {
+      "no error",         "out of memory", "incomplete", "unexpected null",  "bad data",
+      "operation failed", "bad state",     "unmappable", "output too small", "device unavailable"};
+  const bool known = result >= 0 && result < 10;
+  return Status(
+      result == 1 ? StatusKind::kOutOfResources : StatusKind::kRuntimeError, 542,
+      function + " failed with " + std::to_string(result),
+      known ? "the library says: " + std::string(kCodes[result]) : "the library does not say more",
+      "check that the library is the one of this device's system, and that this process "
+      "may use the APU; or let the CPU run such nodes (fallback cpu)");
+}
+inline Status ApuMemory(const std::string& what) {
+  return Status(StatusKind::kOutOfResources, 543, "not enough memory for buffers: " + what, "",
+                "use a smaller model or input, or let more of it run on the CPU");
+}
+inline Status ApuOperator(const std::string& node, const std::string& type) {
+  return Status(StatusKind::kUnsupported, 544,
+                "this device's APU does not run the operator " + Quoted(node) + " (" + type + ")",
+                "it is older than the model needs, or the operator is too large",
+                "let the CPU run such nodes (fallback cpu)");
+}
+inline Status ApuHints(int boost, int preference) {
+  return Status(
+      StatusKind::kInvalidArgs, 545,
+      "boost hint " + std::to_string(boost) + " with preference " + std::to_string(preference), "",
+      "give a hint from 0 to 100 and a preference from 0 to 2");
+}
+inline Status ApuCachePolicy(int policy) {
+  return Status(StatusKind::kInvalidArgs, 546,
+                "cache policy " + std::to_string(policy) + " without its file, or an unknown one",
+                "loading needs a file to read, storing one to write",
+                "give a policy from 0 to 3 and the files that it uses");
+}
+inline Status ApuNoCache(const std::string& library) {
+  return Status(StatusKind::kUnsupported, 547,
+                "the library " + Quoted(library) + " cannot keep compiled networks",
+                "it is older than its functions for that", "leave the cache policy at 0");
+}
+inline Status ApuCache(const std::string& path, const std::string& why) {
+  return Status(StatusKind::kInvalidArgs, 548,
+                "the compiled network " + Quoted(path) + " cannot be used", why,
+                "store it again, or use the policy that compiles when loading fails");
+}
+
 }  // namespace diagnostics
 }  // namespace mace
 

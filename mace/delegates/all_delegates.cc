@@ -1,3 +1,4 @@
+#include "mace/delegates/apu/apu_executor.h"
 #include "mace/delegates/hexagon/hexagon_executor.h"
 #include "mace/delegates/registry.h"
 
@@ -7,6 +8,7 @@ namespace {
 
 const runtime::Delegate kDelegates[] = {
     {runtime::kNetOnHexagon, "Hexagon DSP", CreateHexagonExecutor},
+    {runtime::kNetOnApu, "MediaTek APU", CreateApuExecutor},
 };
 
 }  // namespace

@@ -878,6 +878,57 @@ export const hexagonScale = (node: string, type: string, ratio: number, most: nu
     ON_CPU,
   );
 
+// MQ630 to MQ659: MediaTek APU.
+
+export const apuOperator = (node: string, type: string): Diagnostic =>
+  make("MQ630", { node }, `the MediaTek APU has no ${type}`, "there is no such operation on 8-bit codes", ON_CPU);
+
+export const apuRank = (node: string, tensor: string, rank: number): Diagnostic =>
+  make(
+    "MQ631",
+    { node, tensor },
+    `a tensor of rank ${rank} on the MediaTek APU`,
+    "its tensors have at most four dimensions",
+    ON_CPU,
+    "reshape it to four dimensions in the model",
+  );
+
+export const apuAttribute = (
+  node: string,
+  type: string,
+  attribute: string,
+  value: string,
+  wanted: string,
+): Diagnostic =>
+  make(
+    "MQ632",
+    { node },
+    `${type} with ${attribute} ${value} on the MediaTek APU`,
+    `its operation takes ${wanted}`,
+    ON_CPU,
+    "rewrite the layer in the model",
+  );
+
+export const apuActivation = (node: string, activation: string, known: readonly string[]): Diagnostic =>
+  make(
+    "MQ633",
+    { node },
+    `the function ${activation} on the MediaTek APU`,
+    `its functions of codes are ${known.join(", ")}`,
+    ON_CPU,
+    "replace it in the model by one of them, and train again",
+  );
+
+export const apuScale = (node: string, type: string, ratio: number, most: number): Diagnostic =>
+  make(
+    "MQ634",
+    { node },
+    `${type} whose scales are too far apart for the MediaTek APU`,
+    `the scales of the inputs and of the output have the ratio ${ratio.toPrecision(3)}; the limit of fixed-point multipliers is ${most}`,
+    "`mace explain` says where the ranges come from; set them with `ranges` in the configuration",
+    ON_CPU,
+  );
+
 // --- MQ5xx: command line ---
 
 export const needsDevice = (option: string, instead: string): Diagnostic =>

@@ -1,4 +1,4 @@
-// Runs a model file whose nets are for Hexagon or the CPU, on the library that is named:
+// Runs a model file whose nets are for accelerators or the CPU, on the library that is named:
 //   run_net LIBRARY MODEL.pb MODEL.data INPUTS OUTPUTS [counters]
 // INPUTS holds the tensors of any number of samples, one after the other, as the program's inputs
 // list them; OUTPUTS gets those of the outputs. With `counters`, nodes and what they cost go to the
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "mace/delegates/hexagon/hexagon_executor.h"
+#include "mace/delegates/registry.h"
 #include "mace/runtime/file.h"
 #include "mace/runtime/program.h"
 
@@ -28,11 +28,9 @@ class Counters : public mace::runtime::Observer {
 };
 
 Status Run(int argc, char** argv) {
-  const mace::runtime::Delegate kHexagon[] = {
-      {mace::runtime::kNetOnHexagon, "Hexagon DSP", mace::delegates::CreateHexagonExecutor}};
   mace::runtime::ProgramOptions options;
   options.accelerator.library = argv[1];
-  options.delegates = {kHexagon, 1};
+  options.delegates = mace::delegates::Registered();
   mace::runtime::MappedFile pb, data, samples;
   MACE_RETURN_IF_ERROR(pb.Open(argv[2]));
   MACE_RETURN_IF_ERROR(data.Open(argv[3]));

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AttributeValue, Graph, GraphNode } from "../../ir/graph";
+import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
+import { sketchGraph } from "../../quantize/fixture";
+import { DEFAULT_SETTINGS, quantizeModel } from "../../quantize/quantize-model";
+import type { LoweredNet } from "../net";
+import { APU } from "./apu";
+
+type Attributes = Readonly<Record<string, AttributeValue>>;
+type Shape = readonly number[];
+
+/** A quantized graph of one node `y` that reads `x` (and `x2`); every range is [-1, 1.5] unless given. */
+function one(
+  type: string,
+  attributes: Attributes,
+  shapes: readonly Shape[],
+  output: Shape,
+  constants: Readonly<Record<string, Shape>> = {},
+  ranges: Readonly<Record<string, readonly [number, number]>> = {},
+): Graph {
+  const names = shapes.map((_, i) => (i === 0 ? "x" : `x${i + 1}`));
+  const values = Object.entries(constants).map(([name, shape]) => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    return [name, { shape, data: Array.from({ length: size }, (_, i) => ((i % 7) - 3) / 4) }] as const;
+  });
+  const graph = sketchGraph(
+    Object.fromEntries(names.map((name, i) => [name, shapes[i] as Shape])),
+    Object.fromEntries(values),
+    [{ type, inputs: [...names, ...Object.keys(constants)], outputs: { y: output }, attributes }],
+    ["y"],
+  );
+  const all = new Map([...names, "y"].map((name) => [name, [...(ranges[name] ?? [-1, 1.5])] as [number, number]]));
+  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
+  return quantizeModel(graph, settings, { ranges: all, rangesName: "test" }).graph;
+}
+
+const ops = (net: LoweredNet): string[] => net.ops.map(({ type, input }) => `${type}(${input.join(" ")})`);
+
+function ints(net: LoweredNet, name: string): number[] {
+  const data = net.constants.find((c) => c.name === name)?.data;
+  assert.ok(data, name);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return Array.from({ length: data.byteLength / 4 }, (_, i) => view.getInt32(4 * i, true));
+}
+
+const CONV: Attributes = { strides: [1, 2], pads: [1, 0, 1, 0] };
+
+test("a convolution has its numbers as constants, a bias always, and ports for operands", () => {
+  const net = APU.lower(one("Conv2D", CONV, [[1, 4, 4, 2]], [1, 4, 1, 3], { w: [3, 3, 3, 2] }));
+  assert.deepEqual(ops(net), ["Conv2D(x w y/node/bias y/node/strides y/node/paddings y/node/dilations)"]);
+  assert.deepEqual(ints(net, "y/node/bias"), [0, 0, 0]);
+  assert.deepEqual(ints(net, "y/node/strides"), [1, 2]);
+  assert.deepEqual(ints(net, "y/node/paddings"), [1, 1, 0, 0]);
+  assert.deepEqual(ints(net, "y/node/dilations"), [1, 1]);
+  assert.deepEqual(net.ops[0]?.output, ["y"]);
+  const { scale = 0, zeroPoint } = net.ops[0]?.quantizeInfo[0] ?? {};
+  assert.deepEqual([net.outputs[0]?.scale, net.outputs[0]?.zeroPoint], [scale, zeroPoint]);
+  const bias = net.constants.find((c) => c.name === "y/node/bias");
+  const filter = net.constants.find((c) => c.name === "w");
+  assert.equal(bias?.scale, Math.fround((net.inputs[0]?.scale ?? 0) * (filter?.scale ?? 0)));
+});
+
+test("outputs of functions have the device's grid", () => {
+  const grid = (attributes: Attributes): unknown => {
+    const net = APU.lower(one("Activation", attributes, [[1, 2, 2, 3]], [1, 2, 2, 3]));
+    return [net.outputs[0]?.scale, net.outputs[0]?.zeroPoint];
+  };
+  assert.deepEqual(grid({ activation: "SIGMOID" }), [1 / 256, 0]);
+  assert.deepEqual(grid({ activation: "TANH" }), [1 / 128, 128]);
+});
+
+test("means of images are averages", () => {
+  const mean = { reduce_type: REDUCE.MEAN, axis: [1, 2], keepdims: 0 };
+  const net = APU.lower(one("Reduce", mean, [[1, 3, 5, 2]], [1, 2]));
+  assert.deepEqual(
+    net.ops.map(({ type }) => type),
+    ["Pooling", "Reshape"],
+  );
+  assert.deepEqual(ints(net, "y/node/kernels"), [3, 5]);
+});
+
+test("refusals name node, rule and remedies", () => {
+  const pool = { pooling_type: POOLING.AVG, kernels: [2, 2], strides: [1, 1] };
+  const image: Shape = [1, 4, 4, 2];
+  const cases: [string, Graph, string][] = [
+    ["MQ630", one("SpaceToBatchND", { block_shape: [2, 2], paddings: [0, 0, 0, 0] }, [image], [4, 2, 2, 2]), "Space"],
+    ["MQ631", one("Transpose", { dims: [4, 3, 2, 1, 0] }, [[1, 2, 1, 2, 3]], [3, 2, 1, 2, 1]), "rank 5"],
+    ["MQ632", one("Conv2D", { group: 2 }, [image], [1, 4, 4, 2], { w: [2, 1, 1, 1] }), "group 2"],
+    [
+      "MQ632",
+      one("Conv2D", { activation: "RELUX", max_limit: 1 }, [image], [1, 4, 4, 2], { w: [2, 1, 1, 2] }),
+      "max_limit 1",
+    ],
+    ["MQ632", one("Pooling", { ...pool, dilations: [2, 2] }, [image], [1, 2, 2, 2]), "dilations 2,2"],
+    ["MQ632", one("Reduce", { reduce_type: REDUCE.MAX, axis: [1, 2] }, [image], [1, 1, 1, 2]), "reduce_type 2"],
+    ["MQ632", one("Eltwise", { type: ELTWISE.SQR_DIFF }, [image, image], image), "type 8"],
+    ["MQ632", one("Activation", { activation: "RELUX", max_limit: 3 }, [image], image), "max_limit 3"],
+    [
+      "MQ632",
+      one("Activation", { activation: "HARDSWISH", hardsigmoid_alpha: 0.2 }, [image], image),
+      "hardsigmoid_alpha",
+    ],
+    ["MQ632", one("Activation", { activation: "LEAKYRELU" }, [image], image), "activation_coefficient 0"],
+    [
+      "MQ632",
+      one("StridedSlice", { begin: [0, 3, 0, 0], end: [1, -1, 4, 2], strides: [1, -1, 1, 1] }, [image], image),
+      "end 1,-1,4,2",
+    ],
+    [
+      "MQ632",
+      one("Pad", { paddings: [0, 0, 1, 1, 0, 0, 0, 0], pad_type: PAD.REFLECT }, [image], [1, 6, 4, 2]),
+      "pad_type 1",
+    ],
+    [
+      "MQ632",
+      one("Pad", { paddings: [0, 0, 1, 1, 0, 0, 0, 0], constant_value: 1 }, [image], [1, 6, 4, 2]),
+      "constant_value 1",
+    ],
+    [
+      "MQ632",
+      one("ResizeBilinear", { coordinate_mode: "pytorch_half_pixel" }, [image], [1, 8, 8, 2]),
+      "coordinate_mode pytorch_half_pixel",
+    ],
+    [
+      "MQ632",
+      one("ResizeNearestNeighbor", { coordinate_mode: "asymmetric", nearest_mode: "ceil" }, [image], [1, 8, 8, 2]),
+      "nearest_mode ceil",
+    ],
+    ["MQ632", one("DepthToSpace", { block_size: 2, mode: "CRD" }, [[1, 2, 2, 4]], [1, 4, 4, 1]), "mode CRD"],
+    ["MQ633", one("Activation", { activation: "ELU", activation_coefficient: 1 }, [image], image), "ELU"],
+    [
+      "MQ634",
+      one("Eltwise", { type: ELTWISE.PROD }, [image, image], image, {}, { x: [0, 1e5], x2: [0, 1e5], y: [0, 1e-3] }),
+      "ratio",
+    ],
+  ];
+  for (const [code, graph, words] of cases) {
+    const node = graph.nodes.find(({ type }) => type !== "Quantize" && type !== "Dequantize") as GraphNode;
+    const refused = APU.refuse(graph, node);
+    assert.ok(refused, `${code}: ${node.type} ${JSON.stringify(node.attributes)}`);
+    assert.equal(refused.code, code);
+    const text = JSON.stringify(refused);
+    assert.ok(text.includes(words), text);
+    assert.ok(text.includes("--fallback cpu"), text);
+    assert.equal(refused.place.node, node.name);
+  }
+});
