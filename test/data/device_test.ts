@@ -17,6 +17,7 @@ after(() => fs.rmSync(folder, { recursive: true }));
 
 const RUNNER = path.resolve("mace/bin/mace_run_with_accelerators");
 const DEVICES: Readonly<Record<string, Device>> = {
+  apu: { runner: RUNNER, library: path.resolve("third_party/apu/sim/libneuron_adapter_sim.so") },
   dsp: { runner: RUNNER, library: path.resolve("third_party/nnlib/sim/libhexagon_nn_sim.so") },
 };
 

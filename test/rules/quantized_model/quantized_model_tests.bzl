@@ -284,7 +284,7 @@ def quantized_model_test_suite(name):
             "has no `inputs`, so there is nothing to build ranges from",
         ),
         ("range_files", {"ranges": ":two_files"}, "gives 2 files"),
-        ("runtime", {"runtime": "gpu"}, "`runtime = \"gpu\"` is no device. Choose one of: cpu, dsp"),
+        ("runtime", {"runtime": "gpu"}, "`runtime = \"gpu\"` is no device. Choose one of: cpu, apu, dsp"),
         ("fallback", {"fallback": "gpu"}, "`fallback = \"gpu\"` is not known. Choose one of: none, cpu"),
         ("fallback_on_cpu", {"fallback": "cpu"}, "`fallback` is for models of an accelerator"),
         ("libraries", {"device_libraries": ":libraries"}, "`device_libraries` is for models of an accelerator"),
