@@ -75,7 +75,8 @@ for (const program of ALL) {
       }
       const positional = command.arguments?.includes("...") ? undefined : ["a", "b"];
       if (!positional) return;
-      const given = command.options.flatMap((option) => (option.required ? [`--${option.name}`, "x"] : []));
+      const needed = command.options.filter((option) => option.required);
+      const given = needed.flatMap((option) => [`--${option.name}`, option.choices?.[0] ?? "x"]);
       const { code, said } = await run(program, [...callOf(program, command), ...given, ...positional]);
       assert.equal(code, 2, said);
       assert.match(said, /too many arguments/);

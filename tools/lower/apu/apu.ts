@@ -5,7 +5,7 @@ import { invariant } from "../../diagnostics/diagnostic";
 import { encodePort } from "../../emit/model-writer";
 import type { Graph, GraphPort } from "../../ir/graph";
 import type { Affine } from "../../quant/affine";
-import { scaleOf, tensorOf } from "../hexagon/rules";
+import { scaleOf, tensorOf } from "../windows";
 import type { BackEnd, LoweredNet } from "../net";
 import { NodeLowering } from "./lower-node";
 import { NetBuilder } from "./net-builder";

@@ -8,8 +8,7 @@ import { listAttribute, numberAttribute, pairAttribute, stringAttribute } from "
 import type { Graph, GraphNode, Tensor } from "../../ir/graph";
 import { ELTWISE, POOLING } from "../../ir/operators";
 import { type Affine, quantizeValue } from "../../quant/affine";
-import { explicitPads } from "../hexagon/padding";
-import { deconvPads, scaleOf, slidingOf, tensorOf } from "../hexagon/rules";
+import { deconvPads, explicitPads, scaleOf, slidingOf, tensorOf } from "../windows";
 import type { Codes, NetBuilder } from "./net-builder";
 import { countsPads, RELU6_LIMIT } from "./rules";
 

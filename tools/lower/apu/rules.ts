@@ -6,7 +6,7 @@ import { listAttribute, numberAttribute, padsAttribute, pairAttribute, stringAtt
 import type { Graph, GraphNode } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { quantizeValue } from "../../quant/affine";
-import { deconvPads, reachesBeyondPads, scaleOf, slidingOf, tensorOf } from "../hexagon/rules";
+import { deconvPads, reachesBeyondPads, scaleOf, slidingOf, tensorOf } from "../windows";
 
 export const MAX_RANK = 4;
 

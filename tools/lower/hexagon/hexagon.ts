@@ -7,7 +7,8 @@ import type { Graph, GraphPort, Tensor } from "../../ir/graph";
 import type { BackEnd, LoweredNet } from "../net";
 import { NodeLowering } from "./lower-node";
 import { fourDimensions, NetBuilder } from "./net-builder";
-import { OPERATOR_CONDITIONS, refusal, tensorOf } from "./rules";
+import { tensorOf } from "../windows";
+import { OPERATOR_CONDITIONS, refusal } from "./rules";
 
 export const HEXAGON: BackEnd = {
   runtime: "dsp",

@@ -11,7 +11,8 @@ import { HEXAGON } from "./hexagon";
 import { activationParameters } from "../../quant/affine";
 import { activationTable } from "../../quant/tables";
 import { slopesOf } from "./slopes";
-import { explicitPads, kindOf, PADDING, positionsOf, type Sliding } from "./padding";
+import { explicitPads, type Sliding } from "../windows";
+import { kindOf, PADDING, positionsOf } from "./padding";
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
 type Shape = readonly number[];

@@ -1,6 +1,6 @@
 /** nnlib's kinds of padding, as numbers of hexagon_nn_padding_type, and what each does with a window. */
 
-import type { Pads } from "../../ir/attributes";
+import type { Sliding } from "../windows";
 
 export const PADDING = { NA: 0, SAME: 1, VALID: 2, SAME_CAFFE: 5 } as const;
 
@@ -19,17 +19,6 @@ export function positionsOf(size: number, window: number, stride: number, kind: 
   return { count, before: Math.floor((kind === PADDING.SAME_CAFFE ? pad + 1 : pad) / 2) };
 }
 
-/** A window that slides over an image of `height` by `width` and gives `rows` by `columns`. */
-export interface Sliding {
-  readonly height: number;
-  readonly width: number;
-  readonly kernel: readonly [number, number];
-  readonly strides: readonly [number, number];
-  readonly pads: Pads;
-  readonly rows: number;
-  readonly columns: number;
-}
-
 /** The kind of padding that puts the window where `pads` put it; undefined when there is none. */
 export function kindOf({ height, width, kernel, strides, pads, rows, columns }: Sliding): number | undefined {
   return [PADDING.VALID, PADDING.SAME, PADDING.SAME_CAFFE].find((kind) => {
@@ -37,16 +26,4 @@ export function kindOf({ height, width, kernel, strides, pads, rows, columns }: 
     const across = positionsOf(width, kernel[1], strides[1], kind);
     return down.count === rows && across.count === columns && down.before === pads.top && across.before === pads.left;
   });
-}
-
-/** Cells to add so that the window's positions are all inside: top, bottom, left, right. Cells it never reaches are left out. */
-export function explicitPads({ height, width, kernel, strides, pads, rows, columns }: Sliding): readonly number[] {
-  const after = (size: number, before: number, window: number, stride: number, count: number): number =>
-    Math.max(0, (count - 1) * stride + window - size - before);
-  return [
-    pads.top,
-    after(height, pads.top, kernel[0], strides[0], rows),
-    pads.left,
-    after(width, pads.left, kernel[1], strides[1], columns),
-  ];
 }

@@ -9,12 +9,13 @@ import {
   hexagonScale,
 } from "../../diagnostics/catalog";
 import { type Diagnostic, invariant } from "../../diagnostics/diagnostic";
-import { listAttribute, numberAttribute, padsAttribute, pairAttribute, stringAttribute } from "../../ir/attributes";
-import type { Graph, GraphNode, Tensor } from "../../ir/graph";
+import { listAttribute, numberAttribute, pairAttribute, stringAttribute } from "../../ir/attributes";
+import type { Graph, GraphNode } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import type { Affine } from "../../quant/affine";
 import { MAX_RANK } from "./net-builder";
-import { kindOf, type Sliding } from "./padding";
+import { coversImage, deconvPads, reachesBeyondPads, scaleOf, slidingOf, tensorOf } from "../windows";
+import { kindOf } from "./padding";
 import { slopesOf } from "./slopes";
 
 /** Operators of the canonical table that nnlib has, and on what conditions. */
@@ -63,44 +64,6 @@ export const ACTIVATION_FUNCTIONS: ReadonlySet<string> = new Set([
   "PRELU",
   "SQRT",
 ]);
-
-export function tensorOf(graph: Graph, name: string | undefined): Tensor {
-  const tensor = graph.tensors.get(name ?? "");
-  invariant(tensor, `tensor '${name}' is not in the graph`);
-  return tensor;
-}
-
-export function scaleOf(tensor: Tensor): number {
-  const scale = tensor.quant?.scales[0];
-  invariant(scale !== undefined && tensor.quant?.axis === null, `tensor '${tensor.name}' has no scale of its own`);
-  return scale;
-}
-
-/** The window of a convolution or pooling node and where it goes. */
-export function slidingOf(graph: Graph, node: GraphNode): Sliding {
-  const [, height = 1, width = 1] = tensorOf(graph, node.inputs[0]).shape;
-  const [, rows = 1, columns = 1] = tensorOf(graph, node.outputs[0]).shape;
-  const kernel = node.type === "Pooling" ? pairAttribute(node, "kernels") : filterWindow(graph, node);
-  return { height, width, kernel, strides: pairAttribute(node, "strides"), pads: padsAttribute(node), rows, columns };
-}
-
-function filterWindow(graph: Graph, node: GraphNode): readonly [number, number] {
-  const shape = tensorOf(graph, node.inputs[1]).shape;
-  const [first = 1, second = 1, third = 1] = shape;
-  return node.type === "DepthwiseConv2d" ? [first, second] : [second, third];
-}
-
-/** True when one window covers the image and nothing else. */
-export const coversImage = ({ height, width, kernel, pads, rows, columns }: Sliding): boolean =>
-  kernel[0] === height && kernel[1] === width && pads.top === 0 && pads.left === 0 && rows === 1 && columns === 1;
-
-/** Whether some window of an average reaches cells that are neither image nor declared padding. */
-export function reachesBeyondPads({ height, width, kernel, strides, pads, rows, columns }: Sliding): boolean {
-  return (
-    (rows - 1) * strides[0] + kernel[0] > pads.top + height + pads.bottom ||
-    (columns - 1) * strides[1] + kernel[1] > pads.left + width + pads.right
-  );
-}
 
 /** Why the node cannot be lowered; undefined when it can. */
 export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
@@ -231,17 +194,6 @@ export function preluSlopes(graph: Graph, node: GraphNode): number[] | undefined
     return { scale: scaleOf(tensor), zeroPoint: tensor.quant?.zeroPoint ?? 0 };
   }) as [Affine, Affine];
   return slopesOf(tables, input, output);
-}
-
-/** Top, bottom, left, right of a transposed convolution; nnlib has no other say on the output's size. */
-export function deconvPads(graph: Graph, node: GraphNode): readonly number[] {
-  const { height, width, kernel, strides, pads, rows, columns } = slidingOf(graph, node);
-  return [
-    pads.top,
-    (height - 1) * strides[0] + kernel[0] - pads.top - rows,
-    pads.left,
-    (width - 1) * strides[1] + kernel[1] - pads.left - columns,
-  ];
 }
 
 function refuseProduct(graph: Graph, node: GraphNode): Diagnostic | undefined {
