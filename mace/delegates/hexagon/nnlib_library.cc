@@ -28,7 +28,7 @@ Status RequestUnsignedPd(const SharedLibrary& library) {
   static std::set<std::string>* const asked = new std::set<std::string>;
   const std::lock_guard<std::mutex> lock(*mutex);
   if (asked->count(library.name()) != 0) return Status();
-  decltype(&hexnn_controller_request_unsigned_pd) request;
+  decltype(&hexnn_controller_request_unsigned_pd) request = nullptr;
   MACE_RETURN_IF_ERROR(library.Resolve("hexnn_controller_request_unsigned_pd", &request));
   const int result = request();
   if (result != 0) return diagnostics::HexagonUnsignedPd(result);

@@ -104,7 +104,7 @@ bool RunQuantizeInput(const Call& call) {
   }
   for (size_t i = 0; i < count; ++i) {
     const hexagon_nn_tensordef* given = graph.net_inputs + i * kGiven;
-    int32_t needs_quantization;
+    int32_t needs_quantization = 0;
     float min, max;
     if (!Scalar(call, given[1], &min) || !Scalar(call, given[2], &max) ||
         !Scalar(call, given[3], &needs_quantization)) {

@@ -55,7 +55,7 @@ void Gather(const Shape& is, const Shape& os, const uint8_t* in, uint8_t* out, u
 
 // Inputs: axis, data …, least values …, greatest values …. The output's range is the union.
 bool RunConcat(const Call& call) {
-  int axis;
+  int axis = 0;
   const size_t count = (call.input_count() - 1) / 3;
   if (count * 3 + 1 != call.input_count()) return call.Fail("inputs are not data and ranges");
   if (!Axis(call, 0, &axis)) return false;
@@ -187,7 +187,7 @@ bool RunPad(const Call& call) {
 
 // Inputs: axis, data with its range. Outputs: equal parts, then one range.
 bool RunSplit(const Call& call) {
-  int axis;
+  int axis = 0;
   const uint8_t* in;
   float min, max;
   if (!Axis(call, 0, &axis) || !call.Codes(1, &in) || !call.Range(2, 3, &min, &max)) return false;

@@ -112,7 +112,7 @@ Window WindowOf(int64_t size, int64_t window, int64_t stride, unsigned padding) 
 // output.
 bool RunSupernode(const Call& call) {
   const uint8_t *in, *filter;
-  int64_t stride_h, stride_w;
+  int64_t stride_h = 1, stride_w = 1;
   if (!call.Codes(0, &in) || !call.Codes(1, &filter) || !Strides(call, 6, &stride_h, &stride_w)) {
     return false;
   }
@@ -169,7 +169,7 @@ bool RunSupernode(const Call& call) {
 // As RunSupernode with a filter [H, W, C, M]; output channel c * M + m.
 bool RunDepthwiseSupernode(const Call& call) {
   const uint8_t *in, *filter;
-  int64_t stride_h, stride_w;
+  int64_t stride_h = 1, stride_w = 1;
   if (!call.Codes(0, &in) || !call.Codes(1, &filter) || !Strides(call, 6, &stride_h, &stride_w)) {
     return false;
   }
@@ -268,7 +268,7 @@ bool RunSuperFc(const Call& call) {
 // bias with its range, range of the output. Output row = input row · stride + filter row − top.
 bool RunTransposeConv(const Call& call) {
   const uint8_t *in, *filter;
-  int64_t stride_h, stride_w;
+  int64_t stride_h = 1, stride_w = 1;
   std::vector<int32_t> pads;
   if (!call.Codes(0, &in) || !call.Codes(1, &filter) || !call.Ints(6, &pads) ||
       !Strides(call, 7, &stride_h, &stride_w)) {

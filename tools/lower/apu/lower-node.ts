@@ -15,6 +15,8 @@ import { countsPads, RELU6_LIMIT } from "./rules";
 const PROBABILITIES: Affine = { scale: 1 / 256, zeroPoint: 0 };
 const TANH: Affine = { scale: 1 / 128, zeroPoint: 128 };
 const INT32_MAX = 2 ** 31 - 1;
+/** Share of its input's step below which the step of a mean is worth a grid of its own. */
+const FINER = 0.75;
 
 const gridOf = (tensor: Tensor): Affine => ({ scale: scaleOf(tensor), zeroPoint: tensor.quant?.zeroPoint ?? 0 });
 const elements = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1);
@@ -248,16 +250,40 @@ export class NodeLowering {
     this.pool(node.name, type, from, this.output(node, 0, from.grid), { ...sliding, pads });
   }
 
-  /** Means of images are averages, which round; the device's mean of other axes cuts off. */
+  /** The mean of each channel as a depthwise convolution with equal weights, whose output has a grid of its own. */
+  private weighted(node: GraphNode, from: Codes, to: Codes, height: number, width: number): void {
+    const channels = from.shape[3] ?? 1;
+    const grid = { scale: Math.fround(1 / (height * width)), zeroPoint: 0 };
+    const shape = [1, height, width, channels];
+    const ones = new Uint8Array(height * width * channels).fill(1);
+    const filter = { name: this.net.codes(`${node.name}/weights`, shape, ones, grid), shape, grid };
+    const operands = [
+      from.name,
+      filter.name,
+      this.bias(node, from, filter, channels),
+      this.net.ints(`${node.name}/strides`, [1, 1]),
+      this.net.ints(`${node.name}/paddings`, [0, 0, 0, 0]),
+      this.net.ints(`${node.name}/dilations`, [1, 1]),
+    ];
+    this.net.op("DepthwiseConv2d", node.name, operands, [to]);
+  }
+
+  /**
+   * Means of images are averages, which round; the device's mean of other axes cuts off. Both keep their input's grid. Where the mean has finer
+   * steps, as behind maps that are mostly zero, it is a convolution instead.
+   */
   private mean(node: GraphNode): void {
     const from = this.input(node);
     const axes = listAttribute(node, "axis");
-    const output = this.output(node, 0, from.grid);
-    if (from.shape.length === 4 && axes.join() === "1,2") {
+    const image = from.shape.length === 4 && axes.join() === "1,2";
+    const finer = image && scaleOf(tensorOf(this.graph, node.outputs[0])) < FINER * from.grid.scale;
+    const output = finer ? this.output(node) : this.output(node, 0, from.grid);
+    if (image) {
       const [n = 1, h = 1, w = 1, c = 1] = from.shape;
       const kept = output.shape.length === 4;
       const to = kept ? output : { ...output, name: `${output.name}/kept`, shape: [n, 1, 1, c] };
-      this.pool(node.name, POOLING.AVG, from, to, { strides: [1, 1], pads: [0, 0, 0, 0], kernel: [h, w] });
+      if (finer) this.weighted(node, from, to, h, w);
+      else this.pool(node.name, POOLING.AVG, from, to, { strides: [1, 1], pads: [0, 0, 0, 0], kernel: [h, w] });
       if (!kept) this.reshape(`${node.name}/reshape`, to, output);
       return;
     }
