@@ -82,6 +82,8 @@ export async function runOverSamples(
     child.stdin.end();
   } catch (error) {
     child.kill();
+    // The signal alone does not wake a runner that gets it just before it waits for input; the end of the input does.
+    child.stdin.destroy();
     await ended;
     throw error;
   } finally {
