@@ -2,16 +2,33 @@
 
 load("@android_ndk//:defs.bzl", "ANDROID_NDK_PRESENT")
 load(":abi.bzl", "ABIS")
-load(":errors.bzl", "LIBRARIES_OF_ANOTHER_DEVICE", "LIBRARIES_WITHOUT_DEVICE", "MISSING_LIBRARY", "NO_NDK_FOR_DEVICE", "UNKNOWN_DEVICE")
+load(":errors.bzl", "LIBRARIES_OF_ANOTHER_DEVICE", "LIBRARIES_WITHOUT_DEVICE", "MISSING_LIBRARY", "NO_ABI_OF_DEVICE", "NO_NDK_FOR_DEVICE", "UNKNOWN_DEVICE")
 load(":runtimes.bzl", "CPU")
 load(":vendor_libraries.bzl", "MaceVendorLibrariesInfo", "VENDOR_LIBRARIES")
+
+# What a program for a device runs on in tests; it has a simulator there.
+_BUILD_MACHINE = "host"
+
+def _abis_of_device(ctx, abis):
+    """Those of the ABIs that are the device's; an error for others than the build machine's."""
+    known = [library.keys for library in VENDOR_LIBRARIES[ctx.attr.runtime] if library.kind == "abi"][0]
+    found = [abi for abi in abis if abi != _BUILD_MACHINE]
+    strange = [abi for abi in found if abi not in known]
+    if strange or not found:
+        fail(NO_ABI_OF_DEVICE.format(
+            abis = ", ".join(strange or abis),
+            known = ", ".join(known),
+            label = ctx.label,
+            runtime = ctx.attr.runtime,
+        ))
+    return found
 
 def _needed(ctx, abis):
     """Pairs of a line of the table and the key it is needed for."""
     needed = []
     for library in VENDOR_LIBRARIES[ctx.attr.runtime]:
         if library.kind == "abi":
-            needed += [(library, abi) for abi in abis if abi in library.keys]
+            needed += [(library, abi) for abi in abis]
         elif ctx.attr.device in library.keys:
             needed.append((library, ctx.attr.device))
         else:
@@ -71,14 +88,16 @@ def package_for_device(ctx, tool, abis):
             runtime = ctx.attr.runtime,
         ))
     files = []
-    for name, abi in abis.items():
+    device_abis = _abis_of_device(ctx, abis)
+    for name in device_abis:
+        abi = abis[name]
         files += [abi.runner, abi.model, abi.data]
         if ABIS[name].android_triple and not ANDROID_NDK_PRESENT:
             # Debian's compilers make programs for glibc, which cannot load Android's libraries.
             output = ctx.actions.declare_file("%s.%s.ndk" % (ctx.label.name, name))
             files.append(output)
             _missing(ctx, output, NO_NDK_FOR_DEVICE.format(label = ctx.label, abi = name))
-    for library, key in _needed(ctx, abis):
+    for library, key in _needed(ctx, device_abis):
         output = ctx.actions.declare_file("%s.%s.%s" % (ctx.label.name, key, library.file))
         files.append(output)
         source = info.libraries.get("%s/%s" % (key, library.file))

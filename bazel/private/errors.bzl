@@ -25,6 +25,9 @@ LIBRARIES_WITHOUT_DEVICE = "{label}: `device_libraries` is for models of an acce
 
 LIBRARIES_OF_ANOTHER_DEVICE = "{label}: `device_libraries = \"{libraries}\"` are for `runtime = \"{other}\"`, and `runtime` is \"{runtime}\"."
 
+NO_ABI_OF_DEVICE = "{label}: `device_libraries` needs `target_abis` of a device, and has {abis}. Libraries for `runtime = \"{runtime}\"` are there for: " + \
+                   "{known}; \"host\" may be among them, for tests on the build machine."
+
 UNKNOWN_DEVICE = "{label}: `device = \"{value}\"` is not known. Choose one of: {known}."
 
 # Told by a build action.

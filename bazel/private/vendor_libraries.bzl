@@ -122,38 +122,84 @@ def _places(runtime):
         for key in library.keys
     ]
 
-def _repository_impl(rctx, runtime, title, variable):
-    attr = rctx.attr
+def check_origin(name, attr, folder):
+    """Where libraries come from.
+
+    Args:
+      name: name of the repository
+      attr: attributes of the repository rule
+      folder: what the environment variable of the SDK says; empty when it is not set
+
+    Returns:
+      a struct: `url`, `path`, of which at most one is not empty, and `error`, None or what is wrong
+    """
+    error = None
     if attr.path and attr.url:
-        fail(_PATH_AND_URL % rctx.name)
-    if attr.url and not attr.sha256:
-        fail(_NO_SHA256 % rctx.name)
-    path = "" if attr.url else attr.path or rctx.os.environ.get(variable, "")
-    if attr.url:
-        rctx.download_and_extract(attr.url, output = "sdk", sha256 = attr.sha256, stripPrefix = attr.strip_prefix)
-    elif path:
-        folder = rctx.path(path)
-        if not folder.exists:
-            fail(_NO_SUCH_FOLDER % (rctx.name, path, variable))
-        rctx.symlink(folder, "sdk")
+        error = _PATH_AND_URL % name
+    elif attr.url and not attr.sha256:
+        error = _NO_SHA256 % name
+    return struct(
+        error = error,
+        path = "" if attr.url else attr.path or folder,
+        url = attr.url,
+    )
+
+def find_libraries(name, runtime, files, there):
+    """The libraries that an SDK has.
+
+    Args:
+      name: name of the repository
+      runtime: the device
+      files: dict: where a library is in the SDK, by `<key>/<file>`
+      there: list of the paths in the SDK, of those that may be wanted, that are there
+
+    Returns:
+      a struct: `found`, a list of (path in the SDK, `<key>/<file>`), and `error`, None or what is wrong
+    """
     places = _places(runtime)
-    for place in attr.files:
+    for place in files:
         if place not in places:
-            fail(_UNKNOWN_FILE % (rctx.name, place, ", ".join(places)))
+            return struct(error = _UNKNOWN_FILE % (name, place, ", ".join(places)), found = [])
     found = []
     for place in places:
-        file = "sdk/" + attr.files.get(place, place)
-        if (attr.url or path) and rctx.path(file).exists:
+        file = files.get(place, place)
+        if file in there:
             found.append((file, place))
-        elif place in attr.files:
-            fail(_NO_SUCH_FILE % (rctx.name, place, attr.files[place]))
-    rctx.file("BUILD.bazel", _BUILD.format(
-        libraries = "".join(["        \"%s\": \"%s\",\n" % pair for pair in found]),
-        origin = "from " + (attr.url or path) if attr.url or path else "none of which are here",
+        elif place in files:
+            return struct(error = _NO_SUCH_FILE % (name, place, files[place]), found = [])
+    return struct(error = None, found = found)
+
+def build_file(runtime, title, origin, found):
+    """The text of the repository's BUILD file."""
+    return _BUILD.format(
+        libraries = "".join(["        \"sdk/%s\": \"%s\",\n" % pair for pair in found]),
+        origin = "from " + origin if origin else "none of which are here",
         rules = "@%s//bazel/private:vendor_libraries.bzl" % (_SELF.workspace_name or "mace"),
         runtime = runtime,
         title = title,
-    ), executable = False)
+    )
+
+def _repository_impl(rctx, runtime, title, variable):
+    origin = check_origin(rctx.name, rctx.attr, rctx.os.environ.get(variable, ""))
+    if origin.error:
+        fail(origin.error)
+    if origin.url:
+        rctx.download_and_extract(origin.url, output = "sdk", sha256 = rctx.attr.sha256, stripPrefix = rctx.attr.strip_prefix)
+    elif origin.path:
+        folder = rctx.path(origin.path)
+        if not folder.exists:
+            fail(_NO_SUCH_FOLDER % (rctx.name, origin.path, variable))
+        rctx.symlink(folder, "sdk")
+    there = [
+        file
+        for place in _places(runtime)
+        for file in [rctx.attr.files.get(place, place)]
+        if (origin.url or origin.path) and rctx.path("sdk/" + file).exists
+    ]
+    libraries = find_libraries(rctx.name, runtime, rctx.attr.files, there)
+    if libraries.error:
+        fail(libraries.error)
+    rctx.file("BUILD.bazel", build_file(runtime, title, origin.url or origin.path, libraries.found), executable = False)
     rctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % rctx.name, executable = False)
 
 _ATTRS = {

@@ -280,7 +280,7 @@ inline Status HexagonCall(const std::string& function, int result, const std::st
       StatusKind::kRuntimeError, 512, function + " failed with " + std::to_string(result),
       log.empty() ? "the library does not say more" : "the library says: " + log,
       "check that the DSP's part of the library (libhexagon_nn_skel.so) is installed and of the "
-      "same version, and that this process may use the DSP (signature, unsigned_pd)");
+      "same version, and that this process may use the DSP");
 }
 inline Status HexagonMemory(const std::string& function, const std::string& log) {
   return Status(StatusKind::kOutOfResources, 513, "not enough memory for " + function, log,
@@ -303,13 +303,27 @@ inline Status HexagonUnsignedPd(int result) {
   return Status(StatusKind::kRuntimeError, 516,
                 "the DSP refuses an unsigned protection domain (" + std::to_string(result) + ")",
                 "the SoC is older than SM8150, or the firmware forbids it",
-                "leave unsigned_pd out and sign the DSP's library for the device");
+                "leave --hexagon_unsigned_pd out and sign the DSP's library for the device");
 }
 inline Status HexagonPower(int corner, int latency_us) {
   return Status(StatusKind::kInvalidArgs, 517,
                 "power corner " + std::to_string(corner) + " with a latency of " +
                     std::to_string(latency_us) + " microseconds",
                 "", "give a corner from 0 to 6 and a latency of at least 0");
+}
+inline Status HexagonNoSkeleton(const std::string& function, const std::string& why) {
+  return Status(StatusKind::kRuntimeError, 519,
+                function + " failed: the DSP cannot load its part of the library", why,
+                "push libhexagon_nn_skel.so of this SoC's DSP version to "
+                "/system/vendor/lib/rfsa/adsp/, or to a folder that ADSP_LIBRARY_PATH names");
+}
+inline Status HexagonNotSigned(const std::string& function, const std::string& why) {
+  return Status(StatusKind::kRuntimeError, 520,
+                function + " failed: the DSP does not run code that is not signed for this device",
+                why,
+                "from SM8150 on, ask for an unsigned protection domain (SetHexagonToUnsignedPD or "
+                "--hexagon_unsigned_pd); before it, sign the device with testsig, which takes one "
+                "whose secure boot is off (adb shell getprop ro.boot.secureboot gives 0)");
 }
 inline Status HexagonOutput(const std::string& tensor, const std::string& shape) {
   return Status(StatusKind::kRuntimeError, 518,
@@ -324,17 +338,15 @@ inline Status ApuNet(const std::string& what) {
   return Status(StatusKind::kInvalidArgs, 541, "the net for the MediaTek APU is damaged: " + what,
                 "", "lower the model again");
 }
-inline Status ApuCall(const std::string& function, int result) {
-  static const char* const kCodes[] = {
-      "no error",         "out of memory", "incomplete", "unexpected null",  "bad data",
-      "operation failed", "bad state",     "unmappable", "output too small", "device unavailable"};
-  const bool known = result >= 0 && result < 10;
-  return Status(
-      result == 1 ? StatusKind::kOutOfResources : StatusKind::kRuntimeError, 542,
-      function + " failed with " + std::to_string(result),
-      known ? "the library says: " + std::string(kCodes[result]) : "the library does not say more",
-      "check that the library is the one of this device's system, and that this process "
-      "may use the APU; or let the CPU run such nodes (fallback cpu)");
+// `meaning` is that of the result, empty where it has none; `resources` tells that there was too
+// little of something.
+inline Status ApuCall(const std::string& function, int result, const std::string& meaning,
+                      bool resources) {
+  return Status(resources ? StatusKind::kOutOfResources : StatusKind::kRuntimeError, 542,
+                function + " failed with " + std::to_string(result),
+                meaning.empty() ? "the library does not say more" : "the library says: " + meaning,
+                "check that the library is the one of this device's system, and that this process "
+                "may use the APU; or let the CPU run such nodes (fallback cpu)");
 }
 inline Status ApuMemory(const std::string& what) {
   return Status(StatusKind::kOutOfResources, 543, "not enough memory for buffers: " + what, "",

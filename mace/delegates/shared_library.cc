@@ -2,10 +2,14 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "mace/base/diagnostics.h"
 #include "mace/runtime/file.h"
@@ -34,9 +38,18 @@ constexpr uint16_t kMachine = EM_ARM;
 #error "the machine number of this architecture is not known"
 #endif
 
+// Where loaders look for a file name, after LD_LIBRARY_PATH.
+#if defined(__LP64__)
+constexpr const char* kDirectories[] = {"/odm/lib64", "/vendor/lib64", "/system/lib64", "/lib64",
+                                        "/lib",       "/usr/lib64",    "/usr/lib"};
+#else
+constexpr const char* kDirectories[] = {"/odm/lib", "/vendor/lib", "/system/lib", "/lib",
+                                        "/usr/lib"};
+#endif
+
 // What a loader takes for granted: the headers are those of a shared object for this process, and
-// every loaded byte is in the file.
-Status CheckElf(const std::string& path) {
+// every loaded byte is in the file. *foreign tells that it is one of other processors.
+Status CheckElf(const std::string& path, bool* foreign) {
   runtime::MappedFile file;
   MACE_RETURN_IF_ERROR(file.Open(path));
   const char* bytes = static_cast<const char*>(file.data());
@@ -45,12 +58,15 @@ Status CheckElf(const std::string& path) {
   if (size < EI_NIDENT || std::memcmp(bytes, ELFMAG, SELFMAG) != 0)
     return diagnostics::NotALibrary(path, "it is not an ELF file");
   if (static_cast<unsigned char>(bytes[EI_CLASS]) != kClass ||
-      static_cast<unsigned char>(bytes[EI_DATA]) != ELFDATA2LSB)
+      static_cast<unsigned char>(bytes[EI_DATA]) != ELFDATA2LSB) {
+    *foreign = true;
     return diagnostics::NotALibrary(path,
                                     "it is for processors of another word size or byte order");
+  }
   if (size < sizeof header) return diagnostics::NotALibrary(path, "it is cut short");
   std::memcpy(&header, bytes, sizeof header);
   if (header.e_machine != kMachine) {
+    *foreign = true;
     return diagnostics::NotALibrary(path, "it is for processors of ELF machine number " +
                                               std::to_string(header.e_machine) + ", not " +
                                               std::to_string(kMachine));
@@ -74,10 +90,40 @@ Status CheckElf(const std::string& path) {
   return Status();
 }
 
+// The folders in which the loader looks for a file name, as far as they are known here.
+std::vector<std::string> SearchPath() {
+  std::vector<std::string> folders;
+  const char* variable = std::getenv("LD_LIBRARY_PATH");
+  std::string rest = variable == nullptr ? "" : variable;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find_first_of(":;"), rest.size());
+    // An empty entry is the working directory.
+    folders.push_back(end == 0 ? "." : rest.substr(0, end));
+    rest.erase(0, end + 1);
+  }
+  folders.insert(folders.end(), std::begin(kDirectories), std::end(kDirectories));
+  return folders;
+}
+
+// Looks at the file that the loader will take. It passes over those of other processors, and there
+// may be folders that only it knows.
+Status CheckFound(const std::string& name) {
+  for (const std::string& folder : SearchPath()) {
+    const std::string path = folder + "/" + name;
+    if (access(path.c_str(), R_OK) != 0) continue;
+    bool foreign = false;
+    const Status status = CheckElf(path, &foreign);
+    if (!foreign) return status;
+  }
+  return Status();
+}
+
 }  // namespace
 
 Status SharedLibrary::Open(const std::string& name, std::unique_ptr<SharedLibrary>* library) {
-  if (name.find('/') != std::string::npos) MACE_RETURN_IF_ERROR(CheckElf(name));
+  bool foreign = false;
+  MACE_RETURN_IF_ERROR(name.find('/') == std::string::npos ? CheckFound(name)
+                                                           : CheckElf(name, &foreign));
   void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* why = dlerror();

@@ -12,9 +12,10 @@ namespace delegates {
 
 class SharedLibrary {
  public:
-  // Loads `name`: a path when it has a slash, else a name that the system's loader looks up. A file
-  // given by path must be an ELF shared object of this process's class and machine, complete as far
-  // as its headers say; it is looked at before the loader is, since loaders crash on damaged files.
+  // Loads `name`: a path when it has a slash, else a name that the system's loader looks up. The
+  // file must be an ELF shared object of this process's class and machine, complete as far as its
+  // headers say; it is looked at before the loader is, since loaders crash on damaged files. Of
+  // those looked up, in LD_LIBRARY_PATH and the usual folders.
   static Status Open(const std::string& name, std::unique_ptr<SharedLibrary>* library);
   ~SharedLibrary();
   SharedLibrary(const SharedLibrary&) = delete;

@@ -1,9 +1,11 @@
 #include "mace/delegates/shared_library.h"
 
 #include <elf.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -65,6 +67,28 @@ TEST(SharedLibrary, RefusesForeignFiles) {
   std::string executable = good;
   executable[16] = 2;
   EXPECT_EQ(Open(Write(executable)).code(), 501);
+}
+
+// Files that the loader finds by name are looked at too.
+TEST(SharedLibrary, LooksWhereTheLoaderLooks) {
+  const std::string folder = ::testing::TempDir() + "/found";
+  const std::string other = ::testing::TempDir() + "/other";
+  mkdir(folder.c_str(), 0755);
+  mkdir(other.c_str(), 0755);
+  const char* before = std::getenv("LD_LIBRARY_PATH");
+  const std::string restored = before == nullptr ? "" : before;
+  setenv("LD_LIBRARY_PATH", (other + ":" + folder).c_str(), 1);
+  const std::string good = Read(kLibrary);
+  ASSERT_TRUE(runtime::WriteFile(folder + "/libfound.so", good.substr(0, 600)).ok());
+  const Status status = Open("libfound.so");
+  EXPECT_EQ(status.code(), 501) << status.Render();
+  EXPECT_NE(status.message().find(folder), std::string::npos);
+  // A loader goes on after a library for other processors, and so to the damaged one.
+  std::string machine = good;
+  machine[18] = static_cast<char>(machine[18] + 1);
+  ASSERT_TRUE(runtime::WriteFile(other + "/libfound.so", machine).ok());
+  EXPECT_EQ(Open("libfound.so").code(), 501);
+  setenv("LD_LIBRARY_PATH", restored.c_str(), 1);
 }
 
 TEST(SharedLibrary, RefusesWhatIsCutShort) {

@@ -207,5 +207,144 @@ void Depthwise(const ConvShape& s, const ConvScaling& k, const uint8_t* in, cons
   }
 }
 
+void MaxPool(const ConvShape& s, const uint8_t* in, uint8_t* out) {
+  for (int32_t first = 0; first < s.depth; first += kVectorBytes) {
+    const int32_t left = s.depth - first;
+    for (int32_t y = 0; y < s.out_h; ++y) {
+      for (int32_t x = 0; x < s.out_w; ++x) {
+        HVX_Vector most = Q6_V_vzero();
+        ForTaps(s, y, x, [&](int32_t, int32_t at) {
+          most = Q6_Vub_vmax_VubVub(most, LoadPart(in + at * s.depth + first, left));
+        });
+        StoreBytes(most, left, out + (y * s.out_w + x) * s.depth + first);
+      }
+    }
+  }
+}
+
+namespace {
+
+// The whole part of 2^15 / cells, at most 16 bits with sign: the DSP has no division, and programs
+// no library for it.
+int32_t ShareOf(int32_t cells) {
+  int32_t quotient = 0, rest = 1 << 15;
+  for (int32_t bit = 14; bit >= 0; --bit) {
+    const int32_t part = cells << bit;
+    if (part > rest) continue;
+    rest -= part;
+    quotient |= 1 << bit;
+  }
+  return quotient;
+}
+
+}  // namespace
+
+void AveragePool(const ConvShape& s, const uint8_t* in, uint8_t* out) {
+  const HVX_Vector half = Q6_V_vsplat_R(1 << 14);
+  for (int32_t first = 0; first < s.depth; first += kVectorBytes) {
+    const int32_t left = s.depth - first;
+    for (int32_t y = 0; y < s.out_h; ++y) {
+      for (int32_t x = 0; x < s.out_w; ++x) {
+        HVX_VectorPair sums = Q6_W_vcombine_VV(Q6_V_vzero(), Q6_V_vzero());
+        int32_t cells = 0;
+        ForTaps(s, y, x, [&](int32_t, int32_t at) {
+          sums =
+              Q6_Wh_vaddacc_WhVubVub(sums, LoadPart(in + at * s.depth + first, left), Q6_V_vzero());
+          ++cells;
+        });
+        const int32_t share = ShareOf(cells);
+        const HVX_Vector factor = Q6_V_vsplat_R(share << 16 | share);
+        // Halves of even bytes, then of odd ones; words of each interleave likewise.
+        const auto scaled = [&](HVX_Vector halves) {
+          const HVX_VectorPair words = Q6_Wuw_vmpy_VuhVuh(halves, factor);
+          const auto rounded = [&](HVX_Vector w) {
+            return Q6_Vuw_vlsr_VuwR(Q6_Vw_vadd_VwVw(w, half), 15);
+          };
+          return Q6_Vh_vsat_VwVw(rounded(Q6_V_hi_W(words)), rounded(Q6_V_lo_W(words)));
+        };
+        StoreBytes(Q6_Vub_vsat_VhVh(scaled(Q6_V_hi_W(sums)), scaled(Q6_V_lo_W(sums))), left,
+                   out + (y * s.out_w + x) * s.depth + first);
+      }
+    }
+  }
+}
+
+namespace {
+
+// Codes as numbers of 16 bits, in two vectors: of even bytes and of odd ones.
+HVX_VectorPair Widen(HVX_Vector codes) { return Q6_Wuh_vzxt_Vub(codes); }
+
+// Two operands, a vector at a time; `of` makes codes of codes.
+template <typename Of>
+void Pairwise(int32_t count, const uint8_t* a, const uint8_t* b, uint8_t* out, const Of& of) {
+  for (int32_t at = 0; at < count; at += kVectorBytes) {
+    const int32_t left = count - at;
+    StoreBytes(of(LoadPart(a + at, left), LoadPart(b + at, left)), left, out + at);
+  }
+}
+
+HVX_Vector Saturate16(HVX_Vector words) {
+  words = Q6_Vw_vmin_VwVw(words, Q6_V_vsplat_R(32767));
+  return Q6_Vw_vmax_VwVw(words, Q6_V_vsplat_R(-32768));
+}
+
+int32_t Twice(int32_t half) { return half << 16 | (half & 0xffff); }
+
+// Words of even and odd places to bytes: what Widen and a multiplication took apart.
+template <typename Of>
+HVX_Vector Narrow(HVX_VectorPair evens, HVX_VectorPair odds, const Of& of) {
+  const HVX_Vector even = Q6_Vh_vsat_VwVw(of(Q6_V_hi_W(evens)), of(Q6_V_lo_W(evens)));
+  const HVX_Vector odd = Q6_Vh_vsat_VwVw(of(Q6_V_hi_W(odds)), of(Q6_V_lo_W(odds)));
+  return Q6_Vub_vsat_VhVh(odd, even);
+}
+
+}  // namespace
+
+void Sum(const SumScaling& k, int32_t count, const uint8_t* a, const uint8_t* b, uint8_t* out) {
+  const HVX_Vector offset = Q6_V_vsplat_R(k.offset), half = Q6_V_vsplat_R(1 << (k.last - 1));
+  const HVX_Vector ka = Q6_V_vsplat_R(Twice(k.ka)), kb = Q6_V_vsplat_R(Twice(k.kb));
+  Pairwise(count, a, b, out, [&](HVX_Vector x, HVX_Vector y) {
+    const HVX_VectorPair xs = Widen(x), ys = Widen(y);
+    const auto products = [&](HVX_Vector p, HVX_Vector q) {
+      return Q6_Ww_vmpyacc_WwVhVh(Q6_Ww_vmpy_VhVh(p, ka), q, kb);
+    };
+    return Narrow(products(Q6_V_lo_W(xs), Q6_V_lo_W(ys)), products(Q6_V_hi_W(xs), Q6_V_hi_W(ys)),
+                  [&](HVX_Vector sum) {
+                    sum = k.drop >= 0 ? Q6_Vw_vasr_VwR(sum, k.drop) : Q6_Vw_vasl_VwR(sum, -k.drop);
+                    sum = Saturate16(Q6_Vw_vadd_VwVw(sum, offset));
+                    return Q6_Vw_vasr_VwR(Q6_Vw_vadd_VwVw(sum, half), k.last);
+                  });
+  });
+}
+
+void Extreme(bool greatest, const Regrid& a_grid, const Regrid& b_grid, int32_t count,
+             const uint8_t* a, const uint8_t* b, uint8_t* out) {
+  const auto regrid = [](const Regrid& grid, HVX_Vector codes) {
+    if (grid.same) return codes;
+    const HVX_Vector k = Q6_V_vsplat_R(Twice(grid.k)), from = Q6_V_vsplat_R(Twice(grid.from));
+    const HVX_Vector to = Q6_V_vsplat_R(grid.to), half = Q6_V_vsplat_R(2048);
+    const HVX_VectorPair values = Widen(codes);
+    const auto products = [&](HVX_Vector p) {
+      return Q6_Ww_vmpy_VhVuh(Q6_Vh_vsub_VhVh(p, from), k);
+    };
+    return Narrow(products(Q6_V_lo_W(values)), products(Q6_V_hi_W(values)), [&](HVX_Vector v) {
+      v = Saturate16(Q6_Vw_vasr_VwR(Q6_Vw_vadd_VwVw(v, half), 12));
+      return Q6_Vw_vadd_VwVw(v, to);
+    });
+  };
+  Pairwise(count, a, b, out, [&](HVX_Vector x, HVX_Vector y) {
+    const HVX_Vector p = regrid(a_grid, x), q = regrid(b_grid, y);
+    return greatest ? Q6_Vub_vmax_VubVub(p, q) : Q6_Vub_vmin_VubVub(p, q);
+  });
+}
+
+void Clamp(int32_t low, int32_t high, int32_t count, const uint8_t* in, uint8_t* out) {
+  const HVX_Vector least = Q6_V_vsplat_R(Q6_R_vsplatb_R(low));
+  const HVX_Vector most = Q6_V_vsplat_R(Q6_R_vsplatb_R(high));
+  Pairwise(count, in, in, out, [&](HVX_Vector x, HVX_Vector) {
+    return Q6_Vub_vmax_VubVub(Q6_Vub_vmin_VubVub(x, most), least);
+  });
+}
+
 }  // namespace hexagon
 }  // namespace mace

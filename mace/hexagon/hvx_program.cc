@@ -1,6 +1,8 @@
-// A program for the DSP without a library: reads convolutions from the standard input, writes their
-// codes to the standard output. A record is kind (0 convolution, 1 depthwise), ConvShape,
-// ConvScaling, then the image, the filter and one offset a channel.
+// A program for the DSP without a library: reads operators and their operands from the standard
+// input, writes their codes to the standard output. A record is a Kind and then
+// - products: ConvShape, ConvScaling, the image, the filter and one offset a channel;
+// - pooling: ConvShape and the image;
+// - sums: SumScaling, extremes: two Regrids, clamps: low and high; a count; one or two operands.
 #include <stdint.h>
 
 #include "mace/hexagon/hvx_kernels.h"
@@ -37,12 +39,70 @@ bool Read(void* to, int32_t bytes) {
   return true;
 }
 
+// What a record must have.
+void Need(void* to, int32_t bytes) {
+  if (!Read(to, bytes)) Exit(2);
+}
+
 void Write(const uint8_t* from, int32_t bytes) {
   for (int32_t done = 0; done < bytes;) {
     const int32_t put = System(64, 1, from + done, bytes - done);
     if (put <= 0) Exit(3);
     done += put;
   }
+}
+
+void RunProduct(bool depthwise) {
+  using namespace mace::hexagon;
+  ConvShape s;
+  ConvScaling k;
+  Need(&s, sizeof s);
+  Need(&k, sizeof k);
+  const int32_t taps = s.kernel_h * s.kernel_w;
+  const int32_t filter = depthwise ? taps * s.channels : taps * s.depth * s.channels;
+  const int32_t image = s.height * s.width * s.depth, out = s.out_h * s.out_w * s.channels;
+  if (image > kMost || filter > kMost || out > kMost || s.channels > 4096 - kVectorBytes) Exit(2);
+  for (int32_t i = 0; i < 4096; ++i) g_offsets[i] = 0;
+  Need(g_image, image);
+  Need(g_filter, filter);
+  Need(g_offsets, s.channels * static_cast<int32_t>(sizeof(int32_t)));
+  if (depthwise) {
+    if (PackedDepthwiseBytes(s) > 4 * kMost) Exit(2);
+    PackDepthwise(s, k.zero_filter, g_filter, g_packed);
+    PackDepthwiseOffsets(s.channels, g_offsets, g_packed_offsets);
+    Depthwise(s, k, g_image, g_packed, g_packed_offsets, g_out);
+  } else {
+    if (PackedConvBytes(s) > 4 * kMost) Exit(2);
+    PackConv(s, g_filter, g_packed);
+    PackImage(s, g_image, g_words);
+    Conv(s, k, g_words, g_packed, g_offsets, g_out);
+  }
+  Write(g_out, out);
+}
+
+void RunPool(bool average) {
+  mace::hexagon::ConvShape s;
+  Need(&s, sizeof s);
+  const int32_t image = s.height * s.width * s.depth, out = s.out_h * s.out_w * s.depth;
+  if (image > kMost || out > kMost) Exit(2);
+  Need(g_image, image);
+  if (average) {
+    AveragePool(s, g_image, g_out);
+  } else {
+    MaxPool(s, g_image, g_out);
+  }
+  Write(g_out, out);
+}
+
+template <typename Of>
+void RunPairwise(int32_t operands, const Of& of) {
+  int32_t count;
+  Need(&count, sizeof count);
+  if (count < 0 || count > kMost) Exit(2);
+  Need(g_image, count);
+  if (operands == 2) Need(g_filter, count);
+  of(count);
+  Write(g_out, count);
 }
 
 }  // namespace
@@ -65,30 +125,40 @@ void _start() {
   using namespace mace::hexagon;
   int32_t kind;
   while (Read(&kind, sizeof kind)) {
-    ConvShape s;
-    ConvScaling k;
-    if (!Read(&s, sizeof s) || !Read(&k, sizeof k)) Exit(2);
-    const int32_t taps = s.kernel_h * s.kernel_w;
-    const int32_t filter = kind == 0 ? taps * s.depth * s.channels : taps * s.channels;
-    const int32_t image = s.height * s.width * s.depth, out = s.out_h * s.out_w * s.channels;
-    if (image > kMost || filter > kMost || out > kMost || s.channels > 4096 - kVectorBytes) Exit(2);
-    for (int32_t i = 0; i < 4096; ++i) g_offsets[i] = 0;
-    if (!Read(g_image, image) || !Read(g_filter, filter) ||
-        !Read(g_offsets, s.channels * static_cast<int32_t>(sizeof(int32_t)))) {
-      Exit(2);
+    switch (static_cast<Kind>(kind)) {
+      case Kind::kConv:
+      case Kind::kDepthwise:
+        RunProduct(kind == static_cast<int32_t>(Kind::kDepthwise));
+        break;
+      case Kind::kMaxPool:
+      case Kind::kAveragePool:
+        RunPool(kind == static_cast<int32_t>(Kind::kAveragePool));
+        break;
+      case Kind::kSum: {
+        SumScaling k;
+        Need(&k, sizeof k);
+        RunPairwise(2, [&](int32_t count) { Sum(k, count, g_image, g_filter, g_out); });
+        break;
+      }
+      case Kind::kMinimum:
+      case Kind::kMaximum: {
+        Regrid grids[2];
+        Need(grids, sizeof grids);
+        const bool greatest = kind == static_cast<int32_t>(Kind::kMaximum);
+        RunPairwise(2, [&](int32_t count) {
+          Extreme(greatest, grids[0], grids[1], count, g_image, g_filter, g_out);
+        });
+        break;
+      }
+      case Kind::kClamp: {
+        int32_t ends[2];
+        Need(ends, sizeof ends);
+        RunPairwise(1, [&](int32_t count) { Clamp(ends[0], ends[1], count, g_image, g_out); });
+        break;
+      }
+      default:
+        Exit(2);
     }
-    if (kind == 0) {
-      if (PackedConvBytes(s) > 4 * kMost) Exit(2);
-      PackConv(s, g_filter, g_packed);
-      PackImage(s, g_image, g_words);
-      Conv(s, k, g_words, g_packed, g_offsets, g_out);
-    } else {
-      if (PackedDepthwiseBytes(s) > 4 * kMost) Exit(2);
-      PackDepthwise(s, k.zero_filter, g_filter, g_packed);
-      PackDepthwiseOffsets(s.channels, g_offsets, g_packed_offsets);
-      Depthwise(s, k, g_image, g_packed, g_packed_offsets, g_out);
-    }
-    Write(g_out, out);
   }
   Exit(0);
 }

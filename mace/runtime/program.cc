@@ -104,7 +104,14 @@ Status Program::AddNet(NetDef def, const uint8_t* data, size_t data_size,
       }
     }
     device = found->title;
-    MACE_RETURN_IF_ERROR(found->create(def, data, data_size, options.accelerator, &net.executor));
+    AcceleratorOptions accelerator = options.accelerator;
+    // Every net of a device is compiled by itself and kept in a file of its own.
+    const auto earlier =
+        std::count(runtime_types_.begin(), runtime_types_.end() - 1, def.runtime_type());
+    for (std::string* file : {&accelerator.cache_file, &accelerator.cache_storage}) {
+      if (earlier > 0 && !file->empty()) *file += "." + std::to_string(earlier);
+    }
+    MACE_RETURN_IF_ERROR(found->create(def, data, data_size, accelerator, &net.executor));
   }
   devices_ += (devices_.empty() ? "" : ", ") + device;
   nets_.push_back(std::move(net));

@@ -91,9 +91,13 @@ class Negative : public Executor {
   float values_[4] = {};
 };
 
+// The files for compiled nets that devices were given.
+std::vector<std::string> caches;
+
 Status CreateNegative(const NetDef& net, const uint8_t*, size_t, const AcceleratorOptions& options,
                       std::unique_ptr<Executor>* executor) {
   EXPECT_EQ(net.inputs.size(), 1u);
+  caches.push_back(options.cache_file + ' ' + options.cache_storage);
   if (options.library == "absent") return Status(StatusKind::kRuntimeError, 999, "no device");
   executor->reset(new Negative());
   return Status();
@@ -140,6 +144,17 @@ TEST(Program, NetsRunInTheirOrderAndPassTensorsByName) {
       y(program->output(1), program->output(1) + 4);
   EXPECT_EQ(out, (std::vector<float>{9, 18, 27, 36}));
   EXPECT_EQ(y, (std::vector<float>{1, 2, 3, 4}));
+}
+
+TEST(Program, NetsOfADeviceAreKeptInFilesOfTheirOwn) {
+  const File file({For(kNetOnHexagon, Absolute("x", "y")), Absolute("y", "z").Net(),
+                   For(kNetOnHexagon, Absolute("z", "w"))});
+  ProgramOptions options = WithDevice();
+  options.accelerator.cache_storage = "kept";
+  caches.clear();
+  std::unique_ptr<Program> program;
+  ASSERT_TRUE(file.Create(&program, options).ok());
+  EXPECT_EQ(caches, (std::vector<std::string>{" kept", " kept.1"}));
 }
 
 TEST(Program, AFailureOfTheDeviceIsAStatus) {

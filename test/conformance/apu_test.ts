@@ -9,14 +9,16 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
-import { writeModelFiles } from "../../tools/emit/model-writer";
+import { writeModel, writeModelFiles } from "../../tools/emit/model-writer";
 import type { Graph } from "../../tools/ir/graph";
 import { APU } from "../../tools/lower/apu/apu";
 import { ACTIVATION_FUNCTIONS } from "../../tools/lower/apu/rules";
 import { lowerGraph } from "../../tools/lower/program";
 import { sketchGraph } from "../../tools/quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../tools/quantize/quantize-model";
-import { agreeOnNetworks } from "./device-net";
+import { randomGraph } from "../../tools/synth/random-graph";
+import { agreeOnNetworks, agreeOnPrograms, operands } from "./device-net";
+import { quantizedNetwork } from "./quantized-network";
 import { REFERENCE_OPERATORS, runReference } from "../reference/neuron";
 
 const RUN = path.resolve(process.env.MACE_RUN_NET ?? "mace/delegates/run_net");
@@ -27,14 +29,27 @@ after(() => fs.rmSync(folder, { recursive: true }));
 const GRAPHS = Number(process.env.MACE_APU_GRAPHS ?? 24);
 const SETTINGS = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
 
-/** Runs a graph of the device on the simulator; real numbers of its outputs, one after the other. */
-function simulate(graph: Graph, inputs: readonly Float32Array[]): Float32Array {
+/** Runs a graph as a program of the device, with what it refuses on the CPU. */
+function program(graph: Graph, inputs: readonly Float32Array[], fallback = true): Float32Array {
   const prefix = path.join(folder, "net");
-  writeModelFiles(lowerGraph(graph, new Uint8Array(32), APU, false), prefix);
+  writeModelFiles(lowerGraph(graph, new Uint8Array(32), APU, fallback), prefix);
+  return run(prefix, inputs, graph.nodes.map((node) => `${node.type} ${JSON.stringify(node.attributes)}`).join("\n"));
+}
+
+const simulate = (graph: Graph, inputs: readonly Float32Array[]): Float32Array => program(graph, inputs, false);
+
+/** Runs a quantized graph on the CPU, as it is. */
+function onCpu(graph: Graph, inputs: readonly Float32Array[]): Float32Array {
+  const prefix = path.join(folder, "cpu");
+  writeModel(graph, prefix);
+  return run(prefix, inputs, "");
+}
+
+/** Real numbers of the outputs, one after the other. */
+function run(prefix: string, inputs: readonly Float32Array[], text: string): Float32Array {
   fs.writeFileSync(`${prefix}.in`, Buffer.concat(inputs.map((x) => Buffer.from(x.buffer, x.byteOffset, x.byteLength))));
   const files = [`${prefix}.pb`, `${prefix}.data`, `${prefix}.in`, `${prefix}.out`];
   const result = spawnSync(RUN, [LIBRARY, ...files], { encoding: "utf8" });
-  const text = graph.nodes.map((node) => `${node.type} ${JSON.stringify(node.attributes)}`).join("\n");
   assert.equal(result.status, 0, `${result.stderr}\n${text}`);
   const bytes = fs.readFileSync(`${prefix}.out`);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -44,6 +59,61 @@ test("the simulator and the reference agree on every operator", () => {
   const seen = agreeOnNetworks(APU, GRAPHS, { simulate, reference: runReference });
   const missing = REFERENCE_OPERATORS.filter((name) => !seen.has(name));
   assert.deepEqual(missing, [], "operators that no graph has");
+});
+
+/**
+ * Operators whose codes are the CPU's, up to rounding: the greatest difference in steps of the coarser of input and output, whose grid the device
+ * may keep.
+ */
+const NEAR: Readonly<Record<string, number>> = {
+  Conv2D: 1,
+  DepthwiseConv2d: 1,
+  FullyConnected: 1,
+  Deconv2D: 1,
+  Pooling: 1,
+  // Of other axes than the image's it cuts off.
+  Reduce: 1.5,
+  Eltwise: 1,
+  Softmax: 1,
+  Concat: 1,
+  Split: 0,
+  StridedSlice: 0,
+  Reshape: 0,
+  Transpose: 0,
+  Pad: 0,
+  ResizeBilinear: 1,
+  ResizeNearestNeighbor: 1,
+  DepthToSpace: 0,
+  SpaceToDepth: 0,
+};
+
+test("the device computes what the CPU does", () => {
+  const compared = new Map<string, number>();
+  for (const [type, most] of Object.entries(NEAR)) {
+    for (let i = 0; i < GRAPHS / 2; i++) {
+      const graph = quantizedNetwork(randomGraph(`near ${i}`, type, 1));
+      const nodes = graph.nodes.filter((node) => node.type !== "Quantize" && node.type !== "Dequantize");
+      if (nodes.length !== 1 || nodes[0]?.type !== type || APU.refuse(graph, nodes[0])) continue;
+      const grid = graph.tensors.get(nodes[0].outputs[0] ?? "")?.quant;
+      if (!grid) continue;
+      const given = operands(graph, `near ${i}`).map(({ real }) => real);
+      const [device, cpu] = [simulate(graph, given), onCpu(graph, given)];
+      const step = grid.scales[0] ?? 1;
+      const read = graph.tensors.get(nodes[0].inputs[0] ?? "")?.quant?.scales[0] ?? 1;
+      const coarse = ["Pooling", "Reduce"].includes(type) ? Math.max(step, read) : step;
+      const within = (y: number): number => Math.min(Math.max(y, -step * grid.zeroPoint), step * (255 - grid.zeroPoint));
+      const worst = device.reduce((max, y, k) => Math.max(max, Math.abs(within(y) - (cpu[k] ?? Number.NaN)) / coarse), 0);
+      compared.set(type, Math.max(compared.get(type) ?? 0, worst));
+      assert.ok(worst <= most + 0.01, `${type} ${JSON.stringify(nodes[0].attributes)}: ${worst} steps`);
+    }
+  }
+  if (process.env.MACE_APU_GRAPHS) console.log(compared);
+  for (const type of Object.keys(NEAR)) assert.ok(compared.has(type), `${type} was never compared`);
+});
+
+test("programs of both devices compute what the reference and the CPU do, part by part", () => {
+  const mixed = agreeOnPrograms(APU, GRAPHS, program, { cpu: onCpu, reference: runReference });
+  assert.ok(mixed >= GRAPHS / 6, `${mixed} programs had several nets`);
 });
 
 test("functions of codes", () => {
@@ -56,11 +126,11 @@ test("functions of codes", () => {
     ] as const) {
       const graph = sketchGraph(
         { x: [1, 16, 4, 4] },
-        {},
+        activation === "PRELU" ? { slope: { shape: [4], data: [0, 0.1, 0.25, 1] } } : {},
         [
           {
             type: "Activation",
-            inputs: ["x"],
+            inputs: activation === "PRELU" ? ["x", "slope"] : ["x"],
             outputs: { y: [1, 16, 4, 4] },
             attributes: { activation, max_limit: 6, activation_coefficient: 0.3 },
           },

@@ -9,19 +9,22 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
+import type { OperatorDef } from "../../mace/proto/mace";
 import { writeModel, writeModelFiles } from "../../tools/emit/model-writer";
 import type { Graph } from "../../tools/ir/graph";
 import { HEXAGON } from "../../tools/lower/hexagon/hexagon";
 import { ACTIVATION_FUNCTIONS } from "../../tools/lower/hexagon/rules";
+import { partition } from "../../tools/lower/partition";
 import { lowerGraph } from "../../tools/lower/program";
 import { sketchGraph } from "../../tools/quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../tools/quantize/quantize-model";
 import { randomGraph } from "../../tools/synth/random-graph";
-import { agreeOnNetworks, operands } from "./device-net";
+import { agreeOnNetworks, agreeOnPrograms, operands } from "./device-net";
 import { quantizedNetwork } from "./quantized-network";
 import { REFERENCE_OPERATORS, runReference } from "../reference/nnlib";
 
 const RUN = path.resolve("mace/delegates/run_net");
+const MACE_RUN = path.resolve("mace/bin/mace_run_with_accelerators");
 const LIBRARY = path.resolve("third_party/nnlib/sim/libhexagon_nn_sim.so");
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-hexagon-"));
 after(() => fs.rmSync(folder, { recursive: true }));
@@ -155,29 +158,33 @@ test("functions of codes", () => {
   assert.deepEqual([...compared], [...ACTIVATION_FUNCTIONS]);
 });
 
-test("programs of both devices run, and compute about what the CPU does alone", () => {
-  let mixed = 0;
-  for (let i = 0; i < 3 * GRAPHS; i++) {
-    const graph = quantizedNetwork(randomGraph(`mixed ${i}`, "Conv2D", 10));
-    const computed = new Set(graph.nodes.flatMap((node) => node.outputs));
-    graph.outputs = graph.outputs.filter(({ tensor }) => computed.has(tensor));
-    const float = [...graph.inputs, ...graph.outputs].every(
-      ({ tensor }) => graph.tensors.get(tensor)?.dtype === "float32",
-    );
-    if (graph.outputs.length === 0 || !float) continue;
-    const program = lowerGraph(graph, new Uint8Array(32), HEXAGON, true);
-    if (program.nets.length > 1) mixed++;
+test("programs of both devices compute what the reference and the CPU do, part by part", () => {
+  const program = (graph: Graph, inputs: readonly Float32Array[]): Float32Array => {
     const prefix = path.join(folder, "mixed");
-    writeModelFiles(program, prefix);
-    const given = operands(graph, `mixed ${i}`).map(({ real }) => real);
-    const both = run(prefix, given, `graph ${i}`);
-    const cpu = onCpu(graph, given);
-    assert.equal(both.length, cpu.length);
-    // Float nodes divide by what may be 0.
-    if (!cpu.every(Number.isFinite)) continue;
-    const most = cpu.reduce((max, y) => Math.max(max, Math.abs(y)), 0);
-    const error = both.reduce((sum, y, k) => sum + Math.abs(y - (cpu[k] ?? Number.NaN)), 0) / both.length;
-    assert.ok(error <= 0.1 * most + 1e-6, `graph ${i}: mean difference ${error} of at most ${most}`);
-  }
+    writeModelFiles(lowerGraph(graph, new Uint8Array(32), HEXAGON, true), prefix);
+    return run(prefix, inputs, "");
+  };
+  const mixed = agreeOnPrograms(HEXAGON, 3 * GRAPHS, program, { cpu: onCpu, reference: runReference });
   assert.ok(mixed >= GRAPHS / 2, `${mixed} programs had several nets`);
+});
+
+test("what nodes cost is told by their names", () => {
+  let i = 0;
+  const next = (): { graph: Graph; op: OperatorDef | undefined } => {
+    const graph = quantizedNetwork(randomGraph(`cost ${i++}`, "Conv2D", 1));
+    const [part] = partition(graph, HEXAGON, true).parts;
+    const ops = part?.runtime === "dsp" ? HEXAGON.lower(part.graph).ops : [];
+    return { graph, op: ops.find(({ type }) => type === "Supernode_8x8p32to8") };
+  };
+  let found = next();
+  while (!found.op) found = next();
+  const prefix = path.join(folder, "cost");
+  writeModelFiles(lowerGraph(found.graph, new Uint8Array(32), HEXAGON, true), prefix);
+  const files = [`--model_file=${prefix}.pb`, `--model_data_file=${prefix}.data`];
+  const device = [`--accelerator_library=${LIBRARY}`, "--hexagon_power=1", "--hexagon_unsigned_pd"];
+  const result = spawnSync(MACE_RUN, [...files, ...device, "--benchmark"], { encoding: "utf8" });
+  assert.equal(result.status, 0, result.stderr);
+  const { name = "", type = "" } = found.op;
+  const line = result.stdout.split("\n").find((text) => text.includes(type));
+  assert.ok(line?.trim().endsWith(name), `${name} ${type}\n${result.stdout}`);
 });

@@ -9,17 +9,12 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
 import { dataFile, imagenetLike } from "./data";
+import { DEVICES } from "./devices";
 import { MODELS } from "./models";
-import { type Device, Pipeline, topOne } from "./pipeline";
+import { Pipeline, topOne } from "./pipeline";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-device-"));
 after(() => fs.rmSync(folder, { recursive: true }));
-
-const RUNNER = path.resolve("mace/bin/mace_run_with_accelerators");
-const DEVICES: Readonly<Record<string, Device>> = {
-  apu: { runner: RUNNER, library: path.resolve("third_party/apu/sim/libneuron_adapter_sim.so") },
-  dsp: { runner: RUNNER, library: path.resolve("third_party/nnlib/sim/libhexagon_nn_sim.so") },
-};
 
 /** Points of top-1 between the device and the CPU: four pictures of 300. */
 const POINTS = 1.34;

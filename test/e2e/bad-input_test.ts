@@ -397,6 +397,17 @@ const CASES: readonly Case[] = [
     args: () => ["quantize", "--model", at("quant.pb"), "--ranges", at("good.ranges"), "--output_prefix", at("out")],
   },
   {
+    what: "lowering a float model",
+    code: "MQ663",
+    args: () => ["lower", "--model", at("float.pb"), "--runtime", "dsp", "--output_prefix", at("out")],
+  },
+  {
+    what: "lowering a model with a scale for each channel",
+    code: "MQ661",
+    args: () => ["lower", "--model", at("quant.pb"), "--runtime", "apu", "--output_prefix", at("out")],
+    words: "uint8",
+  },
+  {
     what: "data file of another model",
     code: "MQ201",
     args: () => [

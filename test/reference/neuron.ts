@@ -1,6 +1,7 @@
 /**
  * What the Neuron adapter's operations compute, from the formulas in third_party/apu/sim/README.md: runs the nets that tools/lower/apu makes, in
- * ECMAScript's numbers; products of 32 bits are BigInts. Every binary32 operation is one `Math.fround`. Written for clarity; shapes are small in tests.
+ * ECMAScript's numbers; products of 32 bits are BigInts. Every binary32 operation is one `Math.fround`. Written for clarity; convolutions are fast
+ * enough for whole networks.
  */
 
 import assert from "node:assert/strict";
@@ -113,6 +114,7 @@ function finish(o: Operator): (sum: number) => number {
   return (sum) => limit(times(sum) + o.out.zero);
 }
 
+/** Whole networks pass here: a sum's terms are neighbours in the input and in the filter. */
 function convolution(o: Operator): Cell {
   const [x, w] = [input(o, 0), input(o, 1)];
   const bias = list(o, 2);
@@ -120,19 +122,26 @@ function convolution(o: Operator): Cell {
   const [top = 0, , left = 0] = list(o, 4);
   const [dy = 1, dx = 1] = list(o, 5);
   const depthwise = o.op.type === "DepthwiseConv2d";
-  const depth = x.shape[3] as number;
-  const times = (w.shape[3] as number) / depth;
+  const [, height = 1, width = 1, depth = 1] = x.shape;
+  const [, rows = 1, columns = 1, last = 1] = w.shape;
+  const steps = Int32Array.from(x.data, (q) => q - x.zero);
+  const weights = Int32Array.from(w.data, (q) => q - w.zero);
   const code = finish(o);
   return ([n = 0, r = 0, c = 0, k = 0]) => {
     let sum = bias[k] as number;
-    for (let i = 0; i < (w.shape[1] as number); i++) {
-      for (let j = 0; j < (w.shape[2] as number); j++) {
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
         const [row, column] = [r * sy + i * dy - top, c * sx + j * dx - left];
+        if (row < 0 || column < 0 || row >= height || column >= width) continue;
+        const pixel = ((n * height + row) * width + column) * depth;
         if (depthwise) {
-          sum += (at(x, n, row, column, Math.floor(k / times)) - x.zero) * (at(w, 0, i, j, k) - w.zero);
+          // A channel of the input has `last / depth` of the output.
+          const channel = Math.floor((k * depth) / last);
+          sum += (steps[pixel + channel] as number) * (weights[(i * columns + j) * last + k] as number);
           continue;
         }
-        for (let d = 0; d < depth; d++) sum += (at(x, n, row, column, d) - x.zero) * (at(w, k, i, j, d) - w.zero);
+        const from = ((k * rows + i) * columns + j) * depth;
+        for (let d = 0; d < depth; d++) sum += (steps[pixel + d] as number) * (weights[from + d] as number);
       }
     }
     return code(sum);
@@ -162,9 +171,10 @@ function deconvolution(o: Operator): Cell {
 function fullyConnected(o: Operator): Cell {
   const [x, w] = [input(o, 0), input(o, 1)];
   const width = w.shape[1] as number;
+  const bias = list(o, 2);
   const code = finish(o);
   return ([row = 0, k = 0]) => {
-    let sum = list(o, 2)[k] as number;
+    let sum = bias[k] as number;
     for (let i = 0; i < width; i++) sum += ((x.data[row * width + i] as number) - x.zero) * (at(w, k, i) - w.zero);
     return code(sum);
   };
@@ -272,18 +282,15 @@ function concat(o: Operator): Cell {
 function mean(o: Operator): Cell {
   const x = input(o, 0);
   const axes = list(o, 1);
-  const keep = integer(o, "keepdims") !== 0;
-  return (cell) => {
-    let [sum, count] = [0, 0];
-    for (let i = 0; i < x.data.length; i++) {
-      const from = cellOf(x.shape, i);
-      const to = keep ? from.map((v, k) => (axes.includes(k) ? 0 : v)) : from.filter((_, k) => !axes.includes(k));
-      if (!(to.length === 0 ? [0] : to).every((v, k) => v === cell[k])) continue;
-      sum += x.data[i] as number;
-      count++;
-    }
-    return Math.floor(sum / count);
-  };
+  const kept = x.shape.map((d, i) => (axes.includes(i) ? 1 : d));
+  const sums = new Array<number>(size(kept)).fill(0);
+  for (let i = 0; i < x.data.length; i++) {
+    const to = place(kept, cellOf(x.shape, i).map((v, k) => (axes.includes(k) ? 0 : v))) as number;
+    sums[to] = (sums[to] as number) + (x.data[i] as number);
+  }
+  const terms = x.data.length / sums.length;
+  // Without the reduced axes, cells keep their order.
+  return (cell) => Math.floor((sums[place(o.out.shape, cell) as number] as number) / terms);
 }
 
 function resize(o: Operator): Cell {

@@ -1,6 +1,6 @@
 /**
  * What nnlib computes, from the formulas in third_party/nnlib/sim/README.md: runs the nets that tools/lower/hexagon makes, in ECMAScript's numbers.
- * Every binary32 operation is one `Math.fround`. Written for clarity; shapes are small in tests.
+ * Every binary32 operation is one `Math.fround`. Written for clarity; convolutions are fast enough for whole networks.
  */
 
 import assert from "node:assert/strict";
@@ -162,6 +162,7 @@ function requantizer(
   return { inZero: zeroOf(input), filterZero: zeroOf(filter), code, out };
 }
 
+/** Whole networks pass here, so sums of all output channels of a pixel grow together: the filter is read in its order. */
 function convolution(node: Node, depthwise: boolean): Value[] {
   const x = node.in(0);
   const filter = node.in(1);
@@ -172,22 +173,36 @@ function convolution(node: Node, depthwise: boolean): Value[] {
   const channels = depthwise ? depth * last : last;
   const shape: Shape = [x.shape[0], rows.count, columns.count, channels];
   const { inZero, filterZero, code, out } = requantizer(node, 7);
+  const steps = Int32Array.from(x.data, (q) => q - inZero);
+  const weights = Int32Array.from(filter.data, (q) => q - filterZero);
+  const sums = new Int32Array(channels);
+  const addTap = (pixel: number, tap: number): void => {
+    if (depthwise) {
+      // A channel of the input has `last` of the output.
+      for (let c = 0; c < channels; c++) {
+        const step = steps[pixel + Math.floor(c / last)] as number;
+        sums[c] = (sums[c] as number) + step * (weights[tap * channels + c] as number);
+      }
+      return;
+    }
+    for (let k = 0; k < depth; k++) {
+      const step = steps[pixel + k] as number;
+      const from = (tap * depth + k) * channels;
+      for (let c = 0; c < channels; c++) sums[c] = (sums[c] as number) + step * (weights[from + c] as number);
+    }
+  };
   const data = new Uint8Array(count(shape));
   let i = 0;
-  for (const [n, y, z, c] of cells(shape)) {
-    let sum = 0;
+  for (const [n, y, z] of cells([shape[0], shape[1], shape[2], 1])) {
+    sums.fill(0);
     for (let ky = 0; ky < kh; ky++) {
       for (let kx = 0; kx < kw; kx++) {
         const [row, column] = [rows.first(y) + ky, columns.first(z) + kx];
         if (row < 0 || column < 0 || row >= x.shape[1] || column >= x.shape[2]) continue;
-        const channelsRead = depthwise ? [Math.floor(c / last)] : Array.from({ length: depth }, (_, k) => k);
-        for (const k of channelsRead) {
-          const weight = filter.data[((ky * kw + kx) * depth + k) * last + (depthwise ? c % last : c)] as number;
-          sum += ((x.data[at(x.shape, n, row, column, k)] as number) - inZero) * (weight - filterZero);
-        }
+        addTap(at(x.shape, n, row, column, 0), ky * kw + kx);
       }
     }
-    data[i++] = code(sum, c);
+    for (let c = 0; c < channels; c++) data[i++] = code(sums[c] as number, c);
   }
   return ranged({ shape, data }, out);
 }

@@ -307,6 +307,24 @@ gives what goes on the device: for each ABI the program and the model, and the v
 that version of the DSP. What is missing is named, with where it comes from; everything else of the target builds without it.
 
 ${table(["`runtime`", "library", "one for each", "comes with"], DEVICE_LIBRARIES)}
+### Hexagon DSPs
+
+The skeleton, \`libhexagon_nn_skel.so\`, goes to \`/system/vendor/lib/rfsa/adsp/\`, or to a folder that \`ADSP_LIBRARY_PATH\` names. A DSP runs signed code
+only. From SM8150 on a process may ask for an unsigned protection domain instead: \`MaceEngineConfig::SetHexagonToUnsignedPD()\` before the engine is
+made, \`--hexagon_unsigned_pd\` of \`mace_run\`; some firmware refuses it (MR516). Before SM8150 the device must be rooted and signed with the Hexagon SDK's
+\`testsig\`, which takes one whose secure boot is off: \`adb shell getprop ro.boot.secureboot\` prints 0. A skeleton that is not found is MR519, one that
+is not signed MR520, a library of another version MR515, too little memory MR513.
+
+\`SetHexagonPower(corner, dcvs, latency)\` and \`--hexagon_power\` set clocks while a model is loaded; \`mace_run --benchmark\` prints what each node costs.
+
+### MediaTek APUs
+
+The runtime speaks the Neuron adapter, which is version 4 of the APU in MACE's count: Android 12, and Android 11 on mt689x and mt6877. Versions 1 to 3 have
+\`libapu-frontend.so\`, a C++ class interface that MediaTek does not publish; models in the form for them would be the same, but nothing here loads that
+library. Inputs and outputs are in memory that the device shares where driver and kernel allow it. \`SetAcceleratorCache\` and
+\`--accelerator_cache_policy\` keep compiled networks: 0 no, 1 store, 2 load, 3 load or else compile and store; with a fallback, each of a model's
+networks has a file of its own (\`FILE\`, \`FILE.1\` …). A file of another model, another preference or another version of the library is not taken (MR548).
+
 ## What runs where
 
 ${capabilities}`;

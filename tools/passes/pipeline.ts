@@ -7,6 +7,7 @@ import { printGraph } from "../ir/print";
 import { elementCount } from "../ir/shape";
 import { verifyGraph } from "../ir/verify";
 import { batchNormToDepthwise } from "./batch-norm-to-depthwise";
+import { divideByConstant } from "./divide-by-constant";
 import { foldBatchNorm } from "./fold-batch-norm";
 import { foldBias } from "./fold-bias";
 import { foldConstants } from "./fold-constants";
@@ -39,6 +40,7 @@ export const PASSES: readonly Pass[] = [
   { name: "recognize-hard-swish", run: recognizeHardSwish },
   { name: "lower-global-pooling", run: lowerGlobalPooling },
   { name: "batch-norm-to-depthwise", run: batchNormToDepthwise },
+  { name: "divide-by-constant", run: divideByConstant },
   { name: "fuse-activation", run: fuseActivation },
   { name: "remove-dead", run: removeDead },
 ];

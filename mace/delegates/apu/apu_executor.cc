@@ -1,5 +1,7 @@
 #include "mace/delegates/apu/apu_executor.h"
 
+#include <sys/mman.h>
+
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -10,6 +12,7 @@
 #include "mace/base/diagnostics.h"
 #include "mace/delegates/apu/model_builder.h"
 #include "mace/delegates/apu/neuron_library.h"
+#include "mace/delegates/apu/shared_memory.h"
 #include "mace/quant/affine.h"
 #include "mace/runtime/file.h"
 #include "mace/runtime/sha256.h"
@@ -29,16 +32,20 @@ enum CachePolicy : int { kNone = 0, kStore = 1, kLoad = 2, kLoadOrStore = 3 };
 constexpr char kCacheMagic[] = "MACEAPU1";
 constexpr size_t kCacheHead = sizeof kCacheMagic - 1 + 32;
 
+// Tensors in memory begin at multiples of this.
+constexpr size_t kPortAlignment = 128;
+
 struct Port {
   size_t elements = 1;
   quant::Affine affine;
-  AlignedBuffer codes;
+  // Where its codes are in the memory of all ports.
+  size_t offset = 0;
   std::vector<float> values;
 };
 
-// Tells nets and versions of the library apart.
+// Tells nets, versions of the library and what it was asked for apart.
 std::string CacheKey(const NetDef& net, const uint8_t* data, size_t data_size,
-                     const std::string& version) {
+                     const std::string& version, int preference) {
   std::string text = version + '\n';
   const auto add = [&](const std::string& s) { text += s + '\n'; };
   const auto number = [&](int64_t n) { text += std::to_string(n) + ' '; };
@@ -47,6 +54,7 @@ std::string CacheKey(const NetDef& net, const uint8_t* data, size_t data_size,
     std::memcpy(&bits, &f, sizeof bits);
     number(bits);
   };
+  number(preference);
   for (const auto& op : net.ops) {
     add(op.type);
     for (const auto& name : op.inputs) add(name);
@@ -75,6 +83,8 @@ std::string CacheKey(const NetDef& net, const uint8_t* data, size_t data_size,
   for (const auto* ports : {&net.inputs, &net.outputs}) {
     for (const auto& port : *ports) {
       add(port.name);
+      for (const int64_t d : port.dims) number(d);
+      text += ';';
       real(port.scale);
       number(port.zero_point);
     }
@@ -98,6 +108,8 @@ class ApuExecutor : public runtime::Executor {
 
  private:
   Status AddPorts(const std::vector<PortDef>& defs, bool input, std::vector<Port>* ports);
+  Status AllocatePorts();
+  Status SetPorts(NeuronExecution* execution);
   Status Compile(const NetDef& net, const uint8_t* data, size_t data_size);
   Status Load(const std::string& path, const std::string& key);
   Status Store(const std::string& path, const std::string& key);
@@ -109,9 +121,18 @@ class ApuExecutor : public runtime::Executor {
   NeuronCompilation* compilation_ = nullptr;
   int boost_hint_ = 100, preference_ = 1;
   std::vector<Port> inputs_, outputs_;
+  // Codes of all ports, one after the other: memory that the device shares where library and kernel
+  // have such memory, else this process's own.
+  size_t codes_size_ = 0;
+  SharedMemory shared_;
+  NeuronMemory* memory_ = nullptr;
+  AlignedBuffer own_;
+  uint8_t* codes_ = nullptr;
 };
 
 void ApuExecutor::Release() {
+  if (memory_ != nullptr) library_->memory_free(memory_);
+  memory_ = nullptr;
   if (compilation_ != nullptr) library_->compilation_free(compilation_);
   if (model_ != nullptr) library_->model_free(model_);
   compilation_ = nullptr;
@@ -132,13 +153,33 @@ Status ApuExecutor::AddPorts(const std::vector<PortDef>& defs, bool input,
     port.elements = static_cast<size_t>(elements);
     port.affine.scale = def.scale;
     port.affine.zero_point = static_cast<int32_t>(def.zero_point);
-    if (port.elements > INT32_MAX / sizeof(float) || !port.codes.Allocate(port.elements)) {
+    if (port.elements > INT32_MAX / sizeof(float)) {
       return diagnostics::ApuMemory("the tensor '" + def.name + "' has " +
                                     std::to_string(port.elements) + " elements");
     }
+    port.offset = codes_size_;
+    codes_size_ += (port.elements + kPortAlignment - 1) / kPortAlignment * kPortAlignment;
     if (!input) port.values.resize(port.elements);
     ports->push_back(std::move(port));
   }
+  return Status();
+}
+
+Status ApuExecutor::AllocatePorts() {
+  if (library_->memory_create != nullptr && shared_.Allocate(codes_size_)) {
+    const int result = library_->memory_create(codes_size_, PROT_READ | PROT_WRITE,
+                                               shared_.descriptor(), 0, &memory_);
+    if (result == NEURON_NO_ERROR) {
+      codes_ = shared_.data();
+      return Status();
+    }
+    // A driver that takes other descriptors only.
+    memory_ = nullptr;
+  }
+  if (!own_.Allocate(codes_size_)) {
+    return diagnostics::ApuMemory(std::to_string(codes_size_) + " bytes");
+  }
+  codes_ = own_.as<uint8_t>();
   return Status();
 }
 
@@ -146,22 +187,22 @@ Status ApuExecutor::Compile(const NetDef& net, const uint8_t* data, size_t data_
   int result = library_->model_create(&model_);
   if (result != NEURON_NO_ERROR) {
     model_ = nullptr;
-    return diagnostics::ApuCall("NeuronModel_create", result);
+    return NeuronFailed("NeuronModel_create", result);
   }
   MACE_RETURN_IF_ERROR(ModelBuilder(*library_, model_, net, data, data_size).Build());
   result = library_->compilation_create(model_, &compilation_);
   if (result != NEURON_NO_ERROR) {
     compilation_ = nullptr;
-    return diagnostics::ApuCall("NeuronCompilation_create", result);
+    return NeuronFailed("NeuronCompilation_create", result);
   }
   if (library_->set_preference != nullptr) {
     result = library_->set_preference(compilation_, preference_);
     if (result != NEURON_NO_ERROR) {
-      return diagnostics::ApuCall("NeuronCompilation_setPreference", result);
+      return NeuronFailed("NeuronCompilation_setPreference", result);
     }
   }
   result = library_->compilation_finish(compilation_);
-  if (result != NEURON_NO_ERROR) return diagnostics::ApuCall("NeuronCompilation_finish", result);
+  if (result != NEURON_NO_ERROR) return NeuronFailed("NeuronCompilation_finish", result);
   return Status();
 }
 
@@ -191,13 +232,13 @@ Status ApuExecutor::Store(const std::string& path, const std::string& key) {
   size_t size = 0;
   int result = library_->compiled_size(compilation_, &size);
   if (result != NEURON_NO_ERROR || size > INT32_MAX) {
-    return diagnostics::ApuCall("NeuronCompilation_getCompiledNetworkSize", result);
+    return NeuronFailed("NeuronCompilation_getCompiledNetworkSize", result);
   }
   std::string bytes = kCacheMagic + key;
   bytes.resize(kCacheHead + size);
   result = library_->store(compilation_, &bytes[kCacheHead], size);
   if (result != NEURON_NO_ERROR) {
-    return diagnostics::ApuCall("NeuronCompilation_storeCompiledNetwork", result);
+    return NeuronFailed("NeuronCompilation_storeCompiledNetwork", result);
   }
   return runtime::WriteFile(path, bytes);
 }
@@ -223,8 +264,9 @@ Status ApuExecutor::Prepare(const NetDef& net, const uint8_t* data, size_t data_
   }
   MACE_RETURN_IF_ERROR(AddPorts(net.inputs, true, &inputs_));
   MACE_RETURN_IF_ERROR(AddPorts(net.outputs, false, &outputs_));
+  MACE_RETURN_IF_ERROR(AllocatePorts());
   const std::string key =
-      policy == kNone ? "" : CacheKey(net, data, data_size, library_->version());
+      policy == kNone ? "" : CacheKey(net, data, data_size, library_->version(), preference_);
   if (loads) {
     const Status loaded = Load(options.cache_file, key);
     if (loaded.ok() || policy == kLoad) return loaded;
@@ -233,33 +275,55 @@ Status ApuExecutor::Prepare(const NetDef& net, const uint8_t* data, size_t data_
   return stores ? Store(options.cache_storage, key) : Status();
 }
 
+Status ApuExecutor::SetPorts(NeuronExecution* execution) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Port& port = inputs_[i];
+    const int result =
+        memory_ != nullptr
+            ? library_->set_input_from_memory(execution, static_cast<uint32_t>(i), nullptr, memory_,
+                                              port.offset, port.elements)
+            : library_->set_input(execution, static_cast<int32_t>(i), nullptr, codes_ + port.offset,
+                                  port.elements);
+    if (result != NEURON_NO_ERROR) {
+      return NeuronFailed(
+          memory_ != nullptr ? "NeuronExecution_setInputFromMemory" : "NeuronExecution_setInput",
+          result);
+    }
+  }
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const Port& port = outputs_[i];
+    const int result =
+        memory_ != nullptr
+            ? library_->set_output_from_memory(execution, static_cast<uint32_t>(i), nullptr,
+                                               memory_, port.offset, port.elements)
+            : library_->set_output(execution, static_cast<int32_t>(i), nullptr,
+                                   codes_ + port.offset, port.elements);
+    if (result != NEURON_NO_ERROR) {
+      return NeuronFailed(
+          memory_ != nullptr ? "NeuronExecution_setOutputFromMemory" : "NeuronExecution_setOutput",
+          result);
+    }
+  }
+  return Status();
+}
+
 Status ApuExecutor::Execute(NeuronExecution* execution) {
   if (library_->set_boost_hint != nullptr) {
     const int result = library_->set_boost_hint(execution, static_cast<uint8_t>(boost_hint_));
     if (result != NEURON_NO_ERROR) {
-      return diagnostics::ApuCall("NeuronExecution_setBoostHint", result);
+      return NeuronFailed("NeuronExecution_setBoostHint", result);
     }
   }
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    const int result = library_->set_input(execution, static_cast<int32_t>(i), nullptr,
-                                           inputs_[i].codes.data(), inputs_[i].elements);
-    if (result != NEURON_NO_ERROR) return diagnostics::ApuCall("NeuronExecution_setInput", result);
-  }
-  for (size_t i = 0; i < outputs_.size(); ++i) {
-    const int result = library_->set_output(execution, static_cast<int32_t>(i), nullptr,
-                                            outputs_[i].codes.data(), outputs_[i].elements);
-    if (result != NEURON_NO_ERROR) return diagnostics::ApuCall("NeuronExecution_setOutput", result);
-  }
+  MACE_RETURN_IF_ERROR(SetPorts(execution));
   const int result = library_->compute(execution);
-  return result == NEURON_NO_ERROR ? Status()
-                                   : diagnostics::ApuCall("NeuronExecution_compute", result);
+  return result == NEURON_NO_ERROR ? Status() : NeuronFailed("NeuronExecution_compute", result);
 }
 
 Status ApuExecutor::Run(const void* const* inputs, runtime::Observer*) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Port& port = inputs_[i];
     const float* values = static_cast<const float*>(inputs[i]);
-    uint8_t* codes = port.codes.as<uint8_t>();
+    uint8_t* codes = codes_ + port.offset;
     for (size_t k = 0; k < port.elements; ++k) {
       codes[k] = static_cast<uint8_t>(quant::Quantize(values[k], port.affine, 0, 255));
     }
@@ -267,12 +331,12 @@ Status ApuExecutor::Run(const void* const* inputs, runtime::Observer*) {
   // An execution runs once.
   NeuronExecution* execution = nullptr;
   const int result = library_->execution_create(compilation_, &execution);
-  if (result != NEURON_NO_ERROR) return diagnostics::ApuCall("NeuronExecution_create", result);
+  if (result != NEURON_NO_ERROR) return NeuronFailed("NeuronExecution_create", result);
   const Status executed = Execute(execution);
   library_->execution_free(execution);
   MACE_RETURN_IF_ERROR(executed);
   for (Port& port : outputs_) {
-    const uint8_t* codes = port.codes.as<uint8_t>();
+    const uint8_t* codes = codes_ + port.offset;
     for (size_t k = 0; k < port.elements; ++k) {
       port.values[k] = quant::Dequantize(codes[k], port.affine);
     }

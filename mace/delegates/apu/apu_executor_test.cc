@@ -12,6 +12,7 @@
 
 #include "gtest/gtest.h"
 #include "mace/runtime/file.h"
+#include "third_party/apu/include/NeuronAdapter.h"
 
 namespace mace {
 namespace delegates {
@@ -136,6 +137,11 @@ TEST(ApuExecutor, CompiledNetworks) {
   options.cache_policy = 3;
   EXPECT_TRUE(CreateAndRun(other, options).ok());
   EXPECT_EQ(CreateAndRun(Maxima(), Using(kSimulator)).code(), 0);
+  // Nor one that was compiled for another preference.
+  AcceleratorOptions slow = options;
+  slow.cache_policy = 2;
+  slow.preference = 0;
+  EXPECT_EQ(CreateAndRun(other, slow).code(), 548);
   // Damage anywhere in the library's part, and every shorter file.
   runtime::MappedFile file;
   ASSERT_TRUE(file.Open(path).ok());
@@ -236,8 +242,8 @@ TEST_F(Faults, EveryCallThatFailsIsNamed) {
       "NeuronCompilation_getCompiledNetworkSize",
       "NeuronCompilation_storeCompiledNetwork",
       "NeuronExecution_create",
-      "NeuronExecution_setInput",
-      "NeuronExecution_setOutput",
+      "NeuronExecution_setInputFromMemory",
+      "NeuronExecution_setOutputFromMemory",
       "NeuronExecution_setBoostHint",
       "NeuronExecution_compute",
   };
@@ -247,10 +253,40 @@ TEST_F(Faults, EveryCallThatFailsIsNamed) {
     EXPECT_EQ(status.code(), 542) << function;
     EXPECT_EQ(status.message().rfind(function, 0), 0u) << status.message();
   }
-  Variable<int>("fake_neuron_result") = 1;
-  EXPECT_EQ(CreateAndRun(Maxima(), options).kind(), StatusKind::kOutOfResources);
-  Variable<int>("fake_neuron_result") = -77;
-  EXPECT_EQ(CreateAndRun(Maxima(), options).code(), 542);
+  struct Result {
+    int value;
+    const char* words;
+    bool resources;
+  };
+  const Result kResults[] = {
+      {NEURON_OUT_OF_MEMORY, "out of memory", true},
+      {NEURON_UNMAPPABLE, "mapped", false},
+      {NEURON_BAD_STATE, "bad state", false},
+      {NEURON_BAD_VERSION, "bad version", false},
+      {NEURON_OUTPUT_INSUFFICIENT_SIZE, "larger than its buffer", false},
+      {NEURON_UNAVAILABLE_DEVICE, "not available", false},
+      {NEURON_RESOURCE_EXHAUSTED_TRANSIENT, "for now", true},
+      {NEURON_RESOURCE_EXHAUSTED_PERSISTENT, "exhausted", true},
+      {NEURON_DEAD_OBJECT, "driver", false},
+      {-77, "does not say more", false},
+  };
+  for (const Result& result : kResults) {
+    Variable<int>("fake_neuron_result") = result.value;
+    const Status status = CreateAndRun(Maxima(), options);
+    EXPECT_EQ(status.code(), 542) << result.value;
+    EXPECT_EQ(status.kind() == StatusKind::kOutOfResources, result.resources) << result.value;
+    EXPECT_NE(status.Render().find(result.words), std::string::npos) << status.Render();
+  }
+}
+
+// Where the driver does not take the kernel's anonymous files, memory of the process serves.
+TEST_F(Faults, SharedMemory) {
+  Variable<int>("fake_neuron_shared") = 0;
+  ASSERT_TRUE(CreateAndRun(Maxima(), Using(kFake)).ok());
+  EXPECT_EQ(Variable<int>("fake_neuron_shared"), 4) << "an input and an output of two runs";
+  Variable<const char*>("fake_neuron_fails") = "NeuronMemory_createFromFd";
+  ASSERT_TRUE(CreateAndRun(Maxima(), Using(kFake)).ok());
+  EXPECT_EQ(Variable<int>("fake_neuron_shared"), 4);
 }
 
 TEST_F(Faults, OperationsThatTheDeviceDoesNotHave) {

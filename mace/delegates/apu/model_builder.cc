@@ -59,7 +59,7 @@ Status ModelBuilder::Operand(Tensor* tensor) {
   type.scale = tensor->scale;
   type.zeroPoint = tensor->zero;
   const int result = library_.add_operand(model_, &type);
-  if (result != NEURON_NO_ERROR) return diagnostics::ApuCall("NeuronModel_addOperand", result);
+  if (result != NEURON_NO_ERROR) return NeuronFailed("NeuronModel_addOperand", result);
   tensor->index = count_++;
   tensor->added = true;
   return Status();
@@ -68,8 +68,7 @@ Status ModelBuilder::Operand(Tensor* tensor) {
 Status ModelBuilder::Value(const Tensor& tensor, const void* bytes, size_t size) {
   const int result =
       library_.set_operand_value(model_, static_cast<int32_t>(tensor.index), bytes, size);
-  return result == NEURON_NO_ERROR ? Status()
-                                   : diagnostics::ApuCall("NeuronModel_setOperandValue", result);
+  return result == NEURON_NO_ERROR ? Status() : NeuronFailed("NeuronModel_setOperandValue", result);
 }
 
 template <typename T>
@@ -375,7 +374,7 @@ Status ModelBuilder::AddOperator(const OperatorDef& op) {
                              static_cast<uint32_t>(outputs.size()), outputs.data());
   return result == NEURON_NO_ERROR
              ? Status()
-             : diagnostics::ApuCall("NeuronModel_addOperation for '" + op.name + "'", result);
+             : NeuronFailed("NeuronModel_addOperation for '" + op.name + "'", result);
 }
 
 Status ModelBuilder::CheckSupport() {
@@ -385,7 +384,7 @@ Status ModelBuilder::CheckSupport() {
   const int result =
       library_.supported_operations(model_, supported.get(), static_cast<uint32_t>(count));
   if (result != NEURON_NO_ERROR) {
-    return diagnostics::ApuCall("NeuronModel_getSupportedOperations", result);
+    return NeuronFailed("NeuronModel_getSupportedOperations", result);
   }
   for (size_t i = 0; i < count; ++i) {
     if (!supported[i]) return diagnostics::ApuOperator(net_.ops[i].name, net_.ops[i].type);
@@ -414,10 +413,10 @@ Status ModelBuilder::Build() {
   int result = library_.identify(model_, static_cast<uint32_t>(inputs.size()), inputs.data(),
                                  static_cast<uint32_t>(outputs.size()), outputs.data());
   if (result != NEURON_NO_ERROR) {
-    return diagnostics::ApuCall("NeuronModel_identifyInputsAndOutputs", result);
+    return NeuronFailed("NeuronModel_identifyInputsAndOutputs", result);
   }
   result = library_.model_finish(model_);
-  if (result != NEURON_NO_ERROR) return diagnostics::ApuCall("NeuronModel_finish", result);
+  if (result != NEURON_NO_ERROR) return NeuronFailed("NeuronModel_finish", result);
   return CheckSupport();
 }
 

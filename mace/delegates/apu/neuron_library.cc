@@ -11,7 +11,39 @@ namespace {
 constexpr char kUsualName[] = "libneuron_adapter.so";
 constexpr char kOtherName[] = "libneuronusdk_adapter.mtk.so";
 
+struct Meaning {
+  int result;
+  const char* text;
+  // There was too little of something.
+  bool resources;
+};
+constexpr Meaning kMeanings[] = {
+    {NEURON_OUT_OF_MEMORY, "out of memory", true},
+    {NEURON_INCOMPLETE, "incomplete", false},
+    {NEURON_UNEXPECTED_NULL, "unexpected null", false},
+    {NEURON_BAD_DATA, "bad data", false},
+    {NEURON_OP_FAILED, "operation failed", false},
+    {NEURON_UNMAPPABLE, "memory cannot be mapped", false},
+    {NEURON_BAD_STATE, "bad state", false},
+    {NEURON_BAD_VERSION, "bad version", false},
+    {NEURON_OUTPUT_INSUFFICIENT_SIZE, "an output is larger than its buffer", false},
+    {NEURON_UNAVAILABLE_DEVICE, "the device is not available", false},
+    {NEURON_MISSED_DEADLINE_TRANSIENT, "deadline missed this time", false},
+    {NEURON_MISSED_DEADLINE_PERSISTENT, "deadline missed", false},
+    {NEURON_RESOURCE_EXHAUSTED_TRANSIENT, "resources exhausted for now", true},
+    {NEURON_RESOURCE_EXHAUSTED_PERSISTENT, "resources exhausted", true},
+    {NEURON_DEAD_OBJECT, "the driver has ended", false},
+};
+
 }  // namespace
+
+Status NeuronFailed(const std::string& function, int result) {
+  for (const Meaning& meaning : kMeanings) {
+    if (meaning.result == result)
+      return diagnostics::ApuCall(function, result, meaning.text, meaning.resources);
+  }
+  return diagnostics::ApuCall(function, result, "", false);
+}
 
 Status NeuronLibrary::Open(const runtime::AcceleratorOptions& options,
                            std::unique_ptr<NeuronLibrary>* library) {
@@ -56,6 +88,16 @@ Status NeuronLibrary::Resolve() {
       "NeuronCompilation_storeCompiledNetwork");
   set_boost_hint =
       l.ResolveOptional<decltype(NeuronExecution_setBoostHint)>("NeuronExecution_setBoostHint");
+  memory_free = l.ResolveOptional<decltype(NeuronMemory_free)>("NeuronMemory_free");
+  set_input_from_memory = l.ResolveOptional<decltype(NeuronExecution_setInputFromMemory)>(
+      "NeuronExecution_setInputFromMemory");
+  set_output_from_memory = l.ResolveOptional<decltype(NeuronExecution_setOutputFromMemory)>(
+      "NeuronExecution_setOutputFromMemory");
+  if (memory_free != nullptr && set_input_from_memory != nullptr &&
+      set_output_from_memory != nullptr) {
+    memory_create =
+        l.ResolveOptional<decltype(NeuronMemory_createFromFd)>("NeuronMemory_createFromFd");
+  }
   const auto get_version = l.ResolveOptional<decltype(Neuron_getVersion)>("Neuron_getVersion");
   NeuronRuntimeVersion version = {};
   if (get_version != nullptr && get_version(&version) == NEURON_NO_ERROR) {

@@ -14,6 +14,9 @@
 namespace mace {
 namespace delegates {
 
+// A call of the library that failed, with what its result means.
+Status NeuronFailed(const std::string& function, int result);
+
 class NeuronLibrary {
  public:
   static Status Open(const runtime::AcceleratorOptions& options,
@@ -45,6 +48,11 @@ class NeuronLibrary {
   decltype(&NeuronCompilation_getCompiledNetworkSize) compiled_size;
   decltype(&NeuronCompilation_storeCompiledNetwork) store;
   decltype(&NeuronExecution_setBoostHint) set_boost_hint;
+  // Memory that the device shares: all of them or none.
+  decltype(&NeuronMemory_createFromFd) memory_create = nullptr;
+  decltype(&NeuronMemory_free) memory_free;
+  decltype(&NeuronExecution_setInputFromMemory) set_input_from_memory;
+  decltype(&NeuronExecution_setOutputFromMemory) set_output_from_memory;
 
  private:
   explicit NeuronLibrary(std::unique_ptr<SharedLibrary> library) : library_(std::move(library)) {}

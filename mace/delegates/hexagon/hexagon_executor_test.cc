@@ -13,6 +13,7 @@
 
 #include "gtest/gtest.h"
 #include "mace/testing/random.h"
+#include "third_party/nnlib/include/hexagon_nn.h"
 
 namespace mace {
 namespace delegates {
@@ -223,6 +224,7 @@ class Faults : public ::testing::Test {
   }
   void Reset() {
     Variable<const char*>("fake_nnlib_fails") = nullptr;
+    Variable<int>("fake_nnlib_result") = -7;
     Variable<const char*>("fake_nnlib_log") = "";
     Variable<int>("fake_nnlib_version") = 0x00020000;
     Variable<unsigned>("fake_nnlib_height") = 1;
@@ -280,6 +282,34 @@ TEST_F(Faults, TheLogIsQuoted) {
   Variable<const char*>("fake_nnlib_log") = "";
 }
 
+// What keeps the DSP from running the library is told with the way out.
+TEST_F(Faults, WhatFastRpcSays) {
+  struct Case {
+    uint32_t result;
+    int code;
+    const char* words;
+  };
+  const Case kCases[] = {
+      {0x80000402, 513, "smaller model"},
+      {0x80000406, 519, "libhexagon_nn_skel.so"},
+      {0x80000415, 520, "ro.boot.secureboot"},
+      {0x80000438, 520, "SetHexagonToUnsignedPD"},
+      {0x80000481, 520, "0x80000481: no test signature"},
+      {0x80000482, 520, "testsig"},
+      {0x8000040e, 512, "hexagon_nn_init"},
+  };
+  for (const char* function : {"hexagon_nn_config", "hexagon_nn_init"}) {
+    Variable<const char*>("fake_nnlib_fails") = function;
+    for (const Case& c : kCases) {
+      Variable<int>("fake_nnlib_result") = static_cast<int>(c.result);
+      const Status status = CreateAndRun(Relu(), Using(kFake));
+      EXPECT_EQ(status.code(), c.code) << function << std::hex << c.result;
+      const std::string told = status.Render();
+      EXPECT_NE(told.find(c.code == 512 ? function : c.words), std::string::npos) << told;
+    }
+  }
+}
+
 TEST_F(Faults, Versions) {
   for (int version : {0x00010400, 0x00030000, -1, 0}) {
     Variable<int>("fake_nnlib_version") = version;
@@ -292,12 +322,15 @@ TEST_F(Faults, Versions) {
 TEST_F(Faults, UnsignedDomainIsAskedForOnce) {
   AcceleratorOptions options = Using(kFake);
   options.unsigned_pd = true;
+  Variable<int>("fake_nnlib_before_request") = 0;
+  Variable<int>("fake_nnlib_requests") = 0;
   Variable<const char*>("fake_nnlib_fails") = "hexnn_controller_request_unsigned_pd";
   EXPECT_EQ(CreateAndRun(Relu(), options).code(), 516);
   Variable<const char*>("fake_nnlib_fails") = nullptr;
   EXPECT_TRUE(CreateAndRun(Relu(), options).ok());
   EXPECT_TRUE(CreateAndRun(Relu(), options).ok());
   EXPECT_EQ(Variable<int>("fake_nnlib_requests"), 2);
+  EXPECT_EQ(Variable<int>("fake_nnlib_before_request"), 0) << "something was called before";
 }
 
 TEST_F(Faults, ListsAreShortEnoughToCarry) {
@@ -325,6 +358,15 @@ TEST_F(Faults, Power) {
     options.power_corner = corner;
     options.latency_us = latency;
     EXPECT_EQ(CreateAndRun(Relu(), options).code(), 517);
+  }
+  for (const bool dcvs : {true, false}) {
+    options.power_corner = 3;
+    options.dcvs = dcvs;
+    options.latency_us = 250;
+    ASSERT_TRUE(CreateAndRun(Relu(), options).ok());
+    EXPECT_EQ(Variable<int>("fake_nnlib_corner"), NN_CORNER_NOMINAL);
+    EXPECT_EQ(Variable<int>("fake_nnlib_dcvs"), dcvs ? NN_DCVS_ENABLE : NN_DCVS_DISABLE);
+    EXPECT_EQ(Variable<unsigned>("fake_nnlib_latency"), 250u);
   }
 }
 

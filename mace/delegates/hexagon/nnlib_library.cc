@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -34,6 +35,28 @@ Status RequestUnsignedPd(const SharedLibrary& library) {
   if (result != 0) return diagnostics::HexagonUnsignedPd(result);
   asked->insert(library.name());
   return Status();
+}
+
+// Errors of FastRPC, which carries calls to the DSP, as published in AEEStdErr.h.
+enum class Refusal { kMemory, kSkeleton, kSignature };
+struct RpcError {
+  uint32_t result;
+  Refusal refusal;
+  const char* meaning;
+};
+constexpr RpcError kRpcErrors[] = {
+    {0x80000402, Refusal::kMemory, "no memory"},
+    {0x80000406, Refusal::kSkeleton, "unable to load"},
+    {0x80000415, Refusal::kSignature, "privilege level"},
+    {0x80000438, Refusal::kSignature, "invalid signature"},
+    {0x80000481, Refusal::kSignature, "no test signature, unsigned module"},
+    {0x80000482, Refusal::kSignature, "no test signature, invalid hash"},
+};
+
+std::string Hexadecimal(uint32_t value) {
+  char text[11];
+  std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(value));
+  return text;
 }
 
 bool SpeaksOfMemory(std::string log) {
@@ -111,11 +134,28 @@ std::string NnlibLibrary::Log(hexagon_nn_nn_id id) const {
 Status NnlibLibrary::Failed(const char* function, int result, hexagon_nn_nn_id id) const {
   const std::string log = Log(id);
   return SpeaksOfMemory(log) ? diagnostics::HexagonMemory(function, log)
-                             : diagnostics::HexagonCall(function, result, log);
+                             : Failed(function, result, log);
 }
 
 Status NnlibLibrary::Failed(const char* function, int result) const {
-  return diagnostics::HexagonCall(function, result, "");
+  return Failed(function, result, std::string());
+}
+
+Status NnlibLibrary::Failed(const char* function, int result, const std::string& log) {
+  const uint32_t code = static_cast<uint32_t>(result);
+  for (const RpcError& error : kRpcErrors) {
+    if (error.result != code) continue;
+    const std::string why = "FastRPC says " + Hexadecimal(code) + ": " + error.meaning;
+    switch (error.refusal) {
+      case Refusal::kMemory:
+        return diagnostics::HexagonMemory(function, why);
+      case Refusal::kSkeleton:
+        return diagnostics::HexagonNoSkeleton(function, why);
+      case Refusal::kSignature:
+        return diagnostics::HexagonNotSigned(function, why);
+    }
+  }
+  return diagnostics::HexagonCall(function, result, log);
 }
 
 }  // namespace delegates

@@ -25,7 +25,8 @@ class NnlibLibrary {
   Status OperatorNumber(const std::string& name, unsigned* number) const;
   // Text that the library logged of a graph since the last call, on one line; may be empty.
   std::string Log(hexagon_nn_nn_id id) const;
-  // A failure of `function`, with the log; kOutOfResources when the log speaks of memory.
+  // A failure of `function`, with the log; kOutOfResources when the log or FastRPC speaks of memory.
+  // That the DSP does not find or accept its part of the library is told apart.
   Status Failed(const char* function, int result, hexagon_nn_nn_id id) const;
   Status Failed(const char* function, int result) const;
 
@@ -46,6 +47,7 @@ class NnlibLibrary {
  private:
   explicit NnlibLibrary(std::unique_ptr<SharedLibrary> library) : library_(std::move(library)) {}
   Status Resolve();
+  static Status Failed(const char* function, int result, const std::string& log);
 
   std::unique_ptr<SharedLibrary> library_;
   decltype(&hexagon_nn_config) config_;

@@ -163,6 +163,29 @@ def _device_test_impl(ctx):
 
 _device_test = analysistest.make(_device_test_impl)
 
+def _apu_test_impl(ctx):
+    env = analysistest.begin(ctx)
+
+    # The build machine's program is for tests and not for a device.
+    asserts.equals(env, [
+        "apu.arm64-v8a.data",
+        "apu.arm64-v8a.libneuron_adapter.so",
+        "apu.arm64-v8a.mace_run",
+        "apu.arm64-v8a.pb",
+        "apu.mt6885.libapu-platform.so",
+    ], sorted([file.basename for file in analysistest.target_under_test(env)[OutputGroupInfo].device.to_list() if not file.basename.endswith(".ndk")]))
+
+    # Libraries of a SoC are for its CPU.
+    flags = flags_of(only_action_of(env, "MaceCheckLibrary"))
+    asserts.equals(env, ["measured.overall_range", "--processor", "arm64-v8a"], flags[2:5])
+    missing = [action.argv[-1] for action in actions_of(env, "MaceMissingLibrary")]
+    message = "packaging for arm64-v8a needs libneuron_adapter.so, which is not in //test/rules/quantized_model:apu_libraries. " + \
+              "It comes with the NeuroPilot SDK of MediaTek"
+    asserts.true(env, [text for text in missing if message in text], "\n".join(missing))
+    return analysistest.end(env)
+
+_apu_test = analysistest.make(_apu_test_impl)
+
 def _rounding_test_impl(ctx):
     env = analysistest.begin(ctx)
     action = only_action_of(env, "MaceQuantize")
@@ -240,6 +263,21 @@ def quantized_model_test_suite(name):
         target_abis = ["arm64", "armhf"],
     )
     _device_test(name = name + "_device_test", target_under_test = ":dsp")
+    vendor_libraries(
+        name = "apu_libraries",
+        libraries = {"measured.overall_range": "mt6885/libapu-platform.so"},
+        runtime = "apu",
+        tags = ["manual"],
+    )
+    _quant(
+        name = "apu",
+        accelerated_runner = "//test/rules/toolchains:describe_target",
+        device = "mt6885",
+        device_libraries = ":apu_libraries",
+        runtime = "apu",
+        target_abis = ["host", "arm64-v8a"],
+    )
+    _apu_test(name = name + "_apu_test", target_under_test = ":apu")
 
     mace_quantize_stat(
         name = "stat_without_inputs",
@@ -294,8 +332,29 @@ def quantized_model_test_suite(name):
                 "device": "v1",
                 "device_libraries": ":libraries",
                 "runtime": "dsp",
+                "target_abis": ["arm64"],
             },
             "`device = \"v1\"` is not known. Choose one of: v60, v62, v65, v66, v68",
+        ),
+        (
+            "device_abi",
+            {
+                "device": "v66",
+                "device_libraries": ":libraries",
+                "runtime": "dsp",
+                "target_abis": ["host"],
+            },
+            "needs `target_abis` of a device, and has host. Libraries for `runtime = \"dsp\"` are there for: arm64, arm64-v8a, armeabi-v7a, armhf",
+        ),
+        (
+            "apu_abi",
+            {
+                "device": "mt6885",
+                "device_libraries": ":apu_libraries",
+                "runtime": "apu",
+                "target_abis": ["arm64-v8a", "armeabi-v7a"],
+            },
+            "and has armeabi-v7a. Libraries for `runtime = \"apu\"` are there for: arm64-v8a",
         ),
         ("rounding", {"rounding": "up"}, "`rounding = \"up\"` is not known. Choose one of: nearest, adaptive"),
         ("rounding_samples", {"rounding": "adaptive"}, "`rounding = \"adaptive\"` looks at samples, and there are none"),

@@ -1,5 +1,7 @@
 #include "third_party/nnlib/sim/arithmetic.h"
 
+#include <algorithm>
+
 namespace nnlib_sim {
 
 bool MakeZeroExact(float* min, float* max, Fixed fixed) {
@@ -34,6 +36,39 @@ bool MakeZeroExact(float* min, float* max, Fixed fixed) {
     *max = *max + shift;
   }
   return true;
+}
+
+const char* SumScalingOf(Bounds a_range, Bounds b_range, Bounds out, bool subtract,
+                         SumScaling* scaling) {
+  const Grid a = GridOf(a_range.min, a_range.max), b = GridOf(b_range.min, b_range.max);
+  const float per_step = 255.0f / (out.max - out.min);
+  const float zero = -out.min * per_step;
+  const float a_scale = per_step * a.step, b_scale = per_step * b.step;
+  const float largest = subtract ? std::fmax(a_scale, b_scale) : a_scale + b_scale;
+  if (!(largest > 0.0f) || !std::isfinite(largest)) return "the ranges have no scale";
+  const int exponent = Exponent(largest * static_cast<float>(16384. / 16380.));
+  if (exponent > 12) return "the output's range is too small for the inputs'";
+  const int shift = std::min(6 - exponent, 7);
+  // A narrow output leaves no bits to drop; one more is kept for rounding.
+  const int more = shift <= 0 ? 1 - shift : 0;
+  const float power = PowerOfTwo(shift);
+  scaling->ka = RoundToInt(a_scale * (power * 256.0f));
+  scaling->kb = (subtract ? -1 : 1) * int64_t{RoundToInt(b_scale * (power * 256.0f))};
+  scaling->drop = 8 - more;
+  scaling->last = more > 0 ? 1 : shift;
+  const int64_t at_zero = scaling->Dropped(a.zero * scaling->ka + b.zero * scaling->kb);
+  scaling->offset = RoundToInt(zero * (more > 0 ? 2.0f : power)) - at_zero;
+  if (more == 0) scaling->offset = ToI16(scaling->offset);
+  return nullptr;
+}
+
+bool RegridOf(Bounds from, Bounds to, Regrid* regrid) {
+  const Grid a = GridOf(from.min, from.max), b = GridOf(to.min, to.max);
+  regrid->k = RoundToInt(4096.0f * (a.step / b.step));
+  regrid->from = a.zero;
+  regrid->to = b.zero;
+  regrid->same = from.min == to.min && from.max == to.max;
+  return regrid->k <= 65535;
 }
 
 }  // namespace nnlib_sim

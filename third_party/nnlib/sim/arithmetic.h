@@ -74,6 +74,39 @@ struct Multiplier {
   }
 };
 
+// A sum or difference of codes: `u8((sat16(((a ka + b kb) >> drop) + offset) + 2^(last - 1)) >>
+// last)`; a negative drop shifts the other way.
+struct SumScaling {
+  int64_t ka, kb, offset;
+  int drop, last;
+  uint8_t Apply(uint8_t a, uint8_t b) const {
+    const int64_t sum = Dropped(a * ka + b * kb) + offset;
+    return ToU8((ToI16(sum) + (int64_t{1} << (last - 1))) >> last);
+  }
+  int64_t Dropped(int64_t v) const { return drop >= 0 ? v >> drop : v * (int64_t{1} << -drop); }
+};
+
+struct Bounds {
+  float min, max;
+};
+
+// Null, or why there is none.
+const char* SumScalingOf(Bounds a, Bounds b, Bounds out, bool subtract, SumScaling* scaling);
+
+// Codes of one range in another with 12 bits of fraction: `u8(sat16(((q - from) k + 2048) >> 12) +
+// to)`; `same` where nothing changes.
+struct Regrid {
+  int64_t k;
+  int32_t from, to;
+  bool same;
+  uint8_t Apply(int q) const {
+    return same ? static_cast<uint8_t>(q) : ToU8(ToI16(((q - from) * k + 2048) >> 12) + to);
+  }
+};
+
+// False where a factor is too large.
+bool RegridOf(Bounds from, Bounds to, Regrid* regrid);
+
 }  // namespace nnlib_sim
 
 #endif  // THIRD_PARTY_NNLIB_SIM_ARITHMETIC_H_

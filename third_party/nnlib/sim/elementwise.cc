@@ -62,65 +62,38 @@ bool PairOf(const Call& call, Pair* p) {
 // Fixed-point sum with 16-bit scales.
 bool AddOrSub(const Call& call, bool subtract) {
   Pair p;
-  float out_min, out_max;
-  if (!PairOf(call, &p) || !call.Range(6, 7, &out_min, &out_max)) return false;
-  const Grid a = GridOf(p.a_min, p.a_max), b = GridOf(p.b_min, p.b_max);
-  const float per_step = 255.0f / (out_max - out_min);
-  const float zero = -out_min * per_step;
-  const float a_scale = per_step * a.step, b_scale = per_step * b.step;
-  const float largest = subtract ? std::fmax(a_scale, b_scale) : a_scale + b_scale;
-  if (!(largest > 0.0f) || !std::isfinite(largest)) return call.Fail("the ranges have no scale");
-  const int exponent = Exponent(largest * static_cast<float>(16384. / 16380.));
-  if (exponent > 12) return call.Fail("the output's range is too small for the inputs'");
-  const int shift = std::min(6 - exponent, 7);
-  // A narrow output leaves no bits to drop; one more is kept for rounding.
-  const int more = shift <= 0 ? 1 - shift : 0;
-  const float power = PowerOfTwo(shift);
-  const int64_t ka = RoundToInt(a_scale * (power * 256.0f));
-  const int64_t kb = (subtract ? -1 : 1) * int64_t{RoundToInt(b_scale * (power * 256.0f))};
-  const int drop = 8 - more;
-  const int last = more > 0 ? 1 : shift;
-  const auto floor_shift = [](int64_t v, int by) {
-    return by >= 0 ? v >> by : v * (int64_t{1} << -by);
-  };
-  const int64_t at_zero = floor_shift(a.zero * ka + b.zero * kb, drop);
-  int64_t offset = RoundToInt(zero * (more > 0 ? 2.0f : power)) - at_zero;
-  if (more == 0) offset = ToI16(offset);
+  Bounds out;
+  if (!PairOf(call, &p) || !call.Range(6, 7, &out.min, &out.max)) return false;
+  SumScaling scaling;
+  const char* wrong = SumScalingOf({p.a_min, p.a_max}, {p.b_min, p.b_max}, out, subtract, &scaling);
+  if (wrong != nullptr) return call.Fail("%s", wrong);
   for (size_t i = 0; i < p.a_at.size(); ++i) {
-    const int64_t sum = floor_shift(p.a[p.a_at[i]] * ka + p.b[p.b_at[i]] * kb, drop) + offset;
-    p.out[i] = ToU8((ToI16(sum) + (int64_t{1} << (last - 1))) >> last);
+    p.out[i] = scaling.Apply(p.a[p.a_at[i]], p.b[p.b_at[i]]);
   }
-  return call.SetRange(out_min, out_max);
+  return call.SetRange(out.min, out.max);
 }
 
 bool MinimumOrMaximum(const Call& call, bool maximum) {
   Pair p;
   if (!PairOf(call, &p)) return false;
-  float out_min = std::fmin(p.a_min, p.b_min), out_max = std::fmax(p.a_max, p.b_max);
-  if (call.input_count() == 8 && !call.Range(6, 7, &out_min, &out_max)) return false;
+  Bounds out = {std::fmin(p.a_min, p.b_min), std::fmax(p.a_max, p.b_max)};
+  if (call.input_count() == 8 && !call.Range(6, 7, &out.min, &out.max)) return false;
   if (call.input_count() == 7) return call.Fail("the output's least value without its greatest");
-  const Grid to = GridOf(out_min, out_max);
-  // Codes of an operand in the output's grid, with 12 bits of fraction.
-  const auto table = [&](float min, float max, uint8_t* codes) {
-    const Grid from = GridOf(min, max);
-    const int64_t k = RoundToInt(4096.0f * (from.step / to.step));
-    if (k > 65535) return call.Fail("the output's range is too small for the inputs'");
-    for (int q = 0; q < 256; ++q) {
-      if (min == out_min && max == out_max) {
-        codes[q] = static_cast<uint8_t>(q);
-      } else {
-        codes[q] = ToU8(ToI16(((q - from.zero) * k + 2048) >> 12) + to.zero);
-      }
-    }
+  // Codes of an operand in the output's grid.
+  const auto table = [&](Bounds from, uint8_t* codes) {
+    Regrid regrid;
+    if (!RegridOf(from, out, &regrid))
+      return call.Fail("the output's range is too small for the inputs'");
+    for (int q = 0; q < 256; ++q) codes[q] = regrid.Apply(q);
     return true;
   };
   uint8_t a_codes[256], b_codes[256];
-  if (!table(p.a_min, p.a_max, a_codes) || !table(p.b_min, p.b_max, b_codes)) return false;
+  if (!table({p.a_min, p.a_max}, a_codes) || !table({p.b_min, p.b_max}, b_codes)) return false;
   for (size_t i = 0; i < p.a_at.size(); ++i) {
     const uint8_t a = a_codes[p.a[p.a_at[i]]], b = b_codes[p.b[p.b_at[i]]];
     p.out[i] = maximum ? std::max(a, b) : std::min(a, b);
   }
-  return call.SetRange(out_min, out_max);
+  return call.SetRange(out.min, out.max);
 }
 
 // Each code to the one that `of` gives; inputs: data, range.

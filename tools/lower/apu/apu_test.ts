@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttributeValue, Graph, GraphNode } from "../../ir/graph";
-import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
+import { ELTWISE, OPERATORS, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { sketchGraph } from "../../quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../quantize/quantize-model";
 import type { LoweredNet } from "../net";
@@ -70,6 +70,37 @@ test("outputs of functions have the device's grid", () => {
   assert.deepEqual(grid({ activation: "TANH" }), [1 / 128, 128]);
 });
 
+test("probabilities have the device's grid", () => {
+  const net = APU.lower(one("Softmax", {}, [[1, 4]], [1, 4]));
+  assert.deepEqual([net.outputs[0]?.scale, net.outputs[0]?.zeroPoint], [1 / 256, 0]);
+  assert.deepEqual([net.ops[0]?.quantizeInfo[0]?.scale, net.ops[0]?.quantizeInfo[0]?.zeroPoint], [1 / 256, 0]);
+});
+
+test("slopes of PRELU are codes with a scale of their own", () => {
+  const slope = { shape: [3], data: [0, 0.25, 0.5] };
+  const sketch = { type: "Activation", inputs: ["x", "k"], outputs: { y: [1, 2, 2, 3] }, attributes: { activation: "PRELU" } };
+  const graph = sketchGraph({ x: [1, 2, 2, 3] }, { k: slope }, [sketch], ["y"]);
+  const ranges = new Map(["x", "y"].map((name) => [name, [-1, 1] as [number, number]]));
+  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8" };
+  const net = APU.lower(quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph);
+  const codes = net.constants.find((c) => c.name === "y/node/slope");
+  assert.deepEqual(codes?.dims, [1, 1, 1, 3]);
+  const real = Array.from(codes.data ?? [], (q) => q * (codes.scale ?? 0));
+  // As far as the tables of 8-bit codes know them.
+  [0, 0.25, 0.5].forEach((k, i) => assert.ok(Math.abs((real[i] ?? 9) - k) <= 0.005, String(real)));
+});
+
+test("every operator that the APU lacks is refused by its name", () => {
+  const graph = one("Reshape", {}, [[1, 4]], [4]);
+  for (const type of Object.keys(OPERATORS)) {
+    const known = type === "Quantize" || type === "Dequantize" || Object.hasOwn(APU.operators, type);
+    if (known) continue;
+    const refused = APU.refuse(graph, { type, name: "n", inputs: [], outputs: [], attributes: {} });
+    assert.equal(refused?.code, "MQ630", type);
+    assert.ok(refused.message.includes(type) && refused.place.node === "n", refused.message);
+  }
+});
+
 test("means of images are averages", () => {
   const mean = { reduce_type: REDUCE.MEAN, axis: [1, 2], keepdims: 0 };
   const net = APU.lower(one("Reduce", mean, [[1, 3, 5, 2]], [1, 2]));
@@ -128,6 +159,48 @@ test("refusals name node, rule and remedies", () => {
       "nearest_mode ceil",
     ],
     ["MQ632", one("DepthToSpace", { block_size: 2, mode: "CRD" }, [[1, 2, 2, 4]], [1, 4, 4, 1]), "mode CRD"],
+    ["MQ632", one("SpaceToDepth", { block_size: 2, mode: "CRD" }, [image], [1, 2, 2, 8]), "mode CRD"],
+    ["MQ632", one("Softmax", { log: 1 }, [[1, 4]], [1, 4]), "log 1"],
+    ["MQ632", one("Deconv2D", { group: 2 }, [[1, 2, 2, 2]], [1, 4, 4, 2], { w: [2, 3, 3, 1] }), "group 2"],
+    [
+      "MQ632",
+      one("Deconv2D", { dilations: [2, 2] }, [[1, 2, 2, 1]], [1, 4, 4, 1], { w: [1, 2, 2, 1] }),
+      "dilations 2,2",
+    ],
+    ["MQ632", one("Deconv2D", { strides: [2, 2] }, [[1, 2, 2, 1]], [1, 6, 6, 1], { w: [1, 3, 3, 1] }), "pads 0,0,0,0"],
+    [
+      "MQ632",
+      one(
+        "Pooling",
+        { ...pool, kernels: [3, 3], strides: [2, 2], pads: [1, 1, 0, 0], count_include_pad: 1, round_mode: 1 },
+        [[1, 5, 5, 1]],
+        [1, 3, 3, 1],
+      ),
+      "pads 1,1,0,0",
+    ],
+    ["MQ632", one("ResizeBilinear", { scales: [2, 2] }, [image], [1, 8, 8, 2]), "scales 2,2"],
+    [
+      "MQ632",
+      one("DepthwiseConv2d", { activation: "RELUX", max_limit: 1 }, [image], image, { w: [1, 1, 2, 1] }),
+      "max_limit 1",
+    ],
+    [
+      "MQ632",
+      one("FullyConnected", { activation: "RELUX", max_limit: 1 }, [[1, 2]], [1, 2], { w: [2, 2] }),
+      "max_limit 1",
+    ],
+    [
+      "MQ632",
+      one("Eltwise", { type: ELTWISE.SUM, activation: "RELUX", max_limit: 1 }, [image, image], image),
+      "max_limit 1",
+    ],
+    ["MQ632", one("Activation", { activation: "PRELU" }, [[1, 4]], [1, 4], { k: [4] }), "slopes from 0 to 1"],
+    ["MQ634", one("FullyConnected", {}, [[1, 2]], [1, 2], { w: [2, 2] }, { y: [0, 1e-9] }), "ratio"],
+    [
+      "MQ634",
+      one("Conv2D", {}, [image], [1, 4, 4, 2], { w: [2, 1, 1, 2] }, { x: [0, 1e6], y: [0, 1e-3] }),
+      "ratio",
+    ],
     ["MQ633", one("Activation", { activation: "ELU", activation_coefficient: 1 }, [image], image), "ELU"],
     [
       "MQ634",

@@ -8,6 +8,7 @@ import { listAttribute, numberAttribute, pairAttribute, stringAttribute } from "
 import type { Graph, GraphNode, Tensor } from "../../ir/graph";
 import { ELTWISE, POOLING } from "../../ir/operators";
 import { type Affine, quantizeValue } from "../../quant/affine";
+import { preluSlopes } from "../slopes";
 import { deconvPads, explicitPads, scaleOf, slidingOf, tensorOf } from "../windows";
 import type { Codes, NetBuilder } from "./net-builder";
 import { countsPads, RELU6_LIMIT } from "./rules";
@@ -329,6 +330,15 @@ export class NodeLowering {
         this.single(node, [this.net.codes(`${node.name}/slope`, shape, code, grid)], undefined, {
           activation: "PRELU",
         });
+        break;
+      }
+      case "PRELU": {
+        const slopes = preluSlopes(this.graph, node) ?? [];
+        const scale = Math.fround(Math.max(...slopes) / 255) || 1;
+        const codes = Uint8Array.from(slopes, (slope) => quantizeValue(slope, { scale, zeroPoint: 0 }, "uint8"));
+        const shape = input.shape.map((_, i) => (i === input.shape.length - 1 ? slopes.length : 1));
+        const grid = { scale, zeroPoint: 0 };
+        this.single(node, [this.net.codes(`${node.name}/slope`, shape, codes, grid)], undefined, { activation });
         break;
       }
       default:

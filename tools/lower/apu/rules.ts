@@ -6,6 +6,7 @@ import { listAttribute, numberAttribute, padsAttribute, pairAttribute, stringAtt
 import type { Graph, GraphNode } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { quantizeValue } from "../../quant/affine";
+import { preluSlopes } from "../slopes";
 import { deconvPads, reachesBeyondPads, scaleOf, slidingOf, tensorOf } from "../windows";
 
 export const MAX_RANK = 4;
@@ -19,7 +20,7 @@ export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
   Pooling: "no dilation; counted padding only inside of the pads",
   Reduce: "mean",
   Eltwise: "sum, difference, product, minimum, maximum",
-  Activation: "RELU, RELUX with limit 6, TANH, SIGMOID, HARDSWISH of the usual coefficients, LEAKYRELU",
+  Activation: "RELU, RELUX with limit 6, TANH, SIGMOID, HARDSWISH of the usual coefficients, LEAKYRELU, PRELU with slopes from 0 to 1",
   Softmax: "not its logarithm",
   Concat: "",
   Split: "",
@@ -34,7 +35,15 @@ export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
   SpaceToDepth: "mode DCR",
 };
 
-export const ACTIVATION_FUNCTIONS: readonly string[] = ["RELU", "RELUX", "TANH", "SIGMOID", "HARDSWISH", "LEAKYRELU"];
+export const ACTIVATION_FUNCTIONS: readonly string[] = [
+  "RELU",
+  "RELUX",
+  "TANH",
+  "SIGMOID",
+  "HARDSWISH",
+  "LEAKYRELU",
+  "PRELU",
+];
 
 /** Steps of a product in steps of the output that fixed-point multipliers hold, and the least step that binary32 does. */
 const MOST_PRODUCT_SCALE = 2 ** 20;
@@ -82,11 +91,12 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
     case "FullyConnected":
       return refuseLimit() ?? refuseProduct(graph, node);
     case "Deconv2D": {
-      const pads = deconvPads(graph, node);
-      if (pads.some((pad) => pad < 0)) {
+      const refused = refuseGroups() ?? refuseDilation();
+      if (refused) return refused;
+      if (deconvPads(graph, node).some((pad) => pad < 0)) {
         return attribute("pads", listAttribute(node, "pads").join(","), "pads that give the output's size");
       }
-      return refuseGroups() ?? refuseDilation() ?? refuseLimit() ?? refuseProduct(graph, node);
+      return refuseLimit() ?? refuseProduct(graph, node);
     }
     case "Pooling": {
       const { top, left, bottom, right } = padsAttribute(node);
@@ -106,7 +116,7 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
       return refuseLimit() ?? (type === ELTWISE.PROD ? refuseProduct(graph, node) : undefined);
     }
     case "Activation":
-      return refuseFunction(node) ?? refuseLimit();
+      return refuseFunction(graph, node) ?? refuseLimit();
     case "Softmax":
       return numberAttribute(node, "log") ? attribute("log", "1", "0") : undefined;
     case "StridedSlice": {
@@ -145,9 +155,12 @@ function refuseProduct(graph: Graph, node: GraphNode): Diagnostic | undefined {
   return fits ? undefined : apuScale(node.name, node.type, ratio, MOST_PRODUCT_SCALE);
 }
 
-function refuseFunction(node: GraphNode): Diagnostic | undefined {
+function refuseFunction(graph: Graph, node: GraphNode): Diagnostic | undefined {
   const name = stringAttribute(node, "activation");
   if (!ACTIVATION_FUNCTIONS.includes(name)) return apuActivation(node.name, name, ACTIVATION_FUNCTIONS);
+  if (name === "PRELU" && !preluSlopes(graph, node)) {
+    return apuAttribute(node.name, node.type, "activation", name, "slopes from 0 to 1");
+  }
   if (name === "LEAKYRELU") {
     const slope = numberAttribute(node, "activation_coefficient");
     const fits = Math.abs(slope) >= 2 ** -20 && Math.abs(slope) <= 2 ** 10;

@@ -6,11 +6,13 @@ import { ELTWISE, OPERATORS, POOLING, REDUCE } from "../../ir/operators";
 import { windowCount } from "../../ir/infer-shapes";
 import { sketchGraph } from "../../quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../quantize/quantize-model";
+import { UserError } from "../../diagnostics/diagnostic";
 import type { LoweredNet, NetConstant } from "../net";
+import { partition } from "../partition";
 import { HEXAGON } from "./hexagon";
 import { activationParameters } from "../../quant/affine";
 import { activationTable } from "../../quant/tables";
-import { slopesOf } from "./slopes";
+import { slopesOf } from "../slopes";
 import { explicitPads, type Sliding } from "../windows";
 import { kindOf, PADDING, positionsOf } from "./padding";
 
@@ -470,6 +472,7 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
   const resize = (type: string, more: Attributes): Graph => one(type, more, [[1, 2, 2, 1]], [1, 4, 4, 1]);
   const average = (more: Attributes, x: Shape, y: Shape): Graph =>
     one("Pooling", { pooling_type: POOLING.AVG, strides: [1, 1], pads: [0, 0, 0, 0], ...more }, [x], y);
+  const TINY = { x: [0, 1e-17], x2: [0, 1e-17], y: [0, 1] } as const;
   const cases: [string, Graph, RegExp][] = [
     ["MQ601", one("Tile", { multiples: [1, 2] }, [[1, 4]], [1, 8]), /has no Tile/],
     [
@@ -539,6 +542,10 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
     ["MQ605", one("Activation", { activation: "GELU" }, [[4]], [4]), /GELU/],
     ["MQ606", one("Eltwise", { type: ELTWISE.SUM }, [[2], [2]], [2], {}, { y: [0, 1e-5] }), /too far apart/],
     ["MQ606", one("Eltwise", { type: ELTWISE.MIN }, [[2], [2]], [2], {}, { y: [0, 0.01] }), /too far apart/],
+    ["MQ603", one("Softmax", { log: 1 }, [[1, 4]], [1, 4]), /log 1/],
+    ["MQ603", one("Deconv2D", { dilations: [2, 2] }, [[1, 2, 2, 1]], [1, 4, 4, 1], { w: [1, 2, 2, 1] }), /dilations 2,2/],
+    ["MQ603", one("Eltwise", { type: ELTWISE.DIV }, [[2], [2]], [2]), /type 3/],
+    ["MQ606", one("Eltwise", { type: ELTWISE.PROD }, [[2], [2]], [2], {}, TINY), /too far apart/],
     ["MQ606", one("FullyConnected", {}, [[1, 2]], [1, 2], { w: [2, 2] }, { y: [0, 1e-9] }), /too far apart/],
   ];
   for (const [code, graph, message] of cases) {
@@ -549,6 +556,36 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
     assert.match(refusal.message, message);
     assert.equal(refusal.place.node, node.name);
     assert.ok(refusal.cause && refusal.fixes.length >= 1);
+  }
+});
+
+test("a node that stays float is refused with why it does", () => {
+  const graph = one("Eltwise", { type: ELTWISE.DIV }, [[2], [2]], [2]);
+  assert.throws(
+    () => partition(graph, HEXAGON, false),
+    (error) => {
+      assert.ok(error instanceof UserError);
+      const [refused] = error.diagnostics;
+      assert.equal(refused?.code, "MQ660");
+      assert.ok(refused.cause, "why");
+      return JSON.stringify(refused.fixes).includes("--fallback cpu");
+    },
+  );
+  assert.deepEqual(
+    partition(graph, HEXAGON, true).parts.map(({ runtime }) => runtime),
+    ["cpu"],
+  );
+});
+
+test("every operator that nnlib lacks is refused by its name", () => {
+  const graph = one("Reshape", {}, [[1, 4]], [4]);
+  for (const type of Object.keys(OPERATORS)) {
+    const known = type === "Quantize" || type === "Dequantize" || Object.hasOwn(HEXAGON.operators, type);
+    if (known) continue;
+    const refusal = HEXAGON.refuse(graph, { type, name: "n", inputs: [], outputs: [], attributes: {} });
+    assert.equal(refusal?.code, "MQ601", type);
+    assert.ok(refusal.message.includes(type) && refusal.place.node === "n", refusal.message);
+    assert.ok(JSON.stringify(refusal.fixes).includes("--fallback cpu"), JSON.stringify(refusal.fixes));
   }
 });
 

@@ -10,9 +10,9 @@ import type { Graph, GraphNode, Tensor } from "../../ir/graph";
 import { ELTWISE, POOLING } from "../../ir/operators";
 import { quantizeValue, representedRange } from "../../quant/affine";
 import { type Codes, fourDimensions, MAX_RANK, type NetBuilder, type Reference } from "./net-builder";
+import { preluSlopes } from "../slopes";
 import { coversImage, deconvPads, explicitPads, scaleOf, type Sliding, slidingOf, tensorOf } from "../windows";
 import { kindOf, PADDING } from "./padding";
-import { preluSlopes } from "./rules";
 
 const ELTWISE_NODES: Readonly<Record<number, string>> = {
   [ELTWISE.SUM]: "QuantizedAdd_8p8to8",

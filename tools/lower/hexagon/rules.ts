@@ -8,15 +8,14 @@ import {
   hexagonRank,
   hexagonScale,
 } from "../../diagnostics/catalog";
-import { type Diagnostic, invariant } from "../../diagnostics/diagnostic";
+import type { Diagnostic } from "../../diagnostics/diagnostic";
 import { listAttribute, numberAttribute, pairAttribute, stringAttribute } from "../../ir/attributes";
 import type { Graph, GraphNode } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
-import type { Affine } from "../../quant/affine";
 import { MAX_RANK } from "./net-builder";
+import { preluSlopes } from "../slopes";
 import { coversImage, deconvPads, reachesBeyondPads, scaleOf, slidingOf, tensorOf } from "../windows";
 import { kindOf } from "./padding";
-import { slopesOf } from "./slopes";
 
 /** Operators of the canonical table that nnlib has, and on what conditions. */
 export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
@@ -94,10 +93,12 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
     case "FullyConnected":
       return refuseProduct(graph, node);
     case "Deconv2D": {
+      const refused = refuseGroups() ?? refuseDilation();
+      if (refused) return refused;
       const unreached = deconvPads(graph, node).some((pad) => pad < 0);
       if (unreached)
         return attribute("pads", listAttribute(node, "pads").join(","), "pads that give the output's size");
-      return refuseGroups() ?? refuseDilation() ?? refuseProduct(graph, node);
+      return refuseProduct(graph, node);
     }
     case "Pooling":
       return refuseDilation() ?? refuseAverage(graph, node);
@@ -183,17 +184,6 @@ function hasGivenRange(graph: Graph, tensor: string): boolean {
 function startsAtZero(graph: Graph, node: GraphNode): boolean {
   const name = node.inputs[0] ?? "";
   return tensorOf(graph, name).quant?.zeroPoint === 0 && hasGivenRange(graph, name);
-}
-
-/** The slopes of a PRELU, one or one a channel; undefined when they are not from 0 to 1. */
-export function preluSlopes(graph: Graph, node: GraphNode): number[] | undefined {
-  const tables = tensorOf(graph, node.inputs[2]).data;
-  invariant(tables instanceof Uint8Array, `the tables of '${node.name}' are not codes`);
-  const [input, output] = [node.inputs[0], node.outputs[0]].map((name) => {
-    const tensor = tensorOf(graph, name);
-    return { scale: scaleOf(tensor), zeroPoint: tensor.quant?.zeroPoint ?? 0 };
-  }) as [Affine, Affine];
-  return slopesOf(tables, input, output);
 }
 
 function refuseProduct(graph: Graph, node: GraphNode): Diagnostic | undefined {

@@ -13,8 +13,8 @@ int fake_neuron_result = NEURON_OP_FAILED;
 bool fake_neuron_supports = true;
 // What there is of models, compilations and executions; the last hints.
 int fake_neuron_objects = 0, fake_neuron_boost = -1, fake_neuron_preference = -1;
-// Networks that were restored.
-int fake_neuron_restored = 0;
+// Networks that were restored, tensors that were set in shared memory.
+int fake_neuron_restored = 0, fake_neuron_shared = 0;
 
 static int Result(const char* function) {
   const bool fails = fake_neuron_fails != nullptr && std::strcmp(function, fake_neuron_fails) == 0;
@@ -93,6 +93,20 @@ int NeuronExecution_setOutput(NeuronExecution*, int32_t, const NeuronOperandType
   std::memset(buffer, 0, length);
   return Result("NeuronExecution_setOutput");
 }
+int NeuronExecution_setInputFromMemory(NeuronExecution*, uint32_t, const NeuronOperandType*,
+                                       const NeuronMemory*, size_t, size_t) {
+  ++fake_neuron_shared;
+  return Result("NeuronExecution_setInputFromMemory");
+}
+int NeuronExecution_setOutputFromMemory(NeuronExecution*, uint32_t, const NeuronOperandType*,
+                                        const NeuronMemory*, size_t, size_t) {
+  ++fake_neuron_shared;
+  return Result("NeuronExecution_setOutputFromMemory");
+}
+int NeuronMemory_createFromFd(size_t, int, int, size_t, NeuronMemory** memory) {
+  return Make("NeuronMemory_createFromFd", memory);
+}
+void NeuronMemory_free(NeuronMemory*) { --fake_neuron_objects; }
 int NeuronExecution_setBoostHint(NeuronExecution*, uint8_t boost) {
   fake_neuron_boost = boost;
   return Result("NeuronExecution_setBoostHint");

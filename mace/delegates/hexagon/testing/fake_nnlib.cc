@@ -6,8 +6,10 @@
 
 extern "C" {
 
-// Tests set these, by name. The function that fails, or null; what the log says; the version.
+// Tests set these, by name. The function that fails, or null; with what; what the log says; the
+// version.
 const char* fake_nnlib_fails = nullptr;
+int fake_nnlib_result = -7;
 const char* fake_nnlib_log = "";
 int fake_nnlib_version = 0x00020000;
 // What was called: graphs that are there, clocks that are set, requests for an unsigned domain,
@@ -17,9 +19,16 @@ int fake_nnlib_most_consts = 0, fake_nnlib_most_nodes = 0, fake_nnlib_consts = 0
     fake_nnlib_nodes = 0;
 // Rows of every output.
 unsigned fake_nnlib_height = 1;
+// Calls that were made before the first request for an unsigned domain.
+int fake_nnlib_before_request = 0;
+// The last clocks: corner, DCVS, latency.
+int fake_nnlib_corner = -1, fake_nnlib_dcvs = -1;
+unsigned fake_nnlib_latency = 0;
 
 static int Result(const char* function) {
-  return fake_nnlib_fails != nullptr && std::strcmp(function, fake_nnlib_fails) == 0 ? -7 : 0;
+  if (fake_nnlib_requests == 0) ++fake_nnlib_before_request;
+  const bool fails = fake_nnlib_fails != nullptr && std::strcmp(function, fake_nnlib_fails) == 0;
+  return fails ? fake_nnlib_result : 0;
 }
 
 int hexnn_controller_request_unsigned_pd(void) {
@@ -68,7 +77,11 @@ int hexagon_nn_execute_new(hexagon_nn_nn_id, const hexagon_nn_tensordef* inputs,
   }
   return Result("hexagon_nn_execute_new");
 }
-int hexagon_nn_set_clocks(hexagon_nn_corner_type, hexagon_nn_dcvs_type, unsigned int) {
+int hexagon_nn_set_clocks(hexagon_nn_corner_type corner, hexagon_nn_dcvs_type dcvs,
+                          unsigned int latency) {
+  fake_nnlib_corner = corner;
+  fake_nnlib_dcvs = dcvs;
+  fake_nnlib_latency = latency;
   const int result = Result("hexagon_nn_set_clocks");
   if (result == 0) ++fake_nnlib_clocks;
   return result;

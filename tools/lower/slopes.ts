@@ -1,6 +1,20 @@
 /** Slopes of a PRELU from its tables: a quantized node has what the slopes make of each code, not the slopes themselves. */
 
-import type { Affine } from "../../quant/affine";
+import { invariant } from "../diagnostics/diagnostic";
+import type { Graph, GraphNode } from "../ir/graph";
+import type { Affine } from "../quant/affine";
+import { scaleOf, tensorOf } from "./windows";
+
+/** The slopes of a PRELU, one or one a channel; undefined when they are not from 0 to 1. */
+export function preluSlopes(graph: Graph, node: GraphNode): number[] | undefined {
+  const tables = tensorOf(graph, node.inputs[2]).data;
+  invariant(tables instanceof Uint8Array, `the tables of '${node.name}' are not codes`);
+  const [input, output] = [node.inputs[0], node.outputs[0]].map((name) => {
+    const tensor = tensorOf(graph, name);
+    return { scale: scaleOf(tensor), zeroPoint: tensor.quant?.zeroPoint ?? 0 };
+  }) as [Affine, Affine];
+  return slopesOf(tables, input, output);
+}
 
 /**
  * A slope for each row of tables; undefined where some row is no slope from 0 to 1. Entry q < z_x of a row is
