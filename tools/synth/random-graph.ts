@@ -364,9 +364,11 @@ const GROWERS: Readonly<Record<string, Grower>> = {
     g.node("Pooling", [x], { ...rest, ...pooling });
   },
   Reduce: (g) => {
-    const x = g.value();
+    // There is no mean of int32.
+    const whole = g.once(4);
+    const x = whole ? g.integers(g.shape(g.between(1, 4)), "integers") : g.value();
     const axis = g.axes(g.tensor(x).shape.length);
-    g.node("Reduce", [x], { reduce_type: g.between(0, 4), axis, keepdims: g.between(0, 1) });
+    g.node("Reduce", [x], { reduce_type: g.between(whole ? 1 : 0, 4), axis, keepdims: g.between(0, 1) });
   },
   Eltwise: eltwise,
   Activation: (g) => activation(g, g.choose(g.once(2) ? ACTIVATIONS : ["RELU", "RELUX", "CLIP", "HARDSIGMOID"])),

@@ -565,6 +565,46 @@ test("any part of a model can be taken", () => {
   assert.deepEqual(types(graph), ["Activation"]);
 });
 
+test("what the runtime would not load is refused", () => {
+  const refusal = (spec: ModelSpec): string => {
+    try {
+      importModel(spec);
+    } catch (error) {
+      assert.ok(error instanceof UserError, String(error));
+      return error.diagnostics.map(({ message, cause, place }) => `${message} ${cause} ${place.node}`).join("\n");
+    }
+    return "nothing";
+  };
+  const wide: ModelSpec = {
+    inputs: { x: [64] },
+    outputs: ["y"],
+    initializers: [int64s("s", [2, 2, 2, 2, 2, 2, 1])],
+    nodes: [node("Reshape", ["x", "s"], ["y"]), node("Relu", ["y"], ["z"])],
+  };
+  assert.match(refusal(wide), /Reshape 'y': a tensor of shape .* has 7 axes, and the runtime takes at most 6/);
+  // On the way between constants there is no limit.
+  const constant: ModelSpec = {
+    ...wide,
+    initializers: [...(wide.initializers ?? []), tensor("c", [64], ramp(64)), int64s("t", [64])],
+    nodes: [
+      node("Reshape", ["c", "s"], ["d"]),
+      node("Reshape", ["d", "t"], ["e"]),
+      node("Add", ["x", "e"], ["y"]),
+    ],
+  };
+  assert.equal(refusal(constant), "nothing");
+  const strides: ModelSpec = {
+    inputs: { x: [1, 1, 4, 4] },
+    outputs: ["y"],
+    nodes: [node("MaxPool", ["x"], ["y"], { kernel_shape: [2, 2], strides: [65537, 1] })],
+  };
+  assert.match(refusal(strides), /MaxPool 'y': strides of 65537, 1 are more than the 65536/);
+  assert.match(
+    refusal({ inputs: { x: [1, 1, 1, 1, 1, 1, 1] }, outputs: ["y"], nodes: [node("Relu", ["x"], ["y"])] }),
+    /7 axes/,
+  );
+});
+
 test("all unsupported nodes are listed at once", () => {
   const spec: ModelSpec = {
     inputs: { x: [1, 2, 3] },

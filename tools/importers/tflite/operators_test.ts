@@ -2,6 +2,7 @@
 
 import * as assert from "node:assert/strict";
 import { test } from "node:test";
+import { UserError } from "../../diagnostics/diagnostic";
 import { greatestDifference, runModel } from "../testing/run-model";
 import { float, int, type ModelSpec, type Option, type TensorSpec, tfliteModel } from "../testing/tflite-builder";
 import { importTflite } from "./import";
@@ -130,6 +131,42 @@ test("SELECT takes slices of the first axis, SELECT_V2 broadcasts", () => {
   const other = floats("b", [9, 8, 7, 6], [2, 2]);
   near(run("SELECT", [2, 2], [1, 2, 3, 4], [truth([1, 0]), other], [], { at: 1 }).data, [1, 2, 7, 6]);
   near(run("SELECT_V2", [2, 2], [1, 2, 3, 4], [truth([1, 0]), other], [], { at: 1 }).data, [1, 8, 3, 6]);
+});
+
+/** Two operators in a row: x is cast to int32, then `type` reads it with a constant. */
+function onIntegers(type: string, x: readonly number[], c: readonly number[], options: readonly Option[]): number[] {
+  const spec: ModelSpec = {
+    tensors: [
+      { name: "x", shape: [x.length] },
+      { name: "i", shape: [x.length], type: "INT32" },
+      integers("c", c),
+      { name: "y", shape: [], type: "INT32" },
+    ],
+    operators: [
+      { type: "CAST", inputs: ["x"], outputs: ["i"], options: [] },
+      { type, inputs: ["i", "c"], outputs: ["y"], options },
+    ],
+    inputs: ["x"],
+    outputs: ["y"],
+  };
+  const graph = importTflite(tfliteModel(spec), { file: "net.tflite", name: "net" });
+  return Array.from(runModel(graph, new Map([["x", Float32Array.from(x)]])).get("y") ?? []);
+}
+
+test("activations that are fused into arithmetic on integers are nodes of their own", () => {
+  const fused = (name: (typeof schema.ACTIVATION_NAMES)[number]): Option[] => [
+    int(schema.FUSED_ACTIVATION.activation, schema.ACTIVATION_NAMES.indexOf(name)),
+  ];
+  const x = [-9, -1, 0, 2, 90];
+  assert.deepEqual(onIntegers("ADD", x, [1], fused("NONE")), [-8, 0, 1, 3, 91]);
+  assert.deepEqual(onIntegers("ADD", x, [1], fused("RELU")), [0, 0, 1, 3, 91]);
+  assert.deepEqual(onIntegers("SUB", x, [1], fused("RELU6")), [0, 0, 0, 1, 6]);
+  assert.deepEqual(onIntegers("MUL", x, [2], fused("RELU_N1_TO_1")), [-1, -1, 0, 1, 1]);
+  assert.throws(
+    () => onIntegers("ADD", x, [1], fused("TANH")),
+    (error: unknown) =>
+      error instanceof UserError && /fused activation is TANH, on integers/.test(error.diagnostics[0]?.cause ?? ""),
+  );
 });
 
 test("ONE_HOT of computed indices, SIGN", () => {
