@@ -458,12 +458,46 @@ test("fake quantization per channel, with narrow ranges and other widths", () =>
     [...(narrow?.data ?? [])],
     [127, -63, 32, 127, 64, -127].map((code, i) => Math.fround(code * (scales[i < 3 ? 0 : 1] ?? 0))),
   );
-  // Grids with different zero points, or of fewer codes, leave the values and the range alone.
-  assert.equal(weights({}, [-0.5, 0], [0.5, 2])?.trained, undefined);
-  const four = weights({ num_bits: { i: 4 } }, [-0.5, -2], [0.5, 2]);
-  assert.equal(four?.trained, undefined);
-  assert.equal(four?.range?.source, "trained");
-  assert.equal(new Set(four?.data).size, 6);
+  // Of grids with different zero points, or of more codes than a byte has, the values and the range are kept.
+  const apart = weights({}, [-0.5, 0], [0.5, 2]);
+  assert.equal(apart?.trained, undefined);
+  assert.equal(apart?.range?.source, "trained");
+  const second = Math.fround(2 / 255);
+  // The second channel has no negative codes: -2 becomes 0, and 1 is 127.49999 steps in binary32.
+  assert.deepEqual([...(apart?.data ?? [])].slice(3), [255, 127, 0].map((code) => Math.fround(code * second)));
+  assert.equal(weights({ num_bits: { i: 9 } }, [-0.5, -2], [0.5, 2])?.trained, undefined);
+  // Fewer bits are the middle of a byte.
+  const four = weights({ num_bits: { i: 4 }, narrow_range: { b: true } }, [-0.5, -2], [0.5, 2]);
+  assert.deepEqual(four?.trained, {
+    type: "uint8",
+    scales: [Math.fround(1 / 14), Math.fround(4 / 14)],
+    zeroPoint: 128,
+    axis: 0,
+    qmin: 121,
+    qmax: 135,
+    requantize: "fixed_point",
+  });
+  assert.deepEqual(
+    [...(four?.data ?? [])],
+    [7, -4, 2, 7, 4, -7].map((code, i) => Math.fround(code * Math.fround((i < 3 ? 1 : 4) / 14))),
+  );
+});
+
+test("a computed tensor with less codes than a byte is clamped to them", () => {
+  const graph = importGraph((b) => {
+    b.placeholder("x", [1, 4]);
+    b.node("Relu", "r", ["x"]);
+    b.node("FakeQuantWithMinMaxArgs", "y", ["r"], { min: { f: 0 }, max: { f: 6 }, num_bits: { i: 4 } });
+  });
+  assert.deepEqual(types(graph), ["Activation", "Activation"]);
+  const results = runModel(graph, new Map([["x", Float32Array.of(-1, 3, 6, 9)]]));
+  // The float graph clamps and does not round.
+  assert.deepEqual([...(results.get("y") ?? [])], [0, 3, 6, 6]);
+  const { scales, zeroPoint, qmin, qmax } = graph.tensors.get("y")?.trained ?? {};
+  assert.deepEqual([scales, zeroPoint, qmin, qmax], [[Math.fround(6 / 15)], 120, 120, 135]);
+  // What is clamped has the same grid, as far as a byte goes.
+  const before = graph.tensors.get("r")?.trained;
+  assert.deepEqual([before?.scales, before?.zeroPoint, before?.qmin, before?.qmax], [scales, 120, 0, 255]);
 });
 
 const chain = (b: GraphDefBuilder): void => {
