@@ -565,6 +565,23 @@ test("any part of a model can be taken", () => {
   assert.deepEqual(types(graph), ["Activation"]);
 });
 
+test("the pads of a transposed convolution say what its output leaves out on every side", () => {
+  const padsOf = (attributes: Parameters<typeof node>[3], shape: readonly number[]): unknown => {
+    const graph = importModel({
+      inputs: { x: [1, 1, 3, 3] },
+      outputs: ["y"],
+      initializers: [tensor("w", [1, 1, 3, 3], ramp(9))],
+      nodes: [node("ConvTranspose", ["x", "w"], ["y"], { strides: [3, 2], ...attributes })],
+    });
+    assert.deepEqual(graph.tensors.get("y")?.shape, shape);
+    return graph.nodes[0]?.attributes.pads;
+  };
+  assert.deepEqual(padsOf({ pads: [1, 2, 1, 2] }, [1, 7, 3, 1]), [1, 2, 1, 2]);
+  assert.deepEqual(padsOf({ auto_pad: "SAME_UPPER" }, [1, 9, 6, 1]), [0, 0, 0, 1]);
+  assert.deepEqual(padsOf({ output_padding: [1, 1] }, [1, 10, 8, 1]), [0, 0, 0, 0]);
+  assert.deepEqual(padsOf({ output_padding: [1, 1], dilations: [1, 3] }, [1, 10, 12, 1]), [0, 0, 0, 0]);
+});
+
 test("what the runtime would not load is refused", () => {
   const refusal = (spec: ModelSpec): string => {
     try {

@@ -105,6 +105,12 @@ export function isReal({ type, grid }: FileTensor): boolean {
   return ["FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64"].includes(type) || (grid !== undefined && type in CODE_LIMITS);
 }
 
+/** Which integers a tensor without a scale holds; computed ones are int32, whatever their width in the file. */
+export function integerType(type: string): "int32" | "bool" | undefined {
+  if (type === "BOOL") return "bool";
+  return ["INT8", "INT16", "INT32", "INT64", "UINT16", "UINT32"].includes(type) ? "int32" : undefined;
+}
+
 export interface Training {
   readonly range: TensorRange;
   /** Absent where the zero points differ from channel to channel, which no canonical grid has. */
