@@ -41,7 +41,7 @@ export function runFiles(
     encoding: "utf8",
     env: { ...process.env, ...(tier !== undefined && tier !== "" && { MACE_CPU_TIER: tier }) },
   });
-  assert.equal(result.status, 0, `${result.stderr}\n${printGraph(graph)}`);
+  if (result.status !== 0) assert.fail(`${result.stderr}\n${printGraph(graph)}`);
   const [record] = records(`${prefix}.out`);
   assert.ok(record);
   const layers = tier === undefined ? [] : records(`${prefix}.layers`);

@@ -5,7 +5,7 @@ import type { Graph } from "../../ir/graph";
 import { optimize } from "../../passes/pipeline";
 import { TensorProto, TensorProto_DataType } from "../../schema/onnx";
 import type { ExternalFile, ImportOptions } from "../options";
-import { int64s, type ModelSpec, model, node, tensor } from "../testing/onnx-builder";
+import { branch, int64s, type ModelSpec, model, node, tensor } from "../testing/onnx-builder";
 import { greatestDifference, runModel } from "../testing/run-model";
 import { importOnnx } from "./import";
 
@@ -446,7 +446,7 @@ test("pairs of QuantizeLinear and DequantizeLinear become ranges", () => {
   assert.equal(graph.tensors.get("w")?.trained?.type, "int8");
 });
 
-const bytes = (name: string, dims: readonly number[], type: "INT8" | "UINT8" | "INT32", values: readonly number[]) =>
+const bytes = (name: string, dims: readonly number[], type: "BOOL" | "INT8" | "UINT8" | "INT32", values: readonly number[]) =>
   TensorProto.fromPartial({
     name,
     dims: [...dims],
@@ -563,6 +563,63 @@ test("any part of a model can be taken", () => {
   };
   const graph = importModel(spec, { inputs: [{ name: "y", shape: [1, 2] }], outputs: ["z"] });
   assert.deepEqual(types(graph), ["Activation"]);
+});
+
+test("a condition on a constant is the branch that it chooses", () => {
+  const truth = (value: number): TensorProto => bytes("flag", [], "BOOL", [value]);
+  // What both branches call t is in use outside as well; the else branch reads what is not supported.
+  const conditional = (value: number): ModelSpec => ({
+    inputs: { x: [2] },
+    outputs: ["y"],
+    initializers: [truth(value), tensor("two", [], [2])],
+    nodes: [
+      node("Mul", ["x", "two"], ["t"]),
+      node("Unknown", ["x"], ["u"]),
+      node("If", ["flag"], ["chosen"], {
+        then_branch: branch(
+          [
+            node("Add", ["t", "c"], ["a"]),
+            node("If", ["flag"], ["inner"], {
+              then_branch: branch([node("Neg", ["a"], ["n"]), node("Add", ["n", "x"], ["r"])], ["r"]),
+              else_branch: branch([node("Identity", ["u"], ["r"])], ["r"]),
+            }),
+          ],
+          ["inner"],
+          [tensor("c", [], [10])],
+        ),
+        else_branch: branch([node("Relu", ["u"], ["t"])], ["t"]),
+      }),
+      node("Add", ["chosen", "t"], ["y"]),
+    ],
+  });
+  const graph = importModel(conditional(1));
+  // -(2 x + 10) + x + 2 x
+  const result = runModel(graph, new Map([["x", Float32Array.of(1, 5)]])).get("y");
+  assert.deepEqual([...(result ?? [])], [-9, -5]);
+  const refusal = (spec: ModelSpec): string => {
+    try {
+      importModel(spec);
+    } catch (error) {
+      assert.ok(error instanceof UserError, String(error));
+      return error.diagnostics.map(({ code, cause }) => `${code} ${cause}`).join("\n");
+    }
+    return "nothing";
+  };
+  assert.match(refusal(conditional(0)), /MQ202[^]*Unknown 'u'/);
+  const reads = (inner: string): ModelSpec => ({
+    inputs: { x: [1] },
+    outputs: ["y"],
+    initializers: [truth(1)],
+    nodes: [
+      node("If", [inner === "x" ? "x" : "flag"], ["y"], {
+        then_branch: branch([node("Neg", [inner], ["r"])], ["r"]),
+        else_branch: branch([node("Neg", ["x"], ["r"])], ["r"]),
+      }),
+    ],
+  });
+  assert.match(refusal(reads("x")), /MQ210[^]*If 'y'/);
+  assert.match(refusal(reads("y")), /MQ206/);
+  assert.match(refusal(reads("nothing")), /MQ201/);
 });
 
 test("the pads of a transposed convolution say what its output leaves out on every side", () => {
