@@ -308,7 +308,7 @@ class Importer {
     const { codes } = this.context;
     const known = inputs.map((value) => value && codes.get(value));
     if (READS_CODES.has(node.opType)) {
-      const gives = node.opType.startsWith("QLinear");
+      const gives = node.opType.startsWith("QLinear") || (node.opType === "QGemm" && inputs[7] !== undefined);
       return lowering(new OnnxNode(this.context, node, inputs, gives));
     }
     const first = known[0];
