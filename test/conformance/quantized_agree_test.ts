@@ -175,7 +175,8 @@ for (const scheme of Object.keys(SCHEMES)) {
   const quantized = FLOAT_OPERATORS.filter((type) => OPERATORS[type]?.kernels.uint8);
 
   for (const type of quantized) {
-    test(`${scheme}: ${type}`, () => note(agree(nodesApart(type, type === "Activation" ? ACTIVATIONS.length : 16, false), scheme)));
+    test(`${scheme}: ${type}`, () =>
+      note(agree(nodesApart(type, type === "Activation" ? ACTIVATIONS.length : 16, false), scheme)));
   }
 
   test(`${scheme}: random networks`, () => {

@@ -62,12 +62,22 @@ export function deconvolution(
   const inside = imageSize(x, order);
   const kernel = iohw ? [c, d] : [a, b];
   const behind = [top, left].map((before, i) => {
-    const span = ((inside[i] ?? 1) - 1) * (spec.strides[i] ?? 1) + (spec.dilations[i] ?? 1) * ((kernel[i] ?? 1) - 1) + 1;
+    const span =
+      ((inside[i] ?? 1) - 1) * (spec.strides[i] ?? 1) + (spec.dilations[i] ?? 1) * ((kernel[i] ?? 1) - 1) + 1;
     return Math.max(0, span - before - (spec.size[i] ?? 0));
   });
   const pads: WindowPads = [top, left, behind[0] ?? 0, behind[1] ?? 0];
   const shape = [batch, ...spec.size, iohw ? outputs * group : outputs];
-  return emitImage(lower, target, "Deconv2D", x, order, others, { ...windowAttributes({ ...spec, pads }), group }, shape);
+  return emitImage(
+    lower,
+    target,
+    "Deconv2D",
+    x,
+    order,
+    others,
+    { ...windowAttributes({ ...spec, pads }), group },
+    shape,
+  );
 }
 
 export interface ResizeSpec {

@@ -287,7 +287,8 @@ function feedOf(pixels: ArrayLike<number>, { normalize, bgr }: NonNullable<Model
 function compareWithReference(source: Graph, { reference }: Model, t: TestContext): void {
   if (!reference) return;
   const { codes } = reference;
-  const graph = codes === undefined ? source : quantizeModel(source, SETTINGS, { ranges: new Map(), rangesName: "" }).graph;
+  const graph =
+    codes === undefined ? source : quantizeModel(source, SETTINGS, { ranges: new Map(), rangesName: "" }).graph;
   const inputs = testData(`reference/${reference.inputs}`);
   if (!inputs) {
     t.diagnostic("no reference results in the test data");
@@ -312,10 +313,7 @@ function compareWithReference(source: Graph, { reference }: Model, t: TestContex
         const greatest = wanted.reduce((most: number, value: number) => Math.max(most, Math.abs(value)), 0);
         const difference = greatestDifference(actual, wanted) / (codes === undefined ? greatest : 1);
         worst.set(tensor, Math.max(worst.get(tensor) ?? 0, difference));
-        assert.ok(
-          difference <= (codes ?? 1e-4),
-          `${tensor} of image ${image} differs by ${difference}`,
-        );
+        assert.ok(difference <= (codes ?? 1e-4), `${tensor} of image ${image} differs by ${difference}`);
         // Of classes that are as good as equal in codes, either may come first.
         const top = wanted[actual.indexOf(Math.max(...actual))] ?? 0;
         assert.ok(top >= greatest - (codes ?? 0), `image ${image}: the best class has ${top}, not ${greatest}`);

@@ -768,7 +768,7 @@ test("detections of the 8732 boxes of SSD300, all of them kept", () => {
   scores[21 * boxes - 1] = 0.75;
   scores[21 * boxes - 21] = 0.9;
   const priors = Float32Array.from({ length: 8 * boxes }, (_, i) =>
-    i < 4 * boxes ? [0.25, 0.25, 0.5, 0.5][i % 4] ?? 0 : 0.1,
+    i < 4 * boxes ? ([0.25, 0.25, 0.5, 0.5][i % 4] ?? 0) : 0.1,
   );
   const feeds = new Map([
     ["x", new Float32Array(4 * boxes)],

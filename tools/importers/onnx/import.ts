@@ -209,7 +209,8 @@ class Importer {
     if (this.values.has(name)) return;
     const node = this.producers.get(name);
     if (node) {
-      if (this.open.has(node)) throw new UserError(cyclicGraph({ file: this.file, tensor: name }, "a branch reads itself"));
+      if (this.open.has(node))
+        throw new UserError(cyclicGraph({ file: this.file, tensor: name }, "a branch reads itself"));
       if (this.tried.has(node)) return;
       this.tried.add(node);
     }
@@ -235,7 +236,8 @@ class Importer {
   private lowerIf(node: NodeProto): void {
     const condition = this.values.get(node.input[0] ?? "");
     if (!condition) return;
-    if (!isConstant(condition) || condition.data.length !== 1) throw new UserError(controlFlow(this.file, [describe(node)]));
+    if (!isConstant(condition) || condition.data.length !== 1)
+      throw new UserError(controlFlow(this.file, [describe(node)]));
     if (this.open.size >= MOST_OPEN) throw new UnsupportedError("too many conditions depend on each other");
     const attribute = condition.data[0] === 0 ? "else_branch" : "then_branch";
     const branch = decodeMessage(() => GraphProto.decode(new OnnxNode(this.context, node, []).graph(attribute)));

@@ -449,7 +449,12 @@ test("pairs of QuantizeLinear and DequantizeLinear become ranges", () => {
   assert.equal(graph.tensors.get("w")?.trained?.type, "int8");
 });
 
-const bytes = (name: string, dims: readonly number[], type: "BOOL" | "INT8" | "UINT8" | "INT32", values: readonly number[]) =>
+const bytes = (
+  name: string,
+  dims: readonly number[],
+  type: "BOOL" | "INT8" | "UINT8" | "INT32",
+  values: readonly number[],
+) =>
   TensorProto.fromPartial({
     name,
     dims: [...dims],
@@ -608,7 +613,7 @@ test("a condition on a constant is the branch that it chooses", () => {
     }
     return "nothing";
   };
-  assert.match(refusal(conditional(0)), /MQ202[^]*Unknown 'u'/);
+  assert.match(refusal(conditional(0)), /MQ202[\s\S]*Unknown 'u'/);
   const reads = (inner: string): ModelSpec => ({
     inputs: { x: [1] },
     outputs: ["y"],
@@ -620,7 +625,7 @@ test("a condition on a constant is the branch that it chooses", () => {
       }),
     ],
   });
-  assert.match(refusal(reads("x")), /MQ210[^]*If 'y'/);
+  assert.match(refusal(reads("x")), /MQ210[\s\S]*If 'y'/);
   assert.match(refusal(reads("y")), /MQ206/);
   assert.match(refusal(reads("nothing")), /MQ201/);
 });
@@ -663,11 +668,7 @@ test("what the runtime would not load is refused", () => {
   const constant: ModelSpec = {
     ...wide,
     initializers: [...(wide.initializers ?? []), tensor("c", [64], ramp(64)), int64s("t", [64])],
-    nodes: [
-      node("Reshape", ["c", "s"], ["d"]),
-      node("Reshape", ["d", "t"], ["e"]),
-      node("Add", ["x", "e"], ["y"]),
-    ],
+    nodes: [node("Reshape", ["c", "s"], ["d"]), node("Reshape", ["d", "t"], ["e"]), node("Add", ["x", "e"], ["y"])],
   };
   assert.equal(refusal(constant), "nothing");
   const strides: ModelSpec = {
@@ -717,7 +718,14 @@ const OPERATORS: readonly (readonly [
 ])[] = [
   ["MatMul", {}, [1, 2], [1, 2], [tensor("c", [2, 2], [1, 10, 100, 1000])], [201, 2010]],
   ["MeanVarianceNormalization", { axes: [0, 2, 3] }, [1, 1, 1, 2], [1, 3], [], [-1, 1]],
-  ["LRN", { size: 1, alpha: 0.5, beta: 0.5, bias: 1.5 }, [1, 1, 1, 2], [2, 4], [], [2 / Math.sqrt(3.5), 4 / Math.sqrt(9.5)]],
+  [
+    "LRN",
+    { size: 1, alpha: 0.5, beta: 0.5, bias: 1.5 },
+    [1, 1, 1, 2],
+    [2, 4],
+    [],
+    [2 / Math.sqrt(3.5), 4 / Math.sqrt(9.5)],
+  ],
   ["GlobalMaxPool", {}, [1, 2, 1, 2], [1, 3, 5, 4], [], [3, 5]],
   ["DepthToSpace", { blocksize: 2 }, [1, 4, 1, 1], [1, 2, 3, 4], [], [1, 2, 3, 4]],
   ["SpaceToDepth", { blocksize: 2 }, [1, 1, 2, 2], [1, 2, 3, 4], [], [1, 2, 3, 4]],
@@ -862,7 +870,12 @@ for (const [op, attributes, shape, x, inputs, expected] of CODED) {
       nodes: [
         node("QuantizeLinear", ["x", "sx", "zx"], ["xq"]),
         inDomain(
-          node(op, inputs.flatMap((name) => bundles[name] ?? [name]), [codes ? "q" : "y"], attributes),
+          node(
+            op,
+            inputs.flatMap((name) => bundles[name] ?? [name]),
+            [codes ? "q" : "y"],
+            attributes,
+          ),
           "com.microsoft",
         ),
         ...(codes ? [node("DequantizeLinear", ["q", "sy", "zy"], ["y"])] : []),
@@ -893,8 +906,9 @@ test("products of codes", () => {
     ],
     nodes: [node("QuantizeLinear", ["x", "sx", "zx"], ["xq"]), ...nodes],
   });
-  const outputOf = (nodes: readonly NodeProto[], shape: readonly number[], x: readonly number[]): number[] =>
-    [...(runModel(importModel(spec(nodes, shape)), new Map([["x", Float32Array.from(x)]])).get("y") ?? [])];
+  const outputOf = (nodes: readonly NodeProto[], shape: readonly number[], x: readonly number[]): number[] => [
+    ...(runModel(importModel(spec(nodes, shape)), new Map([["x", Float32Array.from(x)]])).get("y") ?? []),
+  ];
   // x * [[0.5, 0.25], [0.25, 1]]
   const matrix = [
     node("QLinearMatMul", ["xq", "sx", "zx", "m", "sw", "zw", "sy", "zy"], ["q"]),
@@ -905,10 +919,7 @@ test("products of codes", () => {
   const conv = [node("ConvInteger", ["xq", "w", "zx", "zw"], ["i"]), node("Cast", ["i"], ["y"], { to: 1 })];
   assert.deepEqual(outputOf(conv, [1, 1, 1, 2], [1, -2]), [0]);
   // The scale is 1 and the zero point 0.
-  const dynamic = [
-    node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
-    node("Cast", ["q"], ["y"], { to: 1 }),
-  ];
+  const dynamic = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), node("Cast", ["q"], ["y"], { to: 1 })];
   assert.deepEqual(outputOf(dynamic, [1, 3], [0, 37, 255]), [0, 37, 255]);
 });
 

@@ -466,7 +466,10 @@ test("fake quantization per channel, with narrow ranges and other widths", () =>
   assert.equal(apart?.range?.source, "trained");
   const second = Math.fround(2 / 255);
   // The second channel has no negative codes: -2 becomes 0, and 1 is 127.49999 steps in binary32.
-  assert.deepEqual([...(apart?.data ?? [])].slice(3), [255, 127, 0].map((code) => Math.fround(code * second)));
+  assert.deepEqual(
+    [...(apart?.data ?? [])].slice(3),
+    [255, 127, 0].map((code) => Math.fround(code * second)),
+  );
   assert.equal(weights({ num_bits: { i: 9 } }, [-0.5, -2], [0.5, 2])?.trained, undefined);
   // Fewer bits are the middle of a byte.
   const four = weights({ num_bits: { i: 4 }, narrow_range: { b: true } }, [-0.5, -2], [0.5, 2]);
@@ -643,7 +646,14 @@ const OPERATORS: readonly (readonly [
   ["Softplus", {}, [1], [0], [], [Math.LN2]],
   ["Selu", {}, [2], [0, 1], [], [0, 1.0507009873554805]],
   ["ZerosLike", {}, [2], [3, 4], [], [0, 0]],
-  ["BatchMatMul", { adj_y: { b: true } }, [1, 1, 2], [1, 2], [[[1, 2, 2], Float32Array.of(1, 10, 100, 1000)]], [21, 2100]],
+  [
+    "BatchMatMul",
+    { adj_y: { b: true } },
+    [1, 1, 2],
+    [1, 2],
+    [[[1, 2, 2], Float32Array.of(1, 10, 100, 1000)]],
+    [21, 2100],
+  ],
   ["BatchMatMulV2", {}, [2, 1, 2], [1, 2, 3, 4], [[[2, 1], Float32Array.of(10, 1)]], [12, 34]],
   ["BiasAddV1", {}, [1, 2], [1, 2], [[[2], Float32Array.of(10, 20)]], [11, 22]],
   [
@@ -691,7 +701,17 @@ const OPERATORS: readonly (readonly [
   ["Neg", {}, [2], [-4, 0.25], [], [4, -0.25]],
   ["Reciprocal", {}, [2], [-4, 0.25], [], [-0.25, 4]],
   ["Inv", {}, [2], [-4, 0.25], [], [-0.25, 4]],
-  ["ClipByValue", {}, [3], [-4, 0.25, 3], [[[], Float32Array.of(-1)], [[], Float32Array.of(2)]], [-1, 0.25, 2]],
+  [
+    "ClipByValue",
+    {},
+    [3],
+    [-4, 0.25, 3],
+    [
+      [[], Float32Array.of(-1)],
+      [[], Float32Array.of(2)],
+    ],
+    [-1, 0.25, 2],
+  ],
   ["Ceil", {}, [2], [-1.5, 1.2], [], [-1, 2]],
   ["Round", {}, [3], [-1.5, 0.5, 2.5], [], [-2, 0, 2]],
   ["OnesLike", {}, [2], [3, 4], [], [1, 1]],
@@ -701,7 +721,17 @@ const OPERATORS: readonly (readonly [
   ["Min", { keep_dims: { b: true } }, [2, 2], [1, 4, 3, 2], [[[1], Int32Array.of(-1)]], [1, 2]],
   ["Sum", {}, [2, 2], [1, 4, 3, 2], [[[2], Int32Array.of(0, 1)]], [10]],
   ["Prod", {}, [2, 2], [1, 4, 3, 2], [[[1], Int32Array.of(1)]], [4, 6]],
-  ["PadV2", {}, [2], [1, 2], [[[1, 2], Int32Array.of(1, 2)], [[], Float32Array.of(7)]], [7, 1, 2, 7, 7]],
+  [
+    "PadV2",
+    {},
+    [2],
+    [1, 2],
+    [
+      [[1, 2], Int32Array.of(1, 2)],
+      [[], Float32Array.of(7)],
+    ],
+    [7, 1, 2, 7, 7],
+  ],
   ["Stack", { N: { i: 2 }, axis: { i: 1 } }, [2], [1, 2], [[[2], Float32Array.of(8, 9)]], [1, 8, 2, 9]],
   ["Unstack", { num: { i: 2 }, axis: { i: 1 } }, [2, 2], [1, 2, 3, 4], [], [1, 3]],
   ["PlaceholderWithDefault", { shape: { shape: { dim: [] } } }, [2], [1, 2], [], [1, 2]],

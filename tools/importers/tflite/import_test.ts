@@ -689,7 +689,12 @@ test("FAKE_QUANT becomes a range and a grid", () => {
 test("FAKE_QUANT rounds constants, in narrow ranges and of few bits", () => {
   const table = schema.FAKE_QUANT;
   const rounded = (bits: number, narrow: number): { data: Float32Array; trained: unknown } => {
-    const options = [float(table.min, -2), float(table.max, 2), int(table.numBits, bits), int(table.narrowRange, narrow)];
+    const options = [
+      float(table.min, -2),
+      float(table.max, 2),
+      int(table.numBits, bits),
+      int(table.narrowRange, narrow),
+    ];
     const spec: ModelSpec = {
       tensors: [
         { name: "x", shape: [3] },

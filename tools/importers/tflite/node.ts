@@ -101,7 +101,10 @@ export class TfliteNode {
       return this.lower.emit(this.target, type, inputs, { ...attributes, ...saturated }, "plain", shape);
     }
     if (this.lower.builder.tensor(inputs[0] ?? "").dtype !== "float32") {
-      return this.clampIntegers(this.lower.emit(this.step("unclamped"), type, inputs, attributes, "plain", shape), name);
+      return this.clampIntegers(
+        this.lower.emit(this.step("unclamped"), type, inputs, attributes, "plain", shape),
+        name,
+      );
     }
     const fused = FUSED[name] ?? unsupported(`its fused activation is ${name}`);
     const clamp = fused.activation === "RELU" || fused.activation === "RELUX";
