@@ -8,7 +8,7 @@ import { after, type TestContext, test } from "node:test";
 import { runFiles } from "../../test/conformance/native";
 import { writeModel } from "../emit/model-writer";
 import { UserError } from "../diagnostics/diagnostic";
-import type { ConstantData, Graph } from "../ir/graph";
+import type { ConstantData, Graph, TrainedQuantization } from "../ir/graph";
 import { interpret } from "../ir/interpret";
 import { parseGraph } from "../ir/parse";
 import { printGraph } from "../ir/print";
@@ -310,7 +310,7 @@ function compareWithReference(source: Graph, { reference }: Model, t: TestContex
         const [from, to] = [image, image + 1].map((at) => (at * all.data.length) / (all.shape[0] ?? 1));
         const wanted = all.data.subarray(from, to);
         const actual = results.get(tensor)?.subarray(reference.skip ?? 0) ?? new Float32Array(0);
-        const greatest = wanted.reduce((most: number, value: number) => Math.max(most, Math.abs(value)), 0);
+        const greatest = Array.from(wanted).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
         const difference = greatestDifference(actual, wanted) / (codes === undefined ? greatest : 1);
         worst.set(tensor, Math.max(worst.get(tensor) ?? 0, difference));
         assert.ok(difference <= (codes ?? 1e-4), `${tensor} of image ${image} differs by ${difference}`);
@@ -453,8 +453,10 @@ test("a network of quantization-aware training has the codes and scales of its q
     assert.ok(b && a.type === b.type, a.name);
     const [filterA = "", filterB = ""] = [a.inputs[1], b.inputs[1]];
     assert.deepEqual(codesOf(trained, filterA), codesOf(quantized, filterB), a.name);
-    const grids = (x: string, y: string) =>
-      [trained.tensors.get(x)?.trained, quantized.tensors.get(y)?.trained] as const;
+    const grids = (x: string, y: string): readonly (TrainedQuantization | undefined)[] => [
+      trained.tensors.get(x)?.trained,
+      quantized.tensors.get(y)?.trained,
+    ];
     const [own, other] = grids(a.outputs[0] ?? "", b.outputs[0] ?? "");
     assert.deepEqual([own?.scales, own?.zeroPoint], [other?.scales, other?.zeroPoint], a.name);
     // The converter divided the range of the weights in binary64: the same codes in steps that differ in the last place.

@@ -817,6 +817,43 @@ test("everything that is not supported is in one message", () => {
   );
 });
 
+test("layers share the blobs that have one name", () => {
+  const filter = { shape: [2, 2, 1, 1], values: [1, 2, 3, 4] };
+  const bias = { shape: [2], values: [10, 20] };
+  const conv = (name: string, from: string, to: string, names: readonly string[]): string =>
+    layer(
+      "Convolution",
+      name,
+      from,
+      to,
+      `${names.map((key) => `param { name: "${key}" lr_mult: 1 }`).join(" ")} convolution_param { num_output: 2 kernel_size: 1 }`,
+    );
+  const net = inputs({ x: [1, 2, 1, 1] }) + conv("a", "x", "t", ["w", "b"]) + conv("b", "t", "y", ["w", "b"]);
+  const x = Float32Array.of(1, 1);
+  // [13, 27], then [13 + 2 * 27 + 10, 3 * 13 + 4 * 27 + 20], whether the file has the blobs once or for every layer.
+  const wanted = [77, 167];
+  for (const weights of [{ a: [filter, bias] }, { a: [filter, bias], b: [filter, bias] }]) {
+    const { data, graph } = run(net, x, { weights });
+    near(data, wanted);
+    const [first, second] = graph.nodes;
+    assert.deepEqual(first?.inputs.slice(1), second?.inputs.slice(1));
+  }
+  // A name that is nobody else's, and one of another shape.
+  refused(
+    () => importNet(net.replace(/"b" lr/g, '"" lr'), { weights: { a: [filter, bias] } }),
+    "MQ218",
+    /0 blobs for the layer/,
+  );
+  const wide = net.replace(/(.*)num_output: 2/, "$1num_output: 3");
+  refused(
+    () => importNet(wide, { weights: { a: [filter, bias] } }),
+    "MQ218",
+    /of another layer has the shape \[2, 2, 1, 1\]/,
+  );
+  const sum = inputs({ x: [1, 2] }) + layer("Add", "s", "x x", "y");
+  near(run(sum, x).data, [2, 2]);
+});
+
 test("weights that are missing or do not fit", () => {
   const prototxt =
     inputs({ x: [1, 2, 2, 2] }) +

@@ -734,7 +734,7 @@ const OPERATORS: readonly (readonly [
   ],
   ["Stack", { N: { i: 2 }, axis: { i: 1 } }, [2], [1, 2], [[[2], Float32Array.of(8, 9)]], [1, 8, 2, 9]],
   ["Unstack", { num: { i: 2 }, axis: { i: 1 } }, [2, 2], [1, 2, 3, 4], [], [1, 3]],
-  ["PlaceholderWithDefault", { shape: { shape: { dim: [] } } }, [2], [1, 2], [], [1, 2]],
+  ["PlaceholderWithDefault", {}, [2], [1, 2], [], [1, 2]],
   ["IdentityN", {}, [2], [1, 2], [[[1], Float32Array.of(9)]], [1, 2]],
   ["Snapshot", {}, [2], [1, 2], [], [1, 2]],
   ["StopGradient", {}, [2], [1, 2], [], [1, 2]],
