@@ -832,7 +832,8 @@ test("layers share the blobs that have one name", () => {
   const x = Float32Array.of(1, 1);
   // [13, 27], then [13 + 2 * 27 + 10, 3 * 13 + 4 * 27 + 20], whether the file has the blobs once or for every layer.
   const wanted = [77, 167];
-  for (const weights of [{ a: [filter, bias] }, { a: [filter, bias], b: [filter, bias] }]) {
+  for (const layers of [["a"], ["a", "b"]]) {
+    const weights = Object.fromEntries(layers.map((name) => [name, [filter, bias]]));
     const { data, graph } = run(net, x, { weights });
     near(data, wanted);
     const [first, second] = graph.nodes;
