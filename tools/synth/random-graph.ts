@@ -455,7 +455,7 @@ const GROWERS: Readonly<Record<string, Grower>> = {
     const before = spans.map((span) => Math.min(g.between(0, 1), span - 1));
     const sizes = spans.map((span, i) => {
       const room = span - (before[i] ?? 0);
-      return Math.max(1, room + g.between(-1, (strides[i] ?? 1) - 1));
+      return Math.max(1, room + g.between(-1, Math.max(strides[i] ?? 1, dilations[i] ?? 1) - 1));
     });
     // What the output does not reach at the far side is the pads there.
     const pads = [...before, ...spans.map((span, i) => Math.max(0, span - (before[i] ?? 0) - (sizes[i] ?? 0)))];
