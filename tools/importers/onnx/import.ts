@@ -263,8 +263,11 @@ class Importer {
     const results = branch.output.map(({ name }) => names.get(name) ?? name);
     for (const name of results) this.checkOutput(name);
     this.open.add(node);
-    for (const name of this.order(results)) this.lowerTensor(name);
-    this.open.delete(node);
+    try {
+      for (const name of this.order(results)) this.lowerTensor(name);
+    } finally {
+      this.open.delete(node);
+    }
     node.output.forEach((name, index) => {
       const value = this.values.get(results[index] ?? "");
       if (value && name !== "" && !this.inputs.has(name)) this.values.set(name, value);
