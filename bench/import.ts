@@ -10,7 +10,9 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { Writer } from "protobufjs/minimal";
 import { main as mace } from "../tools/cli/main";
+import { int, type TensorSpec, tfliteModel } from "../tools/importers/testing/tflite-builder";
 import { importTensorflow } from "../tools/importers/tensorflow/import";
+import { CONV_2D } from "../tools/importers/tflite/schema";
 import { optimize } from "../tools/passes/pipeline";
 import { GraphDefBuilder, intsAttribute, stringAttribute } from "../tools/synth/graph-def-builder";
 import { inceptionV3 } from "../tools/synth/inception-v3";
@@ -30,6 +32,8 @@ interface Subject {
   readonly write: (folder: string) => string[];
   /** The file is large: bars of weights. Otherwise that of nodes. */
   readonly large: boolean;
+  /** Bytes of float32 weights for each of the file, where that holds codes; the bars count the weights. */
+  readonly expands?: number;
 }
 
 /** A file of its own in the folder. */
@@ -65,6 +69,35 @@ function caffeWeights(): Uint8Array {
     net.uint32(802).bytes(Writer.create().uint32(10).string(`conv${i}`).uint32(58).bytes(blob).finish());
   }
   return net.finish();
+}
+
+/** The same convolutions as TensorFlow Lite has them, of float32 or, a quarter of the size, of codes. */
+function tfliteConvolutions(layers: number, quantized: boolean): Uint8Array {
+  const count = CHANNELS * CHANNELS * 9;
+  const values = Float32Array.from({ length: count }, (_, i) => ((i % 255) - 127) / 8192);
+  const codes = Uint8Array.from({ length: count }, (_, i) => (i % 255) + 1);
+  const shape = [CHANNELS, 3, 3, CHANNELS];
+  const type = quantized ? "UINT8" : "FLOAT32";
+  const grid = (scale: number): Pick<TensorSpec, "quantization"> =>
+    quantized ? { quantization: { scale: [scale], zeroPoint: [128] } } : {};
+  const filters = Array.from({ length: layers }, (_, i): TensorSpec => {
+    return { name: `w${i}`, shape, type, values: quantized ? codes : values, ...grid(1 / 8192) };
+  });
+  const activations = Array.from({ length: layers + 1 }, (_, i): TensorSpec => {
+    return { name: `x${i}`, shape: [1, 14, 14, CHANNELS], type, ...grid(1) };
+  });
+  const options = [int(CONV_2D.strideW, 1), int(CONV_2D.strideH, 1)];
+  return tfliteModel({
+    tensors: [...filters, ...activations],
+    operators: filters.map(({ name }, i) => ({
+      type: "CONV_2D",
+      inputs: [`x${i}`, name],
+      outputs: [`x${i + 1}`],
+      options,
+    })),
+    inputs: ["x0"],
+    outputs: [`x${layers}`],
+  });
 }
 
 /** Convolution, bias, sum with the step before and activation, over and over. */
@@ -109,6 +142,18 @@ const SUBJECTS: readonly Subject[] = [
     large: true,
   },
   {
+    name: "TFLite, ten convolutions",
+    write: (folder) => [file(folder, "net.tflite", tfliteConvolutions(CAFFE_LAYERS, false))],
+    large: true,
+  },
+  {
+    // Codes become float32 values with their grid: four bytes for each of the file's.
+    name: "TFLite, ten of codes",
+    write: (folder) => [file(folder, "codes.tflite", tfliteConvolutions(CAFFE_LAYERS, true))],
+    large: true,
+    expands: 4,
+  },
+  {
     name: `TensorFlow, ${MANY_NODES} nodes`,
     write: (folder) => [file(folder, "many.pb", manyNodes())],
     large: false,
@@ -150,12 +195,12 @@ function main(): void {
     console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(14))).join(""));
   row(["model", "MB", "seconds", "s per 100 MB", "peak MB", "peak / file", ""]);
   try {
-    for (const [index, { name, write, large }] of SUBJECTS.entries()) {
+    for (const [index, { name, write, large, expands = 1 }] of SUBJECTS.entries()) {
       const folder = path.join(temporary, String(index));
       fs.mkdirSync(folder);
       const args = write(folder);
       const files = args.filter((arg) => !arg.startsWith("--"));
-      const bytes = files.reduce((sum, each) => sum + fs.statSync(each).size, 0);
+      const bytes = expands * files.reduce((sum, each) => sum + fs.statSync(each).size, 0);
       const costs = Array.from({ length: TURNS }, () => measure(args, path.join(folder, "out")));
       const seconds = Math.min(...costs.map((cost) => cost.seconds));
       const peak = Math.max(...costs.map((cost) => cost.peakBytes));

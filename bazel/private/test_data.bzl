@@ -21,6 +21,11 @@ _FILEGROUPS = {
     "reference": "reference",
 }
 
+# Target → folder that a Debian package (bazel/debian-packages.txt) installs.
+_PACKAGES = {
+    "onnx_testdata": "/usr/share/libonnx-testdata/data",
+}
+
 _BESIDE_THE_CHECKOUT = "../shared/data"
 
 _NO_SUCH_FOLDER = "MACE_TEST_DATA=%s: there is no such folder. Set it to the folder of the test data, or unset it."
@@ -61,6 +66,10 @@ def _test_data_impl(rctx):
     data = _find(rctx)
     build = [_HEADER.format(comment = "Test data from " + str(data) if data else "No test data on this machine.")]
     build.extend([_FILEGROUP.format(name = name, folder = folder) for name, folder in _FILEGROUPS.items()])
+    for name, folder in _PACKAGES.items():
+        build.append(_FILEGROUP.format(name = name, folder = "packages/" + name))
+        if rctx.path(folder).exists:
+            rctx.symlink(folder, "packages/" + name)
     if data:
         # One link per folder: the files themselves are only looked at when a target is used.
         for folder in _FILEGROUPS.values():

@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace mace {
+#include "mace/base/limits.h"
 
-// Highest rank of any tensor.
-constexpr int kMaxRank = 6;
+namespace mace {
 
 // Numbers of DataType in mace/proto/mace.proto; the runtime computes with these four.
 enum class ElementType : int { kFloat32 = 1, kUint8 = 2, kInt32 = 4, kInt8 = 8 };

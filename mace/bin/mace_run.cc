@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "mace/base/diagnostics.h"
+#include "mace/base/limits.h"
 #include "mace/bin/flags.h"
 #include "mace/bin/loader.h"
 #include "mace/bin/sample_stream.h"
@@ -42,6 +43,7 @@ const std::vector<Flag> kFlags = {
     {"top", "N", "print the N greatest elements of each output"},
     {"labels", "FILE", "names of the classes, a line each, for --top"},
     {"list_kernels", "", "print the operators of this build and their element types"},
+    {"list_limits", "", "print what models may ask of this build at most"},
     {"help", "", "print this"},
 };
 
@@ -105,6 +107,14 @@ int ListKernels() {
                 op.float32 ? "true" : "false", op.uint8 ? "true" : "false",
                 op.int8 ? "true" : "false");
   }
+  return kExitOk;
+}
+
+int ListLimits() {
+#define MACE_PRINT_LIMIT(name, constant, value) \
+  std::printf("{\"name\": \"%s\", \"value\": %lld}\n", #name, static_cast<long long>(constant));
+  MACE_LIMITS(MACE_PRINT_LIMIT)
+#undef MACE_PRINT_LIMIT
   return kExitOk;
 }
 
@@ -490,6 +500,7 @@ int Main(int argc, char** argv) {
     return kExitOk;
   }
   if (flags.On("list_kernels")) return ListKernels();
+  if (flags.On("list_limits")) return ListLimits();
   Runner runner(flags);
   const Status status = runner.Run();
   return status.ok() ? kExitOk : Report(status);

@@ -256,6 +256,8 @@ struct KernelSet {
   ByType<PoolFn> max_pool, average_pool;
   ReduceFn reduce_f32;
   ByType<ReduceFn> reduce;
+  // All but the mean; sums and products wrap around.
+  ReduceFn reduce_i32;
   EltwiseFn eltwise_f32;
   ByType<EltwiseFn> eltwise;
   // float32 operands, truth values as int32.

@@ -345,8 +345,8 @@ MACE_INLINE void ReduceChunk(const ReduceArgs& args, const T* x, T* y) {
       const T* in = x + r0 * args.reduced_stride[0] + r1 * args.reduced_stride[1];
       for (int64_t r2 = 0; r2 < args.reduced_size[2]; ++r2, in += args.reduced_stride[2]) {
         for (int i = 0; i < kLanes; ++i) {
-          const Acc v = sizeof(T) == 4 || kExtreme ? static_cast<Acc>(in[i])
-                                                   : static_cast<Acc>(in[i] - args.input_zero);
+          Acc v = static_cast<Acc>(in[i]);
+          if constexpr (sizeof(T) == 1 && !kExtreme) v -= args.input_zero;
           if (kKind == ReduceKind::kMin) acc[i] = v < acc[i] ? v : acc[i];
           if (kKind == ReduceKind::kMax) acc[i] = v > acc[i] ? v : acc[i];
           if (kKind == ReduceKind::kProd) acc[i] = acc[i] * v;
@@ -355,12 +355,11 @@ MACE_INLINE void ReduceChunk(const ReduceArgs& args, const T* x, T* y) {
       }
     }
   }
-  if (sizeof(T) == 4) {
+  if constexpr (sizeof(T) == 4 && kKind == ReduceKind::kMean) {
     const float count =
         static_cast<float>(args.reduced_size[0] * args.reduced_size[1] * args.reduced_size[2]);
-    for (int i = 0; i < kLanes; ++i)
-      y[i] = static_cast<T>(kKind == ReduceKind::kMean ? acc[i] / count : acc[i]);
-  } else if (kExtreme) {
+    for (int i = 0; i < kLanes; ++i) y[i] = acc[i] / count;
+  } else if constexpr (sizeof(T) == 4 || kExtreme) {
     for (int i = 0; i < kLanes; ++i) y[i] = static_cast<T>(acc[i]);
   } else {
     int32_t sums[kLanes];
@@ -399,5 +398,20 @@ static void Reduce(const ReduceArgs& args, int64_t begin, int64_t end) {
       return ReduceLoop<T, Acc, ReduceKind::kProd>(args, begin, end);
     case ReduceKind::kSum:
       return ReduceLoop<T, Acc, ReduceKind::kSum>(args, begin, end);
+  }
+}
+
+// Sums and products wrap around, so they are computed without a sign. There is no mean.
+static void ReduceI32(const ReduceArgs& args, int64_t begin, int64_t end) {
+  switch (args.kind) {
+    case ReduceKind::kMin:
+      return ReduceLoop<int32_t, int32_t, ReduceKind::kMin>(args, begin, end);
+    case ReduceKind::kMax:
+      return ReduceLoop<int32_t, int32_t, ReduceKind::kMax>(args, begin, end);
+    case ReduceKind::kProd:
+      return ReduceLoop<uint32_t, uint32_t, ReduceKind::kProd>(args, begin, end);
+    case ReduceKind::kMean:
+    case ReduceKind::kSum:
+      return ReduceLoop<uint32_t, uint32_t, ReduceKind::kSum>(args, begin, end);
   }
 }

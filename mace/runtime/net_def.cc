@@ -372,7 +372,7 @@ Status CheckShape(const string& name, const vector<int64_t>& dims, int64_t* elem
   for (int64_t d : dims) {
     if (d < 1)
       return diagnostics::BadShape(name, "dimension " + std::to_string(d) + " is not positive");
-    if (d >= kMaxElements || count * d >= kMaxElements)
+    if (d > kMaxElements || count * d > kMaxElements)
       return diagnostics::BadShape(name, "too many elements");
     count *= d;
   }

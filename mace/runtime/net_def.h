@@ -17,9 +17,6 @@ namespace runtime {
 // Highest NetDef.format_version this reader understands.
 constexpr uint32_t kFormatVersion = 1;
 
-// Elements of one tensor; keeps every byte count and index product far from overflow.
-constexpr int64_t kMaxElements = int64_t{1} << 31;
-
 struct Attribute {
   std::string name;
   bool has_f = false, has_i = false, has_s = false;

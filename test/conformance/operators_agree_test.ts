@@ -4,19 +4,16 @@
  */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
-import { writeModel } from "../../tools/emit/model-writer";
 import type { ConstantData, Graph } from "../../tools/ir/graph";
 import { interpret } from "../../tools/ir/interpret";
 import { printGraph } from "../../tools/ir/print";
-import { encodeRecord, RecordDecoder } from "../../tools/statistics/sample-stream";
 import { FLOAT_OPERATORS, nodesApart, type RandomModel, randomGraph } from "../../tools/synth/random-graph";
+import { runNative } from "./native";
 
-const RUN = path.resolve("mace/bin/mace_run");
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-agree-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
@@ -29,22 +26,6 @@ const EXACT: ReadonlySet<string> = new Set([
 /** Each result is compared with its own size; sums, which cancel, with the greatest of the tensor. */
 const OWN_SIZE: ReadonlySet<string> = new Set(["Activation", "DetectionOutput", "DetectionPostProcess", "Eltwise"]);
 const TOLERANCE = 1e-5;
-
-/** The outputs of the graph by the runtime. */
-function runNative(graph: Graph, feeds: ReadonlyMap<string, ConstantData>): Float32Array[] {
-  const prefix = path.join(folder, "model");
-  writeModel(graph, prefix);
-  const tensors = graph.inputs.map((port) => Float32Array.from(feeds.get(port.tensor) ?? []));
-  fs.writeFileSync(`${prefix}.in`, encodeRecord({ name: "0", tensors }));
-  const files = ["model_file=.pb", "model_data_file=.data", "input_stream=.in", "output_stream=.out"];
-  const flags = files.map((flag) => `--${flag.replace("=", `=${prefix}`)}`);
-  const result = spawnSync(RUN, [...flags, "--num_threads=1"], { encoding: "utf8" });
-  assert.equal(result.status, 0, `${result.stderr}\n${printGraph(graph)}`);
-  const decoder = new RecordDecoder();
-  const [record] = decoder.push(fs.readFileSync(`${prefix}.out`));
-  assert.ok(record && decoder.complete);
-  return [...record.tensors];
-}
 
 interface Comparison {
   readonly exact: boolean;
@@ -71,7 +52,7 @@ function assertClose(
 
 function agree({ graph, feeds }: RandomModel, comparison: Comparison): void {
   const expected = interpret(graph, feeds);
-  const results = runNative(graph, feeds);
+  const results = runNative(path.join(folder, "model"), graph, feeds).outputs;
   assert.equal(results.length, graph.outputs.length);
   results.forEach((actual, i) => {
     const name = graph.outputs[i]?.tensor ?? "";

@@ -4,26 +4,24 @@
  */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
 import { noFloatForDevice } from "../../tools/diagnostics/catalog";
 import { UserError } from "../../tools/diagnostics/diagnostic";
-import { encodeNet, writeModel, writeModelFiles } from "../../tools/emit/model-writer";
-import type { ConstantData, Graph } from "../../tools/ir/graph";
+import { encodeNet, writeModelFiles } from "../../tools/emit/model-writer";
+import type { Graph } from "../../tools/ir/graph";
 import { printGraph } from "../../tools/ir/print";
 import { graphProblems } from "../../tools/ir/verify";
 import type { BackEnd } from "../../tools/lower/net";
 import { type Part, partition } from "../../tools/lower/partition";
 import { encodeProgram } from "../../tools/lower/program";
-import { encodeRecord, RecordDecoder } from "../../tools/statistics/sample-stream";
 import { Random } from "../../tools/synth/random";
 import { randomGraph } from "../../tools/synth/random-graph";
+import { runFiles, runNative } from "./native";
 import { quantizedNetwork } from "./quantized-network";
 
-const RUN = path.resolve("mace/bin/mace_run");
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-partition-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
@@ -51,19 +49,6 @@ function pickyDevice(seed: string, times: number): BackEnd {
       throw new Error("not lowered here");
     },
   };
-}
-
-function run(prefix: string, graph: Graph, feeds: ReadonlyMap<string, ConstantData>): Float32Array[] {
-  const tensors = graph.inputs.map((port) => Float32Array.from(feeds.get(port.tensor) ?? []));
-  fs.writeFileSync(`${prefix}.in`, encodeRecord({ name: "0", tensors }));
-  const files = ["model_file=.pb", "model_data_file=.data", "input_stream=.in", "output_stream=.out"];
-  const result = spawnSync(RUN, [...files.map((flag) => `--${flag.replace("=", `=${prefix}`)}`), "--num_threads=1"], {
-    encoding: "utf8",
-  });
-  assert.equal(result.status, 0, `${result.stderr}\n${printGraph(graph)}`);
-  const [record] = new RecordDecoder().push(fs.readFileSync(`${prefix}.out`));
-  assert.ok(record);
-  return [...record.tensors];
 }
 
 function checkParts(graph: Graph, parts: readonly Part[], device: BackEnd): void {
@@ -99,13 +84,12 @@ test("a divided graph computes the same codes", () => {
     checkParts(graph, parts, device);
     const whole = path.join(folder, "whole");
     const divided = path.join(folder, "divided");
-    writeModel(graph, whole);
     writeModelFiles(
       encodeProgram(graph, parts, new Uint8Array(), ({ graph: part }, file) => encodeNet(part, file)),
       divided,
     );
-    const expected = run(whole, graph, model.feeds);
-    const actual = run(divided, graph, model.feeds);
+    const expected = runNative(whole, graph, model.feeds).outputs;
+    const actual = runFiles(divided, graph, model.feeds).outputs;
     assert.deepEqual(actual, expected, `graph ${i}\n${printGraph(graph)}`);
   }
   assert.ok(most >= 4, `no graph had more than ${most} parts`);

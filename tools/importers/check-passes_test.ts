@@ -16,6 +16,8 @@ interface Model {
 
 const input = (name: string, ...shape: number[]): Partial<ImportOptions> => ({ inputs: [{ name, shape }] });
 
+const tflite = (name: string): Model => ({ platform: "tflite", file: `tflite/${name}.tflite` });
+
 const MODELS: readonly Model[] = [
   {
     platform: "tensorflow",
@@ -52,6 +54,9 @@ const MODELS: readonly Model[] = [
     file: "caffe/squeezenet_v1.0_deploy.prototxt",
     weights: "caffe/squeezenet_v1.0_dc.caffemodel",
   },
+  ...["ad01_float", "ad01_int8", "mobilenet_v1_0.25_224_float", "mobilenet_v1_0.25_224_quant"].map(tflite),
+  ...["mobilenet_v1_0.5_160_quant", "resnet8_cifar10_float", "resnet8_cifar10_int8", "vww_96_float"].map(tflite),
+  tflite("vww_96_int8"),
 ];
 
 for (const { platform, file, weights, options } of MODELS) {

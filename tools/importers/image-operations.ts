@@ -14,13 +14,14 @@ import {
   type WindowSpec,
   windowAttributes,
 } from "./operations";
+import type { WindowPads } from "./windows";
 
 export interface DeconvSpec extends WindowSpec {
   readonly group: number;
   readonly bias?: ConstantValue;
   /** IOHW: ONNX's and Caffe's [I, O / group, H, W]. HWOI: TensorFlow's, in one group. */
   readonly filterOrder: "IOHW" | "HWOI";
-  /** Rows and columns of the output. */
+  /** Rows and columns of the output. What it leaves out at the far sides are the pads there, whatever `pads` says of them. */
   readonly size: readonly [number, number];
 }
 
@@ -57,8 +58,26 @@ export function deconvolution(
   });
   const batch = x.shape[0] ?? 1;
   const others = bias ? [name, lower.plain(bias)] : [name];
+  const [top, left] = spec.pads;
+  const inside = imageSize(x, order);
+  const kernel = iohw ? [c, d] : [a, b];
+  const behind = [top, left].map((before, i) => {
+    const span =
+      ((inside[i] ?? 1) - 1) * (spec.strides[i] ?? 1) + (spec.dilations[i] ?? 1) * ((kernel[i] ?? 1) - 1) + 1;
+    return Math.max(0, span - before - (spec.size[i] ?? 0));
+  });
+  const pads: WindowPads = [top, left, behind[0] ?? 0, behind[1] ?? 0];
   const shape = [batch, ...spec.size, iohw ? outputs * group : outputs];
-  return emitImage(lower, target, "Deconv2D", x, order, others, { ...windowAttributes(spec), group }, shape);
+  return emitImage(
+    lower,
+    target,
+    "Deconv2D",
+    x,
+    order,
+    others,
+    { ...windowAttributes({ ...spec, pads }), group },
+    shape,
+  );
 }
 
 export interface ResizeSpec {

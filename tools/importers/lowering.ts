@@ -25,6 +25,7 @@ import type { Attributed } from "../ir/attributes";
 import { inferShapes } from "../ir/infer-shapes";
 import { ElementTypeError, inferTypes } from "../ir/infer-types";
 import { interpretNode } from "../ir/interpret";
+import { LIMITS, nodeLimit } from "../ir/limits";
 import { nodeCost } from "../ir/node-cost";
 import { released } from "../ir/released";
 import { elementCount, type Shape } from "../ir/shape";
@@ -63,9 +64,6 @@ export interface Target {
   readonly node: string;
   readonly tensor: string;
 }
-
-/** Greatest number of elements of any tensor. */
-const MAX_ELEMENTS = 2 ** 31 - 1;
 
 export function isConstant(value: Value | undefined): value is ConstantValue {
   // Asking for the data themselves might decode them.
@@ -247,7 +245,7 @@ export class Lowering {
       inputs.map((name) => (name === "" ? null : this.builder.tensor(name).shape)),
       shapes,
     );
-    for (const shape of made) if (elementCount(shape) > MAX_ELEMENTS) unsupported("its output is too large");
+    for (const shape of made) if (elementCount(shape) > LIMITS.elements) unsupported("its output is too large");
     const framework = (shape: Shape): Shape => (layout === "nhwc" ? permuteShape(shape, TO_NCHW) : shape);
 
     if (tensors.length > 0 && tensors.every((tensor) => tensor.data)) {
@@ -277,6 +275,12 @@ export class Lowering {
       });
     }
     if (made.some((shape) => elementCount(shape) < 1)) unsupported("its output is empty");
+    const limit = nodeLimit(
+      spec,
+      inputs.map((name) => (name === "" ? null : this.builder.tensor(name).shape)),
+      made,
+    );
+    if (limit !== undefined) unsupported(limit);
     const typed = inputs.map((name) => (name === "" ? "" : this.canonicalType(name)));
     const types = this.typesOf(
       spec,

@@ -10,15 +10,18 @@ import * as fs from "node:fs";
 import { test } from "node:test";
 import { UserError } from "../diagnostics/diagnostic";
 import { optimize } from "../passes/pipeline";
+import { ModelProto, TensorProto } from "../schema/onnx";
 import { DataType } from "../schema/tensorflow";
 import { GraphDefBuilder, intsAttribute, stringAttribute, typeAttribute } from "../synth/graph-def-builder";
 import { Random } from "../synth/random";
 import { importCaffe } from "./caffe/import";
 import { importOnnx } from "./onnx/import";
+import type { ExternalFile } from "./options";
 import { importTensorflow } from "./tensorflow/import";
-import { caffemodel, inputs, layer, text } from "./testing/caffe-builder";
-import { type Mutator, ofMessages, ofText } from "./testing/mutate";
-import { int64s, model, node, tensor } from "./testing/onnx-builder";
+import { subtractMean } from "./caffe/mean-file";
+import { blobBytes, caffemodel, inputs, layer, text } from "./testing/caffe-builder";
+import { concatenated, type Mutator, ofMessages, ofText } from "./testing/mutate";
+import { branch, int64s, model, node, tensor } from "./testing/onnx-builder";
 import { readBytes, testData } from "./testing/test-data";
 
 /** Mutants of every model made here, and of every model of the test data. */
@@ -174,11 +177,83 @@ const blobs = (net: () => Uint8Array, sound: () => Uint8Array): Subject => ({
   import: (bytes) => optimize(importCaffe(net(), { ...OPTIONS, weights: bytes })),
 });
 
+/** The input of the network above less a mean image. */
+const meanFile: Subject = {
+  sound: () => blobBytes({ shape: [1, 2, 8, 8], values: ones(128) }),
+  mutate: ofMessages,
+  import: (bytes) => {
+    const graph = importCaffe(text(PROTOTXT), { ...OPTIONS, weights: weights() });
+    subtractMean(graph, bytes, "mean");
+    optimize(graph);
+  },
+};
+
+/** Every constant is in another file, which is as large as it should be. */
+const outside: Subject = {
+  sound: () => {
+    const file = ModelProto.decode(onnxModel());
+    let offset = 0;
+    file.graph?.initializer.splice(
+      0,
+      Number.POSITIVE_INFINITY,
+      ...(file.graph.initializer ?? []).map((message) => {
+        const { rawData, ...rest } = TensorProto.decode(message);
+        const length = rawData?.length ?? 0;
+        const entries = { location: "weights.bin", offset: String(offset), length: String(length) };
+        offset += length;
+        const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
+        return TensorProto.encode(TensorProto.fromPartial({ ...rest, dataLocation: 1, externalData })).finish();
+      }),
+    );
+    return ModelProto.encode(file).finish();
+  },
+  mutate: ofMessages,
+  import: (bytes) => {
+    const parts = ModelProto.decode(onnxModel()).graph?.initializer.map(
+      (message) => TensorProto.decode(message).rawData ?? new Uint8Array(),
+    );
+    const content = concatenated(parts ?? []);
+    const externalData = (): ExternalFile => ({
+      size: content.length,
+      read: (offset, length) => {
+        assert.ok(offset >= 0 && offset + length <= content.length, "a part outside of the file");
+        return content.slice(offset, offset + length);
+      },
+    });
+    optimize(importOnnx(bytes, { ...OPTIONS, externalData }));
+  },
+};
+
+/** Conditions within conditions, which read what is around them. */
+function conditions(): Uint8Array {
+  const truth = TensorProto.fromPartial({ name: "flag", dims: [], dataType: 9, rawData: Uint8Array.of(1) });
+  const inner = node("If", ["flag"], ["r"], {
+    then_branch: branch([node("Add", ["a", "c"], ["t"])], ["t"], [tensor("c", [], [10])]),
+    else_branch: branch([node("Neg", ["x"], ["t"])], ["t"]),
+  });
+  return model({
+    inputs: { x: [2] },
+    outputs: ["y"],
+    initializers: [truth],
+    nodes: [
+      node("Relu", ["x"], ["t"]),
+      node("If", ["flag"], ["chosen"], {
+        then_branch: branch([node("Mul", ["t", "x"], ["a"]), inner], ["r"]),
+        else_branch: branch([node("Abs", ["t"], ["r"])], ["r"]),
+      }),
+      node("Add", ["chosen", "t"], ["y"]),
+    ],
+  });
+}
+
 const SMALL: Readonly<Record<string, Subject>> = {
   "TensorFlow graph": tensorflow(graphDef),
   "ONNX model": onnx(onnxModel),
+  "ONNX model with its constants outside": outside,
+  "ONNX conditions": onnx(conditions),
   "Caffe network": network(() => text(PROTOTXT), weights),
   "Caffe weights": blobs(() => text(PROTOTXT), weights),
+  "Caffe mean file": meanFile,
 };
 
 /** A file of the test data; it is there, or the subject is not run. */

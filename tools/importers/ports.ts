@@ -3,6 +3,7 @@
 import { badShape, inputShapeMismatch, inputShapeUnknown } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import type { BufferFormat, DataType } from "../ir/graph";
+import { shapeLimit } from "../ir/limits";
 import { elementCount, type Shape, shapeText } from "../ir/shape";
 import { permuteShape } from "../ir/transpose";
 import { type Layout, type Lowering, TO_NCHW, TO_NHWC, type Value } from "./lowering";
@@ -48,6 +49,8 @@ export function declareInput(
   if (!shape.every((size) => Number.isInteger(size) && size >= 1) || elementCount(shape) > MAX_INPUT_ELEMENTS) {
     throw new UserError(badShape({ file, tensor: name }, `an input of shape ${shapeText(shape)}`));
   }
+  const limit = shapeLimit(shape);
+  if (limit !== undefined) throw new UserError(badShape({ file, tensor: name }, limit));
   const nchw = order === "NCHW" && shape.length === 4 && option?.format !== "NONE";
   const layout: Layout = nchw ? "nhwc" : "plain";
   const own: BufferFormat = shape.length !== 4 ? "NONE" : nchw ? "NCHW" : order === "NCHW" ? "NONE" : "NHWC";
@@ -67,6 +70,8 @@ export function declareOutput(lower: Lowering, file: string, name: string, value
       badShape({ file, tensor: name }, `the output is empty: its shape is ${shapeText(value.shape)}`),
     );
   }
+  const limit = shapeLimit(value.shape);
+  if (limit !== undefined) throw new UserError(badShape({ file, tensor: name }, limit));
   const own: BufferFormat = value.shape.length !== 4 ? "NONE" : order === "NCHW" ? "NONE" : "NHWC";
   lower.output(name, value, value.layout === "nhwc" ? "NCHW" : own);
 }

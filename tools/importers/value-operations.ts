@@ -63,6 +63,16 @@ export function logical(lower: Lowering, target: Target, type: number, a: Value,
   return eltwise(lower, target, type, a, b);
 }
 
+/** The remainder of a floor division, which has the sign of b. */
+export function floorMod(lower: Lowering, target: Target, a: Value, b: Value): Value {
+  if (isConstant(a) && isConstant(b)) {
+    return constants.zipConstants(lower, target, [a, b], (x, y) => x - y * Math.floor(x / y), a.dtype);
+  }
+  const quotient = eltwise(lower, lower.step(target, "quotient"), ELTWISE.FLOOR_DIV, a, b);
+  const whole = eltwise(lower, lower.step(target, "whole"), ELTWISE.PROD, quotient, b);
+  return eltwise(lower, target, ELTWISE.SUB, a, whole);
+}
+
 export function not(lower: Lowering, target: Target, x: Value): Value {
   if (isConstant(x)) return constants.mapConstant(lower, target, x, (value) => (value === 0 ? 1 : 0), "bool");
   return eltwiseScalar(lower, target, ELTWISE.EQUAL, x, 0);

@@ -264,10 +264,11 @@ export function inferShapes(node: Attributed, inputs: readonly (Shape | null)[],
       if (sh < 1 || sw < 1 || dh < 1 || dw < 1) fail("strides and dilations must be at least 1");
       if (top < 0 || left < 0 || bottom < 0 || right < 0) fail("pads must not be negative");
       // Less than a stride or a dilation may lie beyond the last window: output sizes that one input size stands for.
-      const fits = (size: number, before: number, most: number): boolean => size >= 1 && size + before <= most;
+      const fits = (size: number, least: number, stride: number, dilation: number): boolean =>
+        size >= Math.max(1, least) && size < least + Math.max(stride, dilation);
       const fitting =
-        fits(rows, top, (h - 1) * sh + dh * (kh - 1) + Math.max(sh, dh)) &&
-        fits(columns, left, (w - 1) * sw + dw * (kw - 1) + Math.max(sw, dw));
+        fits(rows, (h - 1) * sh - top - bottom + dh * (kh - 1) + 1, sh, dh) &&
+        fits(columns, (w - 1) * sw - left - right + dw * (kw - 1) + 1, sw, dw);
       if (batch !== n || channels !== o || !fitting) {
         fail(`an output of shape ${shapeText(target)} does not fit an input of shape ${shapeText(input(0))}`);
       }

@@ -1,6 +1,6 @@
 /** The element types of every operator's outputs: which operators work on int32, and where truth values and indices go. */
 
-import { type Attributed, numberAttribute } from "./attributes";
+import { type Attributed, hasNoActivation, numberAttribute } from "./attributes";
 import type { DataType } from "./graph";
 import { COMPARISONS, OPERATORS, REDUCE } from "./operators";
 
@@ -44,6 +44,10 @@ export function inferTypes(node: Attributed, inputs: readonly (DataType | null)[
   const type = values ?? "float32";
   if (type !== "float32" && !(type === "int32" && takesIntegers(node)))
     throw new ElementTypeError(`it works on ${type} values`);
+  if (node.type === "Eltwise") {
+    const whole = type === "int32" || COMPARISONS.includes(numberAttribute(node, "type"));
+    if (whole && !hasNoActivation(node)) throw new ElementTypeError("int32 results fuse no activation");
+  }
   const result = (): DataType => {
     switch (node.type) {
       case "ArgMax":

@@ -27,6 +27,8 @@ export function reduce(node: Attributed, x: TensorValue): ConstantData {
         : type === REDUCE.PROD
           ? 1
           : 0;
+  // Sums and products of int32 wrap around; those of float32 are rounded at the end.
+  const whole = !(x.data instanceof Float32Array);
   const sums = new Float64Array(count).fill(start);
   for (let i = 0; i < x.data.length; i++) {
     const to = targets[i] as number;
@@ -40,10 +42,10 @@ export function reduce(node: Attributed, x: TensorValue): ConstantData {
         sums[to] = Math.max(sum, value);
         break;
       case REDUCE.PROD:
-        sums[to] = sum * value;
+        sums[to] = whole ? Math.imul(sum, value) : sum * value;
         break;
       default:
-        sums[to] = sum + value;
+        sums[to] = whole ? (sum + value) | 0 : sum + value;
     }
   }
   const result = emptyLike(x.data, sums.length);

@@ -8,6 +8,7 @@ import { dataTypeOf } from "./builder";
 import type { AttributeValue, DataType, Graph, GraphNode, Tensor } from "./graph";
 import { inferShapes, ShapeError } from "./infer-shapes";
 import { ElementTypeError, inferTypes } from "./infer-types";
+import { nodeLimit, shapeLimit } from "./limits";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "./operators";
 import { elementCount, sameShape, shapeText } from "./shape";
 
@@ -75,6 +76,8 @@ function shapeProblems(node: GraphNode, graph: Graph): string[] {
   const declared = node.outputs.map((name) => graph.tensors.get(name)?.shape ?? []);
   try {
     const inferred = inferShapes(node, inputs, declared);
+    const limit = nodeLimit(node, inputs, inferred);
+    if (limit !== undefined) return [limit];
     return node.outputs.flatMap((name, index) => {
       const shape = inferred[index] ?? [];
       const own = declared[index] ?? [];
@@ -108,6 +111,8 @@ function tensorProblems(tensor: Tensor): string[] {
   if (!tensor.shape.every((size) => Number.isInteger(size) && size >= 1)) {
     problems.push(`has the shape ${shapeText(tensor.shape)}`);
   }
+  const limit = shapeLimit(tensor.shape);
+  if (limit !== undefined) problems.push(`is too large for the runtime: ${limit}`);
   if (tensor.data) {
     if (tensor.data.length !== elementCount(tensor.shape)) {
       problems.push(`has ${tensor.data.length} values for the shape ${shapeText(tensor.shape)}`);

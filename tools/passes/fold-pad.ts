@@ -3,6 +3,7 @@
 import { listAttribute, numberAttribute, padsAttribute } from "../ir/attributes";
 import { GraphEditor } from "../ir/edit";
 import type { Graph, GraphNode } from "../ir/graph";
+import { LIMITS } from "../ir/limits";
 import { PAD, POOLING } from "../ir/operators";
 
 export function foldPad(graph: Graph): void {
@@ -20,9 +21,13 @@ function fold(editor: GraphEditor, pad: GraphNode): void {
   const [n0, n1, top = 0, bottom = 0, left = 0, right = 0, c0, c1, ...more] = listAttribute(pad, "paddings");
   if (n0 !== 0 || n1 !== 0 || c0 !== 0 || c1 !== 0 || more.length > 0) return;
   if (editor.isOutput(output) || users.length === 0 || !users.every((user) => takesPads(user, output))) return;
-  for (const user of users) {
+  const summed = (user: GraphNode): number[] => {
     const own = padsAttribute(user);
-    user.attributes.pads = [own.top + top, own.left + left, own.bottom + bottom, own.right + right];
+    return [own.top + top, own.left + left, own.bottom + bottom, own.right + right];
+  };
+  if (users.some((user) => summed(user).some((pad) => pad > LIMITS.window))) return;
+  for (const user of users) {
+    user.attributes.pads = summed(user);
     if (user.type === "Pooling") user.attributes.count_include_pad = 1;
     editor.setInput(user, 0, pad.inputs[0] ?? "");
   }

@@ -364,9 +364,11 @@ const GROWERS: Readonly<Record<string, Grower>> = {
     g.node("Pooling", [x], { ...rest, ...pooling });
   },
   Reduce: (g) => {
-    const x = g.value();
+    // There is no mean of int32.
+    const whole = g.once(4);
+    const x = whole ? g.integers(g.shape(g.between(1, 4)), "integers") : g.value();
     const axis = g.axes(g.tensor(x).shape.length);
-    g.node("Reduce", [x], { reduce_type: g.between(0, 4), axis, keepdims: g.between(0, 1) });
+    g.node("Reduce", [x], { reduce_type: g.between(whole ? 1 : 0, 4), axis, keepdims: g.between(0, 1) });
   },
   Eltwise: eltwise,
   Activation: (g) => activation(g, g.choose(g.once(2) ? ACTIVATIONS : ["RELU", "RELUX", "CLIP", "HARDSIGMOID"])),
@@ -453,7 +455,7 @@ const GROWERS: Readonly<Record<string, Grower>> = {
     const before = spans.map((span) => Math.min(g.between(0, 1), span - 1));
     const sizes = spans.map((span, i) => {
       const room = span - (before[i] ?? 0);
-      return Math.max(1, room + g.between(-1, (strides[i] ?? 1) - 1));
+      return Math.max(1, room + g.between(-1, Math.max(strides[i] ?? 1, dilations[i] ?? 1) - 1));
     });
     // What the output does not reach at the far side is the pads there.
     const pads = [...before, ...spans.map((span, i) => Math.max(0, span - (before[i] ?? 0) - (sizes[i] ?? 0)))];

@@ -25,6 +25,7 @@ constexpr KernelSet kKernelSet = {
     {Pool<uint8_t, int32_t, false>, Pool<int8_t, int32_t, false>},
     Reduce<float, float>,
     {Reduce<uint8_t, int32_t>, Reduce<int8_t, int32_t>},
+    ReduceI32,
     EltwiseF32,
     {EltwiseCodes<uint8_t>, EltwiseCodes<int8_t>},
     CompareF32,

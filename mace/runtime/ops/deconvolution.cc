@@ -23,9 +23,6 @@ std::unique_ptr<Operator> MakeDeconv2D();
 
 namespace {
 
-// Each has a packed filter of its own: bounds the memory for a filter of many taps.
-constexpr size_t kMostPhases = 4096;
-
 // One remainder along one axis.
 struct AxisPhase {
   // First output index and number of outputs.
@@ -64,7 +61,7 @@ class Deconv2DOperator : public Operator {
     if (!c->RequireInputs(2, 3) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &w = c->input(1), &y = c->output();
     if (!c->RequireRank(x, 4, 4) || !c->RequireRank(w, 4, 4) || !c->RequireRank(y, 4, 4)) return;
-    const int64_t groups = c->Int("group", 1, 1, 1 << 24);
+    const int64_t groups = c->Int("group", 1, 1, kMaxCount);
     const auto strides = c->Ints("strides", {1, 1}, 2, 1, kMaxWindow);
     const auto dilations = c->Ints("dilations", {1, 1}, 2, 1, kMaxWindow);
     const auto pads = c->Ints("pads", {0, 0, 0, 0}, 4, 0, kMaxWindow);
@@ -86,10 +83,11 @@ class Deconv2DOperator : public Operator {
       }
       const int64_t least = (x.shape[1 + axis] - 1) * strides[axis] - pads[axis] - pads[axis + 2] +
                             (kernel - 1) * dilations[axis] + 1;
-      if (out < least || out >= least + strides[axis]) {
+      const int64_t room = std::max(strides[axis], dilations[axis]);
+      if (out < least || out >= least + room) {
         c->Fail(diagnostics::BadOperandShape(y.name, ToString(y.shape),
                                              "one with " + std::to_string(least) + " to " +
-                                                 std::to_string(least + strides[axis] - 1) +
+                                                 std::to_string(least + room - 1) +
                                                  (axis == 0 ? " rows" : " columns")));
         return;
       }
@@ -110,9 +108,10 @@ class Deconv2DOperator : public Operator {
 
     const auto rows = PhasesOf(out_h_, w.shape[1], stride_h_, dilations[0], pads[0]);
     const auto columns = PhasesOf(out_w_, w.shape[2], stride_w_, dilations[1], pads[1]);
-    if (rows.size() * columns.size() > kMostPhases) {
+    // Each has a packed filter of its own: bounds the memory for a filter of many taps.
+    if (rows.size() * columns.size() > static_cast<size_t>(kMaxPhases)) {
       c->Fail(diagnostics::NoKernel("Deconv2D whose strides make more than " +
-                                    std::to_string(kMostPhases) + " phases"));
+                                    std::to_string(kMaxPhases) + " phases"));
       return;
     }
     int64_t covered = 0;

@@ -21,10 +21,6 @@ namespace {
 
 #include "mace/kernels/math.h"
 
-// Bounds of a suppression, whose time grows with their product.
-constexpr int64_t kMaxBoxes = 1 << 20;
-constexpr int64_t kMaxDetections = 1 << 16;
-
 // Corners; y and x or x and y, which no formula below tells apart.
 struct Box {
   float least[2], greatest[2];
@@ -116,7 +112,7 @@ class DetectionPostProcessOperator : public Operator {
     max_detections_ = c->RequiredInt("max_detections", 1, kMaxDetections);
     per_box_ = c->Int("max_classes_per_detection", 1, 1, kMaxDetections);
     per_class_ = c->Int("detections_per_class", 100, 1, kMaxDetections);
-    classes_ = c->RequiredInt("num_classes", 1, 1 << 24);
+    classes_ = c->RequiredInt("num_classes", 1, kMaxCount);
     regular_ = c->Int("use_regular_nms", 0, 0, 1) != 0;
     score_threshold_ = RequiredNumber(c, "nms_score_threshold", true, 0.0f);
     iou_threshold_ = RequiredNumber(c, "nms_iou_threshold", true, 0.0f);
@@ -264,9 +260,9 @@ class DetectionOutputOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(3, 3) || !c->RequireOutputs(1) || !RequireFloats(c)) return;
     const Tensor &locations = c->input(0), &confidences = c->input(1), &priors = c->input(2);
-    classes_ = c->RequiredInt("num_classes", 1, 1 << 24);
+    classes_ = c->RequiredInt("num_classes", 1, kMaxCount);
     c->Int("share_location", 1, 1, 1);
-    background_ = c->Int("background_label", 0, -1, 1 << 24);
+    background_ = c->Int("background_label", 0, -1, kMaxCount);
     in_target_ = c->Int("variance_encoded_in_target", 0, 0, 1) != 0;
     keep_ = c->RequiredInt("keep_top_k", 1, kMaxDetections);
     top_ = c->Int("top_k", -1, -1, int64_t{1} << 31);

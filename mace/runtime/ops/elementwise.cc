@@ -404,7 +404,7 @@ class LocalResponseNormOperator : public Operator {
         !c->RequireType(y, ElementType::kFloat32) || !c->RequireShape(y, x.shape)) {
       return;
     }
-    const int64_t size = c->RequiredInt("size", 1, int64_t{1} << 24);
+    const int64_t size = c->RequiredInt("size", 1, kMaxCount);
     args_.channels = x.shape.back();
     args_.before = (size - 1) / 2;
     args_.after = size / 2;

@@ -264,7 +264,7 @@ class PadOperator : public Operator {
     if (!c->RequireRank(x, 1, kMaxRank) || !c->RequireAnyType(x) || !c->RequireSameCodes(x, y))
       return;
     const size_t rank = x.shape.size();
-    const auto paddings = c->RequiredInts("paddings", 2 * rank, 0, int64_t{1} << 24);
+    const auto paddings = c->RequiredInts("paddings", 2 * rank, 0, kMaxCount);
     const int64_t type = c->Int("pad_type", 0, 0, 3);
     const float value = c->Float("constant_value", 0.0f);
     if (!c->ok()) return;

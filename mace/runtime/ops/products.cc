@@ -59,7 +59,7 @@ class Conv2DOperator : public ConvBase {
     if (!c->RequireInputs(2, 3) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &w = c->input(1), &y = c->output();
     if (!c->RequireRank(x, 4, 4) || !c->RequireRank(w, 4, 4) || !c->RequireRank(y, 4, 4)) return;
-    const int64_t groups = c->Int("group", 1, 1, 1 << 24);
+    const int64_t groups = c->Int("group", 1, 1, kMaxCount);
     const int64_t channels = x.shape[3], filters = w.shape[0];
     if (channels % groups != 0 || filters % groups != 0) {
       c->Fail(diagnostics::BadAttribute("group", "does not divide the channels"));

@@ -17,8 +17,6 @@ std::unique_ptr<Operator> MakeResizeBicubic();
 
 namespace {
 
-// Bounds the tables, which have an entry a row and an entry a column.
-constexpr int64_t kMaxSide = 65536;
 constexpr int64_t kGrain = 1 << 13;
 
 enum class CoordinateMode {

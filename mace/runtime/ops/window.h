@@ -8,9 +8,6 @@
 namespace mace {
 namespace runtime {
 
-// Greatest stride, dilation, padding and side of a window.
-constexpr int64_t kMaxWindow = 65536;
-
 // Reads strides, dilations and pads, and checks the declared output size against them.
 inline kernels::Window ReadWindow(PrepareContext* c, const Tensor& x, const Tensor& y,
                                   int64_t kernel_h, int64_t kernel_w) {

@@ -86,7 +86,7 @@ class ReduceOperator : public Operator {
   void Prepare(PrepareContext* c) override {
     if (!c->RequireInputs(1, 1) || !c->RequireOutputs(1)) return;
     const Tensor &x = c->input(0), &y = c->output();
-    if (!c->RequireComputeType(x) || !c->RequireType(y, x.type)) return;
+    if (!c->RequireAnyType(x) || !c->RequireType(y, x.type)) return;
     const int64_t type = c->RequiredInt("reduce_type", 0, 4);
     const bool keep = c->Int("keepdims", 1, 0, 1) != 0;
     const size_t rank = x.shape.size();
@@ -102,9 +102,11 @@ class ReduceOperator : public Operator {
     }
     if (!c->RequireShape(y, expected)) return;
     args_.kind = static_cast<kernels::ReduceKind>(type);
-    const bool quantized = IsQuantized(x.type);
-    if (quantized && args_.kind == kernels::ReduceKind::kProd) {
-      c->Fail(diagnostics::NoKernel("Reduce of type 3 on " + std::string(NameOf(x.type))));
+    const bool quantized = IsQuantized(x.type), whole = x.type == ElementType::kInt32;
+    if ((quantized && args_.kind == kernels::ReduceKind::kProd) ||
+        (whole && args_.kind == kernels::ReduceKind::kMean)) {
+      c->Fail(diagnostics::NoKernel("Reduce of type " + std::to_string(type) + " on " +
+                                    NameOf(x.type)));
       return;
     }
     const bool extreme =
@@ -122,7 +124,8 @@ class ReduceOperator : public Operator {
     outer_ = y.elements / args_.inner;
     work_ = args_.inner * count;
     const kernels::KernelSet& set = c->kernels();
-    run_ = !quantized                     ? set.reduce_f32
+    run_ = whole                          ? set.reduce_i32
+           : !quantized                   ? set.reduce_f32
            : x.type == ElementType::kInt8 ? set.reduce.s8
                                           : set.reduce.u8;
   }

@@ -95,17 +95,21 @@ const detectionOutput: CaffeLowering = (layer) => {
   for (const field of ["save_output_param", "visualize", "visualize_threshold", "save_file"]) p.has(field);
   const background = p.integer("background_label_id", 0);
   const kept = p.integer("keep_top_k", -1);
-  const all = (coordinates / 4) * classes;
+  const candidates = nms.integer("top_k", -1);
+  // Keeping all is keeping what suppression can leave: `top_k` boxes of each class that is one.
+  const boxes = coordinates / 4;
+  const labels = classes - (background >= 0 && background < classes ? 1 : 0);
+  const all = Math.max(1, (candidates < 0 ? boxes : Math.min(candidates, boxes)) * labels);
   return lower.emit(
     target,
     "DetectionOutput",
     [locations, confidences, priors].map((x) => lower.plain(x)),
     {
       num_classes: classes,
-      background_label: background,
+      background_label: Math.max(-1, background),
       variance_encoded_in_target: p.flag("variance_encoded_in_target", false) ? 1 : 0,
       keep_top_k: kept < 0 ? all : kept,
-      top_k: nms.integer("top_k", -1),
+      top_k: Math.max(-1, candidates),
       nms_threshold: nms.number("nms_threshold", Math.fround(0.3)),
       confidence_threshold: p.number("confidence_threshold", -3.4028234663852886e38),
     },

@@ -752,6 +752,43 @@ test("detections", () => {
   refused(() => importNet(prototxt.replace("CENTER_SIZE", "CORNER")), "MQ202", /code_type/);
 });
 
+test("detections of the 8732 boxes of SSD300, all of them kept", () => {
+  const boxes = 8732;
+  const net = (nms: string): string =>
+    inputs({ x: [1, 4 * boxes], scores: [1, 21 * boxes], priors: [1, 2, 4 * boxes] }) +
+    layer(
+      "DetectionOutput",
+      "l",
+      "x scores priors",
+      "y",
+      `detection_output_param { num_classes: 21 code_type: CENTER_SIZE confidence_threshold: 0.5 nms_param { ${nms} } }`,
+    );
+  const scores = new Float32Array(21 * boxes);
+  // The last box is one of class 20; what is taken for the background is no detection.
+  scores[21 * boxes - 1] = 0.75;
+  scores[21 * boxes - 21] = 0.9;
+  const priors = Float32Array.from({ length: 8 * boxes }, (_, i) =>
+    i < 4 * boxes ? ([0.25, 0.25, 0.5, 0.5][i % 4] ?? 0) : 0.1,
+  );
+  const feeds = new Map([
+    ["x", new Float32Array(4 * boxes)],
+    ["scores", scores],
+    ["priors", priors],
+  ]);
+  for (const [nms, kept] of [
+    ["top_k: 400", 400 * 20],
+    ["", boxes * 20],
+  ] as const) {
+    const graph = importNet(net(nms));
+    const [node] = graph.nodes;
+    assert.equal(node?.attributes.keep_top_k, kept);
+    assert.deepEqual(graph.tensors.get("y")?.shape, [1, 1, kept, 7]);
+    const rows = runModel(graph, feeds).get("y") ?? new Float32Array();
+    near(rows.slice(0, 7), [0, 20, 0.75, 0.25, 0.25, 0.5, 0.5]);
+    assert.equal(rows[8], -1);
+  }
+});
+
 test("a mean image is subtracted in the graph", () => {
   const graph = importNet(inputs({ x: [1, 2, 1, 2] }) + layer("ReLU", "l", "x", "y"));
   // One row and column more on each side than the input has.
@@ -778,6 +815,44 @@ test("everything that is not supported is in one message", () => {
     "MQ202",
     /Python 'up'[\s\S]*Pooling 'p': it pools[\s\S]*steepness[\s\S]*constructor '__proto__'/,
   );
+});
+
+test("layers share the blobs that have one name", () => {
+  const filter = { shape: [2, 2, 1, 1], values: [1, 2, 3, 4] };
+  const bias = { shape: [2], values: [10, 20] };
+  const conv = (name: string, from: string, to: string, names: readonly string[]): string =>
+    layer(
+      "Convolution",
+      name,
+      from,
+      to,
+      `${names.map((key) => `param { name: "${key}" lr_mult: 1 }`).join(" ")} convolution_param { num_output: 2 kernel_size: 1 }`,
+    );
+  const net = inputs({ x: [1, 2, 1, 1] }) + conv("a", "x", "t", ["w", "b"]) + conv("b", "t", "y", ["w", "b"]);
+  const x = Float32Array.of(1, 1);
+  // [13, 27], then [13 + 2 * 27 + 10, 3 * 13 + 4 * 27 + 20], whether the file has the blobs once or for every layer.
+  const wanted = [77, 167];
+  for (const layers of [["a"], ["a", "b"]]) {
+    const weights = Object.fromEntries(layers.map((name) => [name, [filter, bias]]));
+    const { data, graph } = run(net, x, { weights });
+    near(data, wanted);
+    const [first, second] = graph.nodes;
+    assert.deepEqual(first?.inputs.slice(1), second?.inputs.slice(1));
+  }
+  // A name that is nobody else's, and one of another shape.
+  refused(
+    () => importNet(net.replace(/"b" lr/g, '"" lr'), { weights: { a: [filter, bias] } }),
+    "MQ218",
+    /0 blobs for the layer/,
+  );
+  const wide = net.replace(/(.*)num_output: 2/, "$1num_output: 3");
+  refused(
+    () => importNet(wide, { weights: { a: [filter, bias] } }),
+    "MQ218",
+    /of another layer has the shape \[2, 2, 1, 1\]/,
+  );
+  const sum = inputs({ x: [1, 2] }) + layer("Add", "s", "x x", "y");
+  near(run(sum, x).data, [2, 2]);
 });
 
 test("weights that are missing or do not fit", () => {

@@ -649,6 +649,8 @@ export const CAFFE_LAYERS: Readonly<Record<string, CaffeLowering>> = {
 
   // Element by element.
   Eltwise: eltwiseOf,
+  // What a fork calls the sum.
+  Add: eltwiseOf,
   Power: power,
   Exp: exponential,
   ReLU: unary((layer): Readonly<Record<string, number | string>> => {

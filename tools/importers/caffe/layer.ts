@@ -55,6 +55,7 @@ export class CaffeLayer {
     return this.weights.blobs(
       this.layer.name,
       Object.entries(wanted).map(([name, shape]) => ({ name, shape })),
+      this.layer.shared,
     );
   }
 

@@ -12,6 +12,8 @@ export interface Layer {
   readonly type: string;
   readonly bottoms: readonly string[];
   readonly tops: readonly string[];
+  /** Names by which its blobs are shared with other layers, in the order of the blobs. */
+  readonly shared: readonly (string | undefined)[];
   readonly definition: Parameters;
 }
 
@@ -102,7 +104,11 @@ export function readNet(net: Parameters, file: string): Net {
     const name = definition.text("name") ?? `layer${index}`;
     const written = definition.text("type") ?? badValue(`the layer '${name}' has no type`);
     const type = older.length > 0 && Object.hasOwn(V1_TYPES, written) ? (V1_TYPES[written] ?? written) : written;
-    return [{ name, type, bottoms: blobNames(definition, "bottom"), tops: blobNames(definition, "top"), definition }];
+    // The older format has the names in a list, the current one in messages.
+    const shared =
+      older.length > 0 ? definition.texts("param") : definition.messages("param").map((param) => param.text("name"));
+    const [bottoms, tops] = [blobNames(definition, "bottom"), blobNames(definition, "top")];
+    return [{ name, type, bottoms, tops, shared: shared.map((key) => (key === "" ? undefined : key)), definition }];
   });
   return { layers, inputs: declaredInputs(net) };
 }

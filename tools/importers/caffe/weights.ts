@@ -14,6 +14,8 @@ export class Weights {
   private readonly layers = new Map<string, readonly Uint8Array[]>();
   private readonly given: boolean;
   private readonly taken = new Set<string>();
+  /** Blobs that layers share, by the name that `param` gives them. */
+  private readonly shared = new Map<string, ConstantValue>();
 
   /** `bytes` is undefined when there is no weights file; a layer that needs one says so. */
   constructor(
@@ -43,24 +45,39 @@ export class Weights {
 
   /**
    * The blobs of a layer with the shapes that the layer asks for. Old files write every shape with 4 dimensions, so that
-   * axes of size 1 do not count.
+   * axes of size 1 do not count. A blob whose name in `shared` another layer used before is that layer's: Caffe writes such a blob for
+   * every layer, and converters for the first one only.
    */
-  blobs(layer: string, wanted: readonly { readonly name: string; readonly shape: Shape }[]): ConstantValue[] {
+  blobs(
+    layer: string,
+    wanted: readonly { readonly name: string; readonly shape: Shape }[],
+    shared: readonly (string | undefined)[],
+  ): ConstantValue[] {
     if (!this.given) throw new UserError(missingWeights(this.file, layer));
     const messages = this.claim(layer);
-    if (messages.length !== wanted.length) {
+    const owned = wanted.map((_, index) => this.shared.get(shared[index] ?? ""));
+    const absent = messages.length === 0 && owned.length > 0 && owned.every((owner) => owner !== undefined);
+    if (messages.length !== wanted.length && !absent) {
       const names = wanted.map(({ name, shape }) => `${name} ${shapeText(shape)}`).join(" and ");
       this.fail(layer, `it has ${messages.length} blobs for the layer, which needs ${wanted.length}: ${names}`);
     }
-    return messages.map((message, index) => {
-      const { name, shape } = wanted[index] ?? { name: "", shape: [] };
+    return wanted.map(({ name, shape }, index) => {
+      const owner = owned[index];
+      if (owner) {
+        if (sameShape(owner.shape, shape)) return owner;
+        this.fail(layer, `the ${name} '${shared[index]}' of another layer has the shape ${shapeText(owner.shape)}`);
+      }
+      const message = messages[index] ?? new Uint8Array();
       const declared = declaredShape(message);
       const length = countData(message);
       if (length !== elementCount(shape) || !sameShape(withoutOnes(declared), withoutOnes(shape))) {
         const why = `the ${name} has the shape ${shapeText(declared)} and ${length} values`;
         this.fail(layer, `${why}; the layer needs ${shapeText(shape)}`);
       }
-      return this.lower.stored(this.lower.fresh(`${layer}/${name}`), shape, "float32", () => readData(message));
+      const value = this.lower.stored(this.lower.fresh(`${layer}/${name}`), shape, "float32", () => readData(message));
+      const key = shared[index];
+      if (key !== undefined) this.shared.set(key, value);
+      return value;
     });
   }
 }

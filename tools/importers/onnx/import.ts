@@ -16,15 +16,15 @@ import {
 import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
 import type { Graph } from "../../ir/graph";
 import { ShapeError } from "../../ir/infer-shapes";
-import { type GraphProto, ModelProto, type NodeProto, TensorProto, type ValueInfoProto } from "../../schema/onnx";
+import { GraphProto, ModelProto, type NodeProto, TensorProto, type ValueInfoProto } from "../../schema/onnx";
 import { AttributeError, UnsupportedError } from "../failures";
 import { finishGraph } from "../finish";
-import { Lowering, type Value } from "../lowering";
+import { isConstant, Lowering, type Value } from "../lowering";
 import type { ImportInput, ImportOptions } from "../options";
 import { CycleError, executionOrder } from "../order";
 import { fileSizeOf } from "../outline";
 import { declareInput, declareOutput } from "../ports";
-import { WireError } from "../wire";
+import { decodeMessage, WireError } from "../wire";
 import { inputOrder } from "./input-order";
 import { type OnnxContext, OnnxNode } from "./node";
 import { CONTROL_FLOW, ONNX_OPERATORS, type OnnxLowering } from "./op-table";
@@ -34,6 +34,8 @@ import { decodeTensor, elementType, typeName } from "./tensors";
 
 const OLDEST_OPSET = 6;
 const NEWEST_OPSET = 25;
+/** Conditions that wait for each other's branches; no exporter writes so many. */
+const MOST_OPEN = 64;
 
 /** Operators by domain. */
 const OPERATOR_SETS: Readonly<Record<string, Readonly<Record<string, OnnxLowering>>>> = {
@@ -58,6 +60,14 @@ class Importer {
   private readonly values = new Map<string, Value>();
   private readonly unsupported: UnsupportedNode[] = [];
   private readonly faults: Diagnostic[] = [];
+  /** Names that the lowering must not make up. */
+  private readonly reserved: Set<string>;
+  /** For the nodes of a branch that is part of the graph: its names there, by the names that the nodes use. */
+  private readonly scopes = new Map<NodeProto, ReadonlyMap<string, string>>();
+  /** Nodes that are lowered or could not be. */
+  private readonly tried = new Set<NodeProto>();
+  /** Conditions whose branch is being lowered. */
+  private readonly open = new Set<NodeProto>();
 
   constructor(
     bytes: Uint8Array,
@@ -78,8 +88,8 @@ class Importer {
     const opset = this.opset(model);
     this.index();
     this.inputs = new Map((options.inputs ?? []).map((input) => [input.name, input]));
-    const reserved = new Set([...this.initializers.keys(), ...this.declared.keys(), ...this.producers.keys()]);
-    this.lower = new Lowering(options.name, fileSizeOf(bytes), reserved);
+    this.reserved = new Set([...this.initializers.keys(), ...this.declared.keys(), ...this.producers.keys()]);
+    this.lower = new Lowering(options.name, fileSizeOf(bytes), this.reserved);
     this.context = { lower: this.lower, options, opset, codes: new Map() };
   }
 
@@ -160,7 +170,7 @@ class Importer {
       const node = this.producers.get(tensor);
       if (!node) return [];
       return node.input
-        .filter((name) => name !== "" && !this.inputs.has(name))
+        .filter((name) => name !== "" && !this.inputs.has(name) && !this.values.has(name))
         .map((name) => {
           if (!this.producers.has(name) && !this.declared.has(name) && !this.initializers.has(name)) {
             throw this.malformed(`its input '${name}' does not exist`, node.name);
@@ -198,6 +208,12 @@ class Importer {
   private lowerTensor(name: string): void {
     if (this.values.has(name)) return;
     const node = this.producers.get(name);
+    if (node) {
+      if (this.open.has(node))
+        throw new UserError(cyclicGraph({ file: this.file, tensor: name }, "a branch reads itself"));
+      if (this.tried.has(node)) return;
+      this.tried.add(node);
+    }
     try {
       if (node) this.lowerNode(node);
       else if (this.declared.has(name)) {
@@ -213,7 +229,56 @@ class Importer {
     }
   }
 
+  /**
+   * A condition on a constant (a shape, a flag of the exporter) is the branch that it chooses, which becomes part of the graph. What the
+   * branch reads of the graph around it is lowered now: the other branch's needs do not matter.
+   */
+  private lowerIf(node: NodeProto): void {
+    const condition = this.values.get(node.input[0] ?? "");
+    if (!condition) return;
+    if (!isConstant(condition) || condition.data.length !== 1)
+      throw new UserError(controlFlow(this.file, [describe(node)]));
+    if (this.open.size >= MOST_OPEN) throw new UnsupportedError("too many conditions depend on each other");
+    const attribute = condition.data[0] === 0 ? "else_branch" : "then_branch";
+    const branch = decodeMessage(() => GraphProto.decode(new OnnxNode(this.context, node, []).graph(attribute)));
+    const names = new Map(this.scopes.get(node));
+    // A name may be in use elsewhere, such as in a branch of another condition.
+    const own = (name: string): string => {
+      const free = this.reserved.has(name) || this.lower.builder.hasTensor(name) ? this.lower.fresh(name) : name;
+      this.reserved.add(free);
+      names.set(name, free);
+      return free;
+    };
+    for (const message of branch.initializer) {
+      const { name } = decodeMessage(() => TensorProto.decode(message));
+      this.initializers.set(own(name), message);
+    }
+    for (const inner of branch.node) {
+      const input = inner.input.map((name) => names.get(name) ?? name);
+      const output = inner.output.map((name) => (name === "" ? "" : own(name)));
+      const made: NodeProto = { ...inner, input, output };
+      this.scopes.set(made, names);
+      for (const name of output) if (name !== "") this.producers.set(name, made);
+    }
+    const results = branch.output.map(({ name }) => names.get(name) ?? name);
+    for (const name of results) this.checkOutput(name);
+    this.open.add(node);
+    try {
+      for (const name of this.order(results)) this.lowerTensor(name);
+    } finally {
+      this.open.delete(node);
+    }
+    node.output.forEach((name, index) => {
+      const value = this.values.get(results[index] ?? "");
+      if (value && name !== "" && !this.inputs.has(name)) this.values.set(name, value);
+    });
+  }
+
   private lowerNode(node: NodeProto): void {
+    if (node.opType === "If" && OPERATOR_SETS[node.domain] === ONNX_OPERATORS) {
+      this.lowerIf(node);
+      return;
+    }
     const table = OPERATOR_SETS[node.domain];
     const lowering = table && Object.hasOwn(table, node.opType) ? table[node.opType] : undefined;
     if (!lowering) {
@@ -248,7 +313,7 @@ class Importer {
     const { codes } = this.context;
     const known = inputs.map((value) => value && codes.get(value));
     if (READS_CODES.has(node.opType)) {
-      const gives = node.opType.startsWith("QLinear");
+      const gives = node.opType.startsWith("QLinear") || (node.opType === "QGemm" && inputs[7] !== undefined);
       return lowering(new OnnxNode(this.context, node, inputs, gives));
     }
     const first = known[0];

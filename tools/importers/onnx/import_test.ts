@@ -1,13 +1,16 @@
 import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
 import { test } from "node:test";
 import { UserError } from "../../diagnostics/diagnostic";
 import type { Graph } from "../../ir/graph";
 import { optimize } from "../../passes/pipeline";
-import { TensorProto, TensorProto_DataType } from "../../schema/onnx";
+import { type NodeProto, TensorProto, TensorProto_DataType } from "../../schema/onnx";
 import type { ExternalFile, ImportOptions } from "../options";
-import { int64s, type ModelSpec, model, node, tensor } from "../testing/onnx-builder";
+import { branch, int64s, type ModelSpec, model, node, tensor } from "../testing/onnx-builder";
 import { greatestDifference, runModel } from "../testing/run-model";
 import { importOnnx } from "./import";
+import { ONNX_OPERATORS } from "./op-table";
+import { MICROSOFT_OPERATORS } from "./quantized-table";
 
 function importModel(spec: ModelSpec, options: Partial<ImportOptions> = {}): Graph {
   return importOnnx(model(spec), { file: "test.onnx", name: "test", ...options });
@@ -446,7 +449,12 @@ test("pairs of QuantizeLinear and DequantizeLinear become ranges", () => {
   assert.equal(graph.tensors.get("w")?.trained?.type, "int8");
 });
 
-const bytes = (name: string, dims: readonly number[], type: "INT8" | "UINT8" | "INT32", values: readonly number[]) =>
+const bytes = (
+  name: string,
+  dims: readonly number[],
+  type: "BOOL" | "INT8" | "UINT8" | "INT32",
+  values: readonly number[],
+) =>
   TensorProto.fromPartial({
     name,
     dims: [...dims],
@@ -565,6 +573,116 @@ test("any part of a model can be taken", () => {
   assert.deepEqual(types(graph), ["Activation"]);
 });
 
+test("a condition on a constant is the branch that it chooses", () => {
+  const truth = (value: number): TensorProto => bytes("flag", [], "BOOL", [value]);
+  // What both branches call t is in use outside as well; the else branch reads what is not supported.
+  const conditional = (value: number): ModelSpec => ({
+    inputs: { x: [2] },
+    outputs: ["y"],
+    initializers: [truth(value), tensor("two", [], [2])],
+    nodes: [
+      node("Mul", ["x", "two"], ["t"]),
+      node("Unknown", ["x"], ["u"]),
+      node("If", ["flag"], ["chosen"], {
+        then_branch: branch(
+          [
+            node("Add", ["t", "c"], ["a"]),
+            node("If", ["flag"], ["inner"], {
+              then_branch: branch([node("Neg", ["a"], ["n"]), node("Add", ["n", "x"], ["r"])], ["r"]),
+              else_branch: branch([node("Identity", ["u"], ["r"])], ["r"]),
+            }),
+          ],
+          ["inner"],
+          [tensor("c", [], [10])],
+        ),
+        else_branch: branch([node("Relu", ["u"], ["t"])], ["t"]),
+      }),
+      node("Add", ["chosen", "t"], ["y"]),
+    ],
+  });
+  const graph = importModel(conditional(1));
+  // -(2 x + 10) + x + 2 x
+  const result = runModel(graph, new Map([["x", Float32Array.of(1, 5)]])).get("y");
+  assert.deepEqual([...(result ?? [])], [-9, -5]);
+  const refusal = (spec: ModelSpec): string => {
+    try {
+      importModel(spec);
+    } catch (error) {
+      assert.ok(error instanceof UserError, String(error));
+      return error.diagnostics.map(({ code, cause }) => `${code} ${cause}`).join("\n");
+    }
+    return "nothing";
+  };
+  assert.match(refusal(conditional(0)), /MQ202[\s\S]*Unknown 'u'/);
+  const reads = (inner: string): ModelSpec => ({
+    inputs: { x: [1] },
+    outputs: ["y"],
+    initializers: [truth(1)],
+    nodes: [
+      node("If", [inner === "x" ? "x" : "flag"], ["y"], {
+        then_branch: branch([node("Neg", [inner], ["r"])], ["r"]),
+        else_branch: branch([node("Neg", ["x"], ["r"])], ["r"]),
+      }),
+    ],
+  });
+  assert.match(refusal(reads("x")), /MQ210[\s\S]*If 'y'/);
+  assert.match(refusal(reads("y")), /MQ206/);
+  assert.match(refusal(reads("nothing")), /MQ201/);
+});
+
+test("the pads of a transposed convolution say what its output leaves out on every side", () => {
+  const padsOf = (attributes: Parameters<typeof node>[3], shape: readonly number[]): unknown => {
+    const graph = importModel({
+      inputs: { x: [1, 1, 3, 3] },
+      outputs: ["y"],
+      initializers: [tensor("w", [1, 1, 3, 3], ramp(9))],
+      nodes: [node("ConvTranspose", ["x", "w"], ["y"], { strides: [3, 2], ...attributes })],
+    });
+    assert.deepEqual(graph.tensors.get("y")?.shape, shape);
+    return graph.nodes[0]?.attributes.pads;
+  };
+  assert.deepEqual(padsOf({ pads: [1, 2, 1, 2] }, [1, 7, 3, 1]), [1, 2, 1, 2]);
+  assert.deepEqual(padsOf({ auto_pad: "SAME_UPPER" }, [1, 9, 6, 1]), [0, 0, 0, 1]);
+  assert.deepEqual(padsOf({ output_padding: [1, 1] }, [1, 10, 8, 1]), [0, 0, 0, 0]);
+  assert.deepEqual(padsOf({ output_padding: [1, 1], dilations: [1, 3] }, [1, 10, 12, 1]), [0, 0, 0, 0]);
+});
+
+test("what the runtime would not load is refused", () => {
+  const refusal = (spec: ModelSpec): string => {
+    try {
+      importModel(spec);
+    } catch (error) {
+      assert.ok(error instanceof UserError, String(error));
+      return error.diagnostics.map(({ message, cause, place }) => `${message} ${cause} ${place.node}`).join("\n");
+    }
+    return "nothing";
+  };
+  const wide: ModelSpec = {
+    inputs: { x: [64] },
+    outputs: ["y"],
+    initializers: [int64s("s", [2, 2, 2, 2, 2, 2, 1])],
+    nodes: [node("Reshape", ["x", "s"], ["y"]), node("Relu", ["y"], ["z"])],
+  };
+  assert.match(refusal(wide), /Reshape 'y': a tensor of shape .* has 7 axes, and the runtime takes at most 6/);
+  // On the way between constants there is no limit.
+  const constant: ModelSpec = {
+    ...wide,
+    initializers: [...(wide.initializers ?? []), tensor("c", [64], ramp(64)), int64s("t", [64])],
+    nodes: [node("Reshape", ["c", "s"], ["d"]), node("Reshape", ["d", "t"], ["e"]), node("Add", ["x", "e"], ["y"])],
+  };
+  assert.equal(refusal(constant), "nothing");
+  const strides: ModelSpec = {
+    inputs: { x: [1, 1, 4, 4] },
+    outputs: ["y"],
+    nodes: [node("MaxPool", ["x"], ["y"], { kernel_shape: [2, 2], strides: [65537, 1] })],
+  };
+  assert.match(refusal(strides), /MaxPool 'y': strides of 65537, 1 are more than the 65536/);
+  assert.match(
+    refusal({ inputs: { x: [1, 1, 1, 1, 1, 1, 1] }, outputs: ["y"], nodes: [node("Relu", ["x"], ["y"])] }),
+    /7 axes/,
+  );
+});
+
 test("all unsupported nodes are listed at once", () => {
   const spec: ModelSpec = {
     inputs: { x: [1, 2, 3] },
@@ -586,5 +704,231 @@ test("all unsupported nodes are listed at once", () => {
       assert.match(first?.cause ?? "", /Foo 'y'[\s\S]*Bar 'z'[\s\S]*Mod 'f': it is supported on constants only/);
       return true;
     },
+  );
+});
+
+/** Operators on the input x of the given shape and constants: attributes, inputs behind x, and the values expected. */
+const OPERATORS: readonly (readonly [
+  op: string,
+  attributes: Parameters<typeof node>[3],
+  shape: readonly number[],
+  x: readonly number[],
+  others: readonly TensorProto[],
+  expected: readonly number[],
+])[] = [
+  ["MatMul", {}, [1, 2], [1, 2], [tensor("c", [2, 2], [1, 10, 100, 1000])], [201, 2010]],
+  ["MeanVarianceNormalization", { axes: [0, 2, 3] }, [1, 1, 1, 2], [1, 3], [], [-1, 1]],
+  [
+    "LRN",
+    { size: 1, alpha: 0.5, beta: 0.5, bias: 1.5 },
+    [1, 1, 1, 2],
+    [2, 4],
+    [],
+    [2 / Math.sqrt(3.5), 4 / Math.sqrt(9.5)],
+  ],
+  ["GlobalMaxPool", {}, [1, 2, 1, 2], [1, 3, 5, 4], [], [3, 5]],
+  ["DepthToSpace", { blocksize: 2 }, [1, 4, 1, 1], [1, 2, 3, 4], [], [1, 2, 3, 4]],
+  ["SpaceToDepth", { blocksize: 2 }, [1, 1, 2, 2], [1, 2, 3, 4], [], [1, 2, 3, 4]],
+  ["Sub", {}, [2], [1, 2], [tensor("c", [], [5])], [-4, -3]],
+  ["Div", {}, [2], [1, 2], [tensor("c", [2], [4, -8])], [0.25, -0.25]],
+  ["Pow", {}, [2], [2, 9], [tensor("c", [2], [3, 0.5])], [8, 3]],
+  ["Max", {}, [3], [-1, 0.5, 2], [tensor("c", [], [1]), tensor("d", [3], [-5, 7, 0])], [1, 7, 2]],
+  ["Min", {}, [3], [-1, 0.5, 2], [tensor("c", [], [1]), tensor("d", [3], [-5, 7, 0])], [-5, 0.5, 0]],
+  ["Mean", {}, [2], [1, 2], [tensor("c", [2], [3, 4]), tensor("d", [2], [5, 9])], [3, 5]],
+  ["LeakyRelu", { alpha: 0.25 }, [2], [-1, 2], [], [-0.25, 2]],
+  ["Elu", { alpha: 1.5 }, [2], [-1, 2], [], [1.5 * (Math.exp(-1) - 1), 2]],
+  ["Sigmoid", {}, [2], [0, Math.log(3)], [], [0.5, 0.75]],
+  ["HardSwish", {}, [3], [-4, 1, 4], [], [0, 2 / 3, 4]],
+  ["Exp", {}, [2], [0, 1], [], [1, Math.E]],
+  ["Sqrt", {}, [2], [4, 0.25], [], [2, 0.5]],
+  ["Abs", {}, [2], [-4, 0.25], [], [4, 0.25]],
+  ["Neg", {}, [2], [-4, 0.25], [], [4, -0.25]],
+  ["Reciprocal", {}, [2], [-4, 0.25], [], [-0.25, 4]],
+  ["Log", {}, [2], [1, Math.E], [], [0, 1]],
+  ["Erf", {}, [2], [0, 1], [], [0, 0.8427007929497149]],
+  ["Gelu", {}, [2], [0, 1], [], [0, 0.8413447460685429]],
+  ["Gelu", { approximate: "tanh" }, [1], [1], [], [0.5 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * 1.044715))]],
+  ["Softplus", {}, [2], [0, 1], [], [Math.LN2, Math.log(1 + Math.E)]],
+  ["Floor", {}, [2], [-1.5, 1.5], [], [-2, 1]],
+  ["Ceil", {}, [2], [-1.5, 1.2], [], [-1, 2]],
+  ["Round", {}, [3], [-1.5, 0.5, 2.5], [], [-2, 0, 2]],
+  ["Sign", {}, [3], [-1.5, 0, 2.5], [], [-1, 0, 1]],
+  ["LogSoftmax", { axis: 1 }, [1, 2], [0, Math.log(3)], [], [Math.log(0.25), Math.log(0.75)]],
+  ["ReduceMin", { axes: [1], keepdims: 0 }, [2, 2], [1, 4, 3, 2], [], [1, 2]],
+  ["ReduceProd", { axes: [1] }, [2, 2], [1, 4, 3, 2], [], [4, 6]],
+  ["ReduceLogSum", { axes: [1] }, [2, 2], [1, 4, 3, 2], [], [Math.log(5), Math.log(5)]],
+  ["ArgMin", { axis: 1, keepdims: 0 }, [2, 2], [1, 4, 3, 2], [], [0, 1]],
+  ["Squeeze", { axes: [0] }, [1, 2], [1, 2], [], [1, 2]],
+  ["Cast", { to: TensorProto_DataType.INT32 }, [3], [1.7, -1.7, 0], [], [1, -1, 0]],
+  ["CastLike", {}, [3], [1.7, -1.7, 0], [int64s("c", [1])], [1, -1, 0]],
+  ["Identity", {}, [2], [1, 2], [], [1, 2]],
+  ["Dropout", {}, [2], [1, 2], [], [1, 2]],
+  ["Greater", {}, [3], [1, 2, 3], [tensor("c", [], [2])], [0, 0, 1]],
+  ["GreaterOrEqual", {}, [3], [1, 2, 3], [tensor("c", [], [2])], [0, 1, 1]],
+  ["LessOrEqual", {}, [3], [1, 2, 3], [tensor("c", [], [2])], [1, 1, 0]],
+];
+
+for (const [op, attributes, shape, x, others, expected] of OPERATORS) {
+  test(`${op} ${JSON.stringify(attributes)}`, () => {
+    const inputs = ["x", ...others.map(({ name }) => name)];
+    // Axes are attributes until operator set 13.
+    const old = attributes && "axes" in attributes && op !== "MeanVarianceNormalization";
+    const opset = old ? 11 : op === "Gelu" ? 20 : 18;
+    const graph = importModel({
+      inputs: { x: shape },
+      outputs: ["y"],
+      initializers: others,
+      nodes: [node(op, inputs, ["y"], attributes)],
+      opset,
+    });
+    const check = (): void => {
+      const [result] = runModel(graph, new Map([["x", Float32Array.from(x)]])).values();
+      assert.ok(greatestDifference(result ?? [], expected) < 1e-5, `${result}`);
+    };
+    check();
+    optimize(graph, { checkPasses: true });
+    check();
+  });
+}
+
+test("truth values, ranges and sizes", () => {
+  const graph = importModel({
+    inputs: { x: [4] },
+    outputs: ["y"],
+    initializers: [tensor("zero", [], [0]), tensor("two", [], [2]), scalarInt("from", 0), scalarInt("by", 2)],
+    nodes: [
+      node("Greater", ["x", "zero"], ["positive"]),
+      node("Less", ["x", "two"], ["small"]),
+      node("And", ["positive", "small"], ["both"]),
+      node("Xor", ["positive", "small"], ["one"]),
+      node("Cast", ["both"], ["bothf"], { to: TensorProto_DataType.FLOAT }),
+      node("Cast", ["one"], ["onef"], { to: TensorProto_DataType.FLOAT }),
+      // [0, 2], as many as half of the elements; [10, 10, 10, 10] of a shape.
+      node("Size", ["x"], ["size"]),
+      node("Range", ["from", "size", "by"], ["range"]),
+      node("Cast", ["range"], ["rangef"], { to: TensorProto_DataType.FLOAT }),
+      node("Concat", ["rangef", "rangef"], ["four"], { axis: 0 }),
+      node("Shape", ["x"], ["shape"]),
+      node("ConstantOfShape", ["shape"], ["tens"], { value: tensor("", [1], [10]) }),
+      node("Constant", [], ["hundred"], { value: tensor("", [], [100]) }),
+      node("Mul", ["bothf", "hundred"], ["a"]),
+      node("Mul", ["onef", "tens"], ["b"]),
+      node("Sum", ["a", "b", "four"], ["y"]),
+    ],
+  });
+  const result = runModel(graph, new Map([["x", Float32Array.of(-1, 1, 2, 0)]])).get("y");
+  assert.deepEqual([...(result ?? [])], [0 + 10, 2 + 100, 0 + 10, 2 + 10]);
+});
+
+const inDomain = (definition: NodeProto, domain: string): NodeProto => ({ ...definition, domain });
+const scalarInt = (name: string, value: number): TensorProto => ({ ...int64s(name, [value]), dims: [] });
+
+/** Operators of com.microsoft on codes of x, in steps of 0.5 from 10 on, and the real values of the codes that they give. */
+const CODED: readonly (readonly [
+  op: string,
+  attributes: Parameters<typeof node>[3],
+  shape: readonly number[],
+  x: readonly number[],
+  /** Inputs by name, "X" being codes, scale and zero point of x, and "Y" scale and zero point of the output. */
+  inputs: readonly string[],
+  expected: readonly number[],
+])[] = [
+  ["QLinearAdd", {}, [2], [1, -2], ["X", "w", "sw", "zw", "Y"], [1.5, -1.75]],
+  ["QLinearMul", {}, [2], [1, -2], ["X", "w", "sw", "zw", "Y"], [0.5, -0.5]],
+  ["QLinearConcat", { axis: 0 }, [2], [1, -2], ["Y", "X", "w", "sw", "zw"], [1, -2, 0.5, 0.25]],
+  ["QLinearSigmoid", {}, [2], [0, 5], ["X", "Y"], [0.5, 1]],
+  ["QLinearLeakyRelu", { alpha: 0.5 }, [2], [1, -2], ["X", "Y"], [1, -1]],
+  ["QLinearSoftmax", { axis: 1, opset: 13 }, [1, 2], [3, 3], ["X", "Y"], [0.5, 0.5]],
+  ["QLinearGlobalAveragePool", {}, [1, 1, 2, 2], [1, 2, 3, 6], ["X", "Y"], [3]],
+  ["QLinearAveragePool", { kernel_shape: [1, 2] }, [1, 1, 2, 2], [1, 2, 3, 6], ["X", "Y"], [1.5, 4.5]],
+  ["QLinearReduceMean", { axes: [1], keepdims: 0 }, [2, 2], [1, 2, 3, 6], ["X", "Y"], [1.5, 4.5]],
+  ["QLinearWhere", {}, [2], [1, -2], ["which", "X", "w", "sw", "zw", "Y"], [1, 0.25]],
+  // x * [[0.5, 0.25], [0.25, 1]]' + 0.125 * [8, 16]
+  ["QGemm", { transB: 1 }, [1, 2], [1, -2], ["X", "m", "sw", "zw", "b", "Y"], [1, 0.25]],
+  ["QGemm", { transB: 1 }, [1, 2], [1, -2], ["X", "m", "sw", "zw", "b"], [1, 0.25]],
+];
+
+for (const [op, attributes, shape, x, inputs, expected] of CODED) {
+  test(`${op} ${inputs.join(" ")}`, () => {
+    const bundles: Readonly<Record<string, readonly string[]>> = { X: ["xq", "sx", "zx"], Y: ["sy", "zy"] };
+    const codes = op !== "QGemm" || inputs.includes("Y");
+    const graph = importModel({
+      inputs: { x: shape },
+      outputs: ["y"],
+      initializers: [
+        tensor("sx", [], [0.5]),
+        bytes("zx", [], "UINT8", [10]),
+        bytes("w", [2], "UINT8", [2, 1]),
+        bytes("m", [2, 2], "UINT8", [2, 1, 1, 4]),
+        tensor("sw", [], [0.25]),
+        bytes("zw", [], "UINT8", [0]),
+        bytes("b", [2], "INT32", [8, 16]),
+        bytes("which", [2], "BOOL", [1, 0]),
+        tensor("sy", [], [0.25]),
+        bytes("zy", [], "UINT8", [100]),
+      ],
+      nodes: [
+        node("QuantizeLinear", ["x", "sx", "zx"], ["xq"]),
+        inDomain(
+          node(
+            op,
+            inputs.flatMap((name) => bundles[name] ?? [name]),
+            [codes ? "q" : "y"],
+            attributes,
+          ),
+          "com.microsoft",
+        ),
+        ...(codes ? [node("DequantizeLinear", ["q", "sy", "zy"], ["y"])] : []),
+      ],
+    });
+    const [result] = runModel(graph, new Map([["x", Float32Array.from(x)]])).values();
+    // Real values: rounding to the grid of the output is quantization's business, half a step at most.
+    assert.ok(greatestDifference(result ?? [], expected) <= 0.125, `${result}`);
+    if (!codes) return;
+    const trained = graph.tensors.get(graph.outputs[0]?.tensor ?? "")?.trained;
+    assert.deepEqual([trained?.scales, trained?.zeroPoint], [[0.25], 100]);
+  });
+}
+
+test("products of codes", () => {
+  const spec = (nodes: readonly NodeProto[], shape: readonly number[]): ModelSpec => ({
+    inputs: { x: shape },
+    outputs: ["y"],
+    initializers: [
+      tensor("sx", [], [0.5]),
+      bytes("zx", [], "UINT8", [10]),
+      bytes("m", [2, 2], "UINT8", [3, 2, 2, 5]),
+      bytes("w", [1, 1, 1, 2], "UINT8", [3, 2]),
+      tensor("sw", [], [0.25]),
+      bytes("zw", [], "UINT8", [1]),
+      tensor("sy", [], [0.25]),
+      bytes("zy", [], "UINT8", [100]),
+    ],
+    nodes: [node("QuantizeLinear", ["x", "sx", "zx"], ["xq"]), ...nodes],
+  });
+  const outputOf = (nodes: readonly NodeProto[], shape: readonly number[], x: readonly number[]): number[] => [
+    ...(runModel(importModel(spec(nodes, shape)), new Map([["x", Float32Array.from(x)]])).get("y") ?? []),
+  ];
+  // x * [[0.5, 0.25], [0.25, 1]]
+  const matrix = [
+    node("QLinearMatMul", ["xq", "sx", "zx", "m", "sw", "zw", "sy", "zy"], ["q"]),
+    node("DequantizeLinear", ["q", "sy", "zy"], ["y"]),
+  ];
+  assert.deepEqual(outputOf(matrix, [1, 2], [1, -2]), [0, -1.75]);
+  // Codes less their zero points: [2, -4] with [2, 1].
+  const conv = [node("ConvInteger", ["xq", "w", "zx", "zw"], ["i"]), node("Cast", ["i"], ["y"], { to: 1 })];
+  assert.deepEqual(outputOf(conv, [1, 1, 1, 2], [1, -2]), [0]);
+  // The scale is 1 and the zero point 0.
+  const dynamic = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), node("Cast", ["q"], ["y"], { to: 1 })];
+  assert.deepEqual(outputOf(dynamic, [1, 3], [0, 37, 255]), [0, 37, 255]);
+});
+
+test("every operator of the tables is tested", () => {
+  // The node tests of ONNX are data that may be absent: they do not count.
+  const source = fs.readFileSync(__filename, "utf8");
+  const all = [...Object.keys(ONNX_OPERATORS), ...Object.keys(MICROSOFT_OPERATORS)];
+  assert.deepEqual(
+    all.filter((op) => !source.includes(`"${op}"`)),
+    [],
   );
 });

@@ -70,6 +70,11 @@ export class OnnxNode {
     );
   }
 
+  /** The message of a graph. */
+  graph(name: string): Uint8Array {
+    return this.attributes.get(name)?.proto.g ?? badValue(`its attribute '${name}' is missing`);
+  }
+
   input(index: number): Value {
     return this.inputs[index] ?? badValue(`its input ${index} is missing`);
   }

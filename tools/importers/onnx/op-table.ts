@@ -686,5 +686,5 @@ export const ONNX_OPERATORS: Readonly<Record<string, OnnxLowering>> = {
   Xor: logic(LOGIC.XOR),
 };
 
-/** Operators whose body depends on computed values. */
-export const CONTROL_FLOW: ReadonlySet<string> = new Set(["If", "Loop", "Scan"]);
+/** Operators that run other graphs as often as computed values say. */
+export const CONTROL_FLOW: ReadonlySet<string> = new Set(["Loop", "Scan"]);

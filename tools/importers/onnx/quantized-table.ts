@@ -14,7 +14,9 @@ import {
   pooling,
   reduce,
   softmax,
+  transpose,
 } from "../operations";
+import { select } from "../value-operations";
 import { convolutionOf } from "./image-table";
 import type { OnnxNode } from "./node";
 import {
@@ -118,6 +120,43 @@ const ofTwo =
     return coded(node, eltwise(node.lower, node.target, type, a, b), outputGrid(node, 6));
   };
 
+/**
+ * alpha * A * B + C; A, B and the output with scale and zero point each. C counts in steps of alpha and both scales. Without the output's
+ * scale the result is numbers.
+ */
+const qGemm: CodedLowering = (node) => {
+  const { lower, target } = node;
+  const alpha = node.float("alpha", 1);
+  const transposed = node.integer("transB", 0) === 1;
+  const a = realInput(node, 0);
+  const b = realInput(node, 3, transposed ? 0 : 1);
+  const [rows, matrix] = [a.value, b.value];
+  if (rows.shape.length !== 2 || matrix.shape.length !== 2) badValue("its first two inputs must be matrices");
+  if (!isConstant(matrix) || isConstant(rows)) return unsupported("its second matrix is not the constant one");
+  const left = node.integer("transA", 0) === 1 ? transpose(lower, lower.step(target, "a"), rows, [1, 0]) : rows;
+  const columns = matrix.shape[transposed ? 0 : 1] ?? 0;
+  const c = node.inputs[6] && constantOf(node.inputs[6], "its bias");
+  if (c && c.data.length !== columns && c.data.length !== 1) return unsupported("its bias is no vector");
+  const { scales } = b.grid;
+  const step = (column: number): number => alpha * (a.grid.scales[0] ?? 1) * (scales[column % scales.length] ?? 1);
+  const bias: ConstantValue | undefined = c && {
+    ...c,
+    shape: [columns],
+    dtype: "float32",
+    data: Float32Array.from(
+      { length: columns },
+      (_, column) => (c.data[c.data.length === 1 ? 0 : column] ?? 0) * step(column),
+    ),
+  };
+  const y = fullyConnected(lower, target, left, matrix, { transposed, alpha, ...(bias && { bias }) });
+  return node.inputs[7] ? coded(node, y, outputGrid(node, 7)) : y;
+};
+
+const qLinearWhere: CodedLowering = (node) => {
+  const [a, b] = [realInput(node, 1).value, realInput(node, 4).value];
+  return coded(node, select(node.lower, node.target, node.input(0), a, b), outputGrid(node, 7));
+};
+
 const channelsFirst = (node: OnnxNode): void => {
   if (node.integer("channels_last", 0) === 1) unsupported("its images are NHWC (channels_last)");
 };
@@ -153,6 +192,12 @@ export const MICROSOFT_OPERATORS: Readonly<Record<string, CodedLowering>> = {
   QLinearAdd: ofTwo(ELTWISE.SUM),
   QLinearMul: ofTwo(ELTWISE.PROD),
   QLinearConcat: qLinearConcat,
+  QLinearWhere: qLinearWhere,
+  QGemm: qGemm,
+  QLinearReduceMean: ofOne((node, x) => {
+    const axes = node.integers("axes") ?? x.shape.map((_, axis) => axis);
+    return reduce(node.lower, node.target, REDUCE.MEAN, x, axes, node.integer("keepdims", 1) === 1);
+  }),
   QLinearSigmoid: ofOne((node, x) => activation(node.lower, node.target, x, { activation: "SIGMOID" })),
   QLinearLeakyRelu: ofOne((node, x) => {
     const activation_coefficient = node.float("alpha", Math.fround(0.01));

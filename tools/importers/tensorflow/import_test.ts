@@ -1,4 +1,5 @@
 import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
 import { test } from "node:test";
 import { UserError } from "../../diagnostics/diagnostic";
 import type { ConstantData, Graph } from "../../ir/graph";
@@ -8,6 +9,7 @@ import { GraphDefBuilder, intsAttribute, stringAttribute, typeAttribute } from "
 import type { ImportOptions } from "../options";
 import { greatestDifference, runModel } from "../testing/run-model";
 import { importTensorflow } from "./import";
+import { TENSORFLOW_OPERATORS } from "./op-table";
 
 type Attributes = Record<string, Partial<AttrValue>>;
 
@@ -458,12 +460,50 @@ test("fake quantization per channel, with narrow ranges and other widths", () =>
     [...(narrow?.data ?? [])],
     [127, -63, 32, 127, 64, -127].map((code, i) => Math.fround(code * (scales[i < 3 ? 0 : 1] ?? 0))),
   );
-  // Grids with different zero points, or of fewer codes, leave the values and the range alone.
-  assert.equal(weights({}, [-0.5, 0], [0.5, 2])?.trained, undefined);
-  const four = weights({ num_bits: { i: 4 } }, [-0.5, -2], [0.5, 2]);
-  assert.equal(four?.trained, undefined);
-  assert.equal(four?.range?.source, "trained");
-  assert.equal(new Set(four?.data).size, 6);
+  // Of grids with different zero points, or of more codes than a byte has, the values and the range are kept.
+  const apart = weights({}, [-0.5, 0], [0.5, 2]);
+  assert.equal(apart?.trained, undefined);
+  assert.equal(apart?.range?.source, "trained");
+  const second = Math.fround(2 / 255);
+  // The second channel has no negative codes: -2 becomes 0, and 1 is 127.49999 steps in binary32.
+  assert.deepEqual(
+    [...(apart?.data ?? [])].slice(3),
+    [255, 127, 0].map((code) => Math.fround(code * second)),
+  );
+  assert.equal(weights({ num_bits: { i: 9 } }, [-0.5, -2], [0.5, 2])?.trained, undefined);
+  // Fewer bits are the middle of a byte.
+  const four = weights({ num_bits: { i: 4 }, narrow_range: { b: true } }, [-0.5, -2], [0.5, 2]);
+  assert.deepEqual(four?.trained, {
+    type: "uint8",
+    scales: [Math.fround(1 / 14), Math.fround(4 / 14)],
+    zeroPoint: 128,
+    axis: 0,
+    qmin: 121,
+    qmax: 135,
+    requantize: "fixed_point",
+  });
+  assert.deepEqual(
+    [...(four?.data ?? [])],
+    // Half steps fall where binary32 has them.
+    [7, -4, 2, 7, 3, -7].map((code, i) => Math.fround(code * Math.fround((i < 3 ? 1 : 4) / 14))),
+  );
+});
+
+test("a computed tensor with less codes than a byte is clamped to them", () => {
+  const graph = importGraph((b) => {
+    b.placeholder("x", [1, 4]);
+    b.node("Relu", "r", ["x"]);
+    b.node("FakeQuantWithMinMaxArgs", "y", ["r"], { min: { f: 0 }, max: { f: 6 }, num_bits: { i: 4 } });
+  });
+  assert.deepEqual(types(graph), ["Activation", "Activation"]);
+  const results = runModel(graph, new Map([["x", Float32Array.of(-1, 3, 6, 9)]]));
+  // The float graph clamps and does not round.
+  assert.deepEqual([...(results.get("y") ?? [])], [0, 3, 6, 6]);
+  const { scales, zeroPoint, qmin, qmax } = graph.tensors.get("y")?.trained ?? {};
+  assert.deepEqual([scales, zeroPoint, qmin, qmax], [[Math.fround(6 / 15)], 120, 120, 135]);
+  // What is clamped has the same grid, as far as a byte goes.
+  const before = graph.tensors.get("r")?.trained;
+  assert.deepEqual([before?.scales, before?.zeroPoint, before?.qmin, before?.qmax], [scales, 120, 0, 255]);
 });
 
 const chain = (b: GraphDefBuilder): void => {
@@ -547,10 +587,10 @@ test("all unsupported nodes are listed at once", () => {
       b.node("Foo", "foo", ["x"]);
       b.node("Bar", "bar", ["foo"]);
       b.node("Relu", "y", ["bar"]);
-      b.node("FloorMod", "mod", ["x", "x"]);
+      b.node("Reshape", "z", ["x", "x"]);
     }),
   );
-  assert.match(result, /MQ202[\s\S]*Foo 'foo'[\s\S]*Bar 'bar'[\s\S]*FloorMod 'mod': it is supported on constants only/);
+  assert.match(result, /MQ202[\s\S]*Foo 'foo'[\s\S]*Bar 'bar'[\s\S]*Reshape 'z': its shape/);
 });
 
 test("batch norm in training mode is refused", () => {
@@ -594,6 +634,7 @@ const OPERATORS: readonly (readonly [
   ["BroadcastTo", {}, [2], [1, 2], [[[2], Int32Array.of(2, 2)]], [1, 2, 1, 2]],
   ["Gather", {}, [3, 1], [5, 6, 7], [[[2], Int32Array.of(2, 0)]], [7, 5]],
   ["FloorDiv", {}, [2], [-3, 3], [[[], Float32Array.of(2)]], [-2, 1]],
+  ["FloorMod", {}, [4], [7, -7, 5.5, -0.5], [[[], Float32Array.of(3)]], [1, 2, 2.5, 2.5]],
   ["Greater", {}, [3], [1, 2, 3], [[[], Float32Array.of(2)]], [0, 0, 1]],
   ["NotEqual", {}, [3], [1, 2, 3], [[[], Float32Array.of(2)]], [1, 0, 1]],
   ["Sign", {}, [3], [-2, 0, 3], [], [-1, 0, 1]],
@@ -605,6 +646,101 @@ const OPERATORS: readonly (readonly [
   ["Softplus", {}, [1], [0], [], [Math.LN2]],
   ["Selu", {}, [2], [0, 1], [], [0, 1.0507009873554805]],
   ["ZerosLike", {}, [2], [3, 4], [], [0, 0]],
+  [
+    "BatchMatMul",
+    { adj_y: { b: true } },
+    [1, 1, 2],
+    [1, 2],
+    [[[1, 2, 2], Float32Array.of(1, 10, 100, 1000)]],
+    [21, 2100],
+  ],
+  ["BatchMatMulV2", {}, [2, 1, 2], [1, 2, 3, 4], [[[2, 1], Float32Array.of(10, 1)]], [12, 34]],
+  ["BiasAddV1", {}, [1, 2], [1, 2], [[[2], Float32Array.of(10, 20)]], [11, 22]],
+  [
+    "FusedBatchNormV2",
+    { is_training: { b: false }, epsilon: { f: 1 } },
+    [1, 1, 1, 2],
+    [5, 7],
+    // Scale, offset, mean, variance: (5 - 1) / 2 * 3 + 0.5, (7 - 2) / 3 * 6 - 1.
+    [
+      [[2], Float32Array.of(3, 6)],
+      [[2], Float32Array.of(0.5, -1)],
+      [[2], Float32Array.of(1, 2)],
+      [[2], Float32Array.of(3, 8)],
+    ],
+    [6.5, 9],
+  ],
+  [
+    "BatchNormWithGlobalNormalization",
+    { variance_epsilon: { f: 1 }, scale_after_normalization: { b: true } },
+    [1, 1, 1, 2],
+    [5, 7],
+    // Mean, variance, offset, scale.
+    [
+      [[2], Float32Array.of(1, 2)],
+      [[2], Float32Array.of(3, 8)],
+      [[2], Float32Array.of(0.5, -1)],
+      [[2], Float32Array.of(3, 6)],
+    ],
+    [6.5, 9],
+  ],
+  ["RealDiv", {}, [2], [3, -9], [[[], Float32Array.of(2)]], [1.5, -4.5]],
+  ["Div", {}, [2], [3, -9], [[[2], Float32Array.of(2, 3)]], [1.5, -3]],
+  ["Maximum", {}, [3], [-1, 0.5, 2], [[[], Float32Array.of(1)]], [1, 1, 2]],
+  ["Minimum", {}, [3], [-1, 0.5, 2], [[[], Float32Array.of(1)]], [-1, 0.5, 1]],
+  ["SquaredDifference", {}, [2], [1, 5], [[[], Float32Array.of(3)]], [4, 4]],
+  ["Pow", {}, [2], [2, 9], [[[2], Float32Array.of(3, 0.5)]], [8, 3]],
+  ["GreaterEqual", {}, [3], [1, 2, 3], [[[], Float32Array.of(2)]], [0, 1, 1]],
+  ["LessEqual", {}, [3], [1, 2, 3], [[[], Float32Array.of(2)]], [1, 1, 0]],
+  ["Equal", {}, [3], [1, 2, 3], [[[], Float32Array.of(2)]], [0, 1, 0]],
+  ["Elu", {}, [2], [-1, 2], [], [Math.exp(-1) - 1, 2]],
+  ["LeakyRelu", { alpha: { f: 0.25 } }, [2], [-1, 2], [], [-0.25, 2]],
+  ["Exp", {}, [2], [0, 1], [], [1, Math.E]],
+  ["Sqrt", {}, [2], [4, 0.25], [], [2, 0.5]],
+  ["Abs", {}, [2], [-4, 0.25], [], [4, 0.25]],
+  ["Neg", {}, [2], [-4, 0.25], [], [4, -0.25]],
+  ["Reciprocal", {}, [2], [-4, 0.25], [], [-0.25, 4]],
+  ["Inv", {}, [2], [-4, 0.25], [], [-0.25, 4]],
+  [
+    "ClipByValue",
+    {},
+    [3],
+    [-4, 0.25, 3],
+    [
+      [[], Float32Array.of(-1)],
+      [[], Float32Array.of(2)],
+    ],
+    [-1, 0.25, 2],
+  ],
+  ["Ceil", {}, [2], [-1.5, 1.2], [], [-1, 2]],
+  ["Round", {}, [3], [-1.5, 0.5, 2.5], [], [-2, 0, 2]],
+  ["OnesLike", {}, [2], [3, 4], [], [1, 1]],
+  ["Softmax", {}, [1, 2], [0, Math.log(3)], [], [0.25, 0.75]],
+  ["LogSoftmax", {}, [1, 2], [0, Math.log(3)], [], [Math.log(0.25), Math.log(0.75)]],
+  ["Max", {}, [2, 2], [1, 4, 3, 2], [[[1], Int32Array.of(0)]], [3, 4]],
+  ["Min", { keep_dims: { b: true } }, [2, 2], [1, 4, 3, 2], [[[1], Int32Array.of(-1)]], [1, 2]],
+  ["Sum", {}, [2, 2], [1, 4, 3, 2], [[[2], Int32Array.of(0, 1)]], [10]],
+  ["Prod", {}, [2, 2], [1, 4, 3, 2], [[[1], Int32Array.of(1)]], [4, 6]],
+  [
+    "PadV2",
+    {},
+    [2],
+    [1, 2],
+    [
+      [[1, 2], Int32Array.of(1, 2)],
+      [[], Float32Array.of(7)],
+    ],
+    [7, 1, 2, 7, 7],
+  ],
+  ["Stack", { N: { i: 2 }, axis: { i: 1 } }, [2], [1, 2], [[[2], Float32Array.of(8, 9)]], [1, 8, 2, 9]],
+  ["Unstack", { num: { i: 2 }, axis: { i: 1 } }, [2, 2], [1, 2, 3, 4], [], [1, 3]],
+  ["PlaceholderWithDefault", {}, [2], [1, 2], [], [1, 2]],
+  ["IdentityN", {}, [2], [1, 2], [[[1], Float32Array.of(9)]], [1, 2]],
+  ["Snapshot", {}, [2], [1, 2], [], [1, 2]],
+  ["StopGradient", {}, [2], [1, 2], [], [1, 2]],
+  ["PreventGradient", {}, [2], [1, 2], [], [1, 2]],
+  ["CheckNumerics", {}, [2], [1, 2], [], [1, 2]],
+  ["EnsureShape", {}, [2], [1, 2], [], [1, 2]],
   [
     "ExtractImagePatches",
     {
@@ -638,6 +774,47 @@ for (const [op, attributes, shape, x, others, expected] of OPERATORS) {
     assert.ok(greatestDifference(first(), expected) < 1e-6, `${first()}`);
   });
 }
+
+test("truth values are combined, and choose", () => {
+  const graph = importGraph(
+    (b) => {
+      b.placeholder("x", [4]);
+      b.constant("zero", [], Float32Array.of(0));
+      b.constant("two", [], Float32Array.of(2));
+      b.node("Greater", "positive", ["x", "zero"]);
+      b.node("Less", "small", ["x", "two"]);
+      b.node("LogicalAnd", "both", ["positive", "small"]);
+      b.node("LogicalNot", "large", ["small"]);
+      b.node("LogicalOr", "either", ["both", "large"]);
+      b.node("SelectV2", "y", ["both", "two", "x"]);
+    },
+    { outputs: ["both", "large", "either", "y"] },
+  );
+  const results = runModel(graph, new Map([["x", Float32Array.of(-1, 1, 2, 0)]]));
+  const wanted = { both: [0, 1, 0, 0], large: [0, 0, 1, 0], either: [0, 1, 1, 0], y: [-1, 2, 2, 0] };
+  for (const [name, values] of Object.entries(wanted)) assert.deepEqual([...(results.get(name) ?? [])], values, name);
+});
+
+test("what a shape says is constant", () => {
+  const graph = importGraph(
+    (b) => {
+      b.placeholder("x", [2, 3]);
+      b.node("ShapeN", "shapes", ["x"], { N: { i: 1 } });
+      b.node("Rank", "rank", ["x"]);
+      b.node("Size", "size", ["x"]);
+      for (const name of ["shapes", "rank", "size"]) {
+        b.node("Cast", `${name}/float`, [name], { DstT: typeAttribute(DataType.DT_FLOAT) });
+      }
+      b.node("Add", "sum", ["rank/float", "size/float"]);
+      b.node("Add", "y", ["sum", "shapes/float"]);
+      b.constant("axis", [1], Int32Array.of(0));
+      b.node("Mean", "mean", ["x", "axis"]);
+    },
+    { outputs: ["y", "mean"] },
+  );
+  const results = runModel(graph, new Map([["x", new Float32Array(6)]]));
+  assert.deepEqual([...(results.get("y") ?? [])], [10, 11]);
+});
 
 test("choices, casts and one-hot rows at run time", () => {
   const graph = importGraph(
@@ -683,4 +860,12 @@ test("an integer input is a float32 buffer", () => {
     b.node("Relu", "y", ["real"]);
   });
   assert.deepEqual(types(graph), ["Activation"]);
+});
+
+test("every operator of the table is tested", () => {
+  const source = fs.readFileSync(__filename, "utf8");
+  // The builder of graphs writes these.
+  const built = ["Const", "Placeholder"];
+  const missing = Object.keys(TENSORFLOW_OPERATORS).filter((op) => !built.includes(op) && !source.includes(`"${op}"`));
+  assert.deepEqual(missing, []);
 });

@@ -2,7 +2,7 @@
 
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { elementCount, shapeText } from "../../ir/shape";
-import { fill, mapConstant, range, zipConstants } from "../constant-operations";
+import { fill, mapConstant, range } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
 import { depthToSpace, spaceToDepth } from "../image-operations";
 import { isConstant, type Target, type Value } from "../lowering";
@@ -42,6 +42,7 @@ import {
   compare,
   cumsum,
   expand,
+  floorMod,
   gather,
   LOGIC,
   logical,
@@ -76,11 +77,6 @@ const reduction =
     const keep = node.boolean("keep_dims") || node.boolean("keepdims");
     return reduce(node.lower, node.target, type, node.input(0), numbersOf(node.input(1), "its axes"), keep);
   };
-
-const onConstants =
-  (apply: (a: number, b: number) => number): TensorflowLowering =>
-  (node) =>
-    zipConstants(node.lower, node.target, [node.input(0), node.input(1)], apply, node.input(0).dtype);
 
 const compares =
   (type: number): TensorflowLowering =>
@@ -426,7 +422,7 @@ export const TENSORFLOW_OPERATORS: Readonly<Record<string, TensorflowLowering>> 
   SquaredDifference: binary(ELTWISE.SQR_DIFF),
   Pow: binary(ELTWISE.POW),
   FloorDiv: binary(ELTWISE.FLOOR_DIV),
-  FloorMod: onConstants((a, b) => a - b * Math.floor(a / b)),
+  FloorMod: (node) => floorMod(node.lower, node.target, node.input(0), node.input(1)),
   Greater: compares(ELTWISE.GREATER),
   GreaterEqual: compares(ELTWISE.GREATER_OR_EQUAL),
   Less: compares(ELTWISE.LESS),

@@ -3,6 +3,7 @@
 import {
   AttributeProto,
   AttributeType,
+  GraphProto,
   ModelProto,
   NodeProto,
   TensorProto,
@@ -10,7 +11,7 @@ import {
   ValueInfoProto,
 } from "../../schema/onnx";
 
-type Attribute = number | string | readonly number[] | Float32Array | TensorProto;
+type Attribute = number | string | readonly number[] | Float32Array | TensorProto | GraphProto;
 
 function varint(value: number): number[] {
   const bytes: number[] = [];
@@ -46,6 +47,7 @@ export function attribute(name: string, value: Attribute): Uint8Array {
     if (!Number.isInteger(value)) return base(AttributeType.FLOAT, { f: value });
     return joined(base(AttributeType.INT), Uint8Array.of(0x18, ...varint(value)));
   }
+  if ("node" in value) return base(AttributeType.GRAPH, { g: GraphProto.encode(value).finish() });
   if ("dims" in value) return base(AttributeType.TENSOR, { t: TensorProto.encode(value).finish() });
   return joined(base(AttributeType.INTS), ...value.map((v) => Uint8Array.of(0x40, ...varint(v))));
 }
@@ -58,6 +60,19 @@ export function tensor(name: string, dims: readonly number[], values: readonly n
 export function int64s(name: string, values: readonly number[]): TensorProto {
   const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
   return TensorProto.fromPartial({ name, dims: [values.length], dataType: TensorProto_DataType.INT64, rawData });
+}
+
+/** A branch: nodes that may read the graph around it, and the names of its results. */
+export function branch(
+  nodes: readonly NodeProto[],
+  outputs: readonly string[],
+  initializers: readonly TensorProto[] = [],
+): GraphProto {
+  return GraphProto.fromPartial({
+    node: [...nodes],
+    output: outputs.map((name) => ValueInfoProto.fromPartial({ name })),
+    initializer: initializers.map((constant) => TensorProto.encode(constant).finish()),
+  });
 }
 
 export interface ModelSpec {

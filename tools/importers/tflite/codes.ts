@@ -4,6 +4,7 @@
  */
 
 import { badValue, unsupported } from "../failures";
+import { fakeQuantized } from "../fake-quant";
 import { type ConstantValue, isConstant, type Lowering, type Target, type Value } from "../lowering";
 import type { TfliteNode } from "./node";
 import { FAKE_QUANT } from "./schema";
@@ -77,16 +78,13 @@ export function dequantize(node: TfliteNode): Value {
   return node.lower.constant(node.target.tensor, x.shape, realValues(data, x.shape, tensor.grid));
 }
 
-/** The trace of quantization-aware training: its range is recorded, the node itself goes. */
+/** The trace of quantization-aware training in a float model. */
 export function fakeQuant(node: TfliteNode): Value {
-  const x = node.input(0);
-  const min = node.option(FAKE_QUANT.min);
-  const max = node.option(FAKE_QUANT.max);
-  const numBits = node.option(FAKE_QUANT.numBits);
-  if (!(min <= max) || !Number.isFinite(min) || !Number.isFinite(max)) badValue(`its range is [${min}, ${max}]`);
-  if (numBits !== 8) unsupported(`it quantizes to ${numBits} bits`);
-  const range = { min, max, source: "trained", reason: node.target.node } as const;
-  if (isConstant(x)) return { ...x, range: x.range ?? range };
-  node.lower.annotate(x, range);
-  return x;
+  return fakeQuantized(node.lower, node.target, node.input(0), {
+    min: [node.option(FAKE_QUANT.min)],
+    max: [node.option(FAKE_QUANT.max)],
+    perChannel: false,
+    bits: node.option(FAKE_QUANT.numBits),
+    narrow: node.option(FAKE_QUANT.narrowRange),
+  });
 }

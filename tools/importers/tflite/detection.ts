@@ -21,8 +21,14 @@ export function detectionPostProcess(node: TfliteNode): readonly Value[] {
     nms_iou_threshold: given("nms_iou_threshold"),
     scale: [given("y_scale"), given("x_scale"), given("h_scale"), given("w_scale")],
   };
-  for (const [name, value] of Object.entries(attributes).filter(([name]) => name.startsWith("max_"))) {
-    if (!Number.isInteger(value) || Number(value) < 1 || Number(value) > 2 ** 20) badValue(`${name} is ${value}`);
+  const counts = ["max_detections", "max_classes_per_detection", "detections_per_class", "num_classes"] as const;
+  for (const name of counts) {
+    const value = attributes[name];
+    if (!Number.isInteger(value) || value < 1) badValue(`${name} is ${value}`);
+  }
+  for (const value of attributes.scale) if (!(value > 0 && Number.isFinite(value))) badValue(`a scale is ${value}`);
+  for (const name of ["nms_score_threshold", "nms_iou_threshold"] as const) {
+    if (Number.isNaN(attributes[name])) badValue(`${name} is not a number`);
   }
   const inputs = [node.input(0), node.input(1), node.input(2)].map((value) => lower.plain(value));
   return lower.emitAll(node.target.node, names, "DetectionPostProcess", inputs, attributes);

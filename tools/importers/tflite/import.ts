@@ -40,7 +40,7 @@ import {
   SUBGRAPH,
   TENSOR,
 } from "./schema";
-import { decodeTensor, type FileTensor, isReal, readTensor, trainingOf } from "./tensors";
+import { decodeTensor, type FileTensor, integerType, isReal, readTensor, trainingOf } from "./tensors";
 
 /** No exporter writes longer names, and every diagnostic may hold one. */
 const MAX_NAME = 1024;
@@ -274,13 +274,15 @@ class Importer {
     const { name, type, problem } = tensor;
     // Bytes without a scale are pixels, whose real values are the bytes.
     const pixels = type === "UINT8" && !tensor.grid;
-    if (problem !== undefined || !(isReal(tensor) || pixels)) {
+    const dtype = isReal(tensor) || pixels ? "float32" : integerType(type);
+    if (problem !== undefined || dtype === undefined) {
       this.unsupported.push({ name, type: "input", why: problem ?? `inputs must be numbers, not ${type}` });
       return;
     }
     try {
       const training = trainingOf(tensor);
-      const value = declareInput(this.lower, this.file, name, tensor.signature, "NHWC", this.inputs.get(name));
+      const option = this.inputs.get(name);
+      const value = declareInput(this.lower, this.file, name, tensor.signature, "NHWC", option, dtype);
       if (training) this.lower.annotate(value, training.range, training.trained);
       this.values.set(index, value);
     } catch (error) {

@@ -664,7 +664,7 @@ test("int4 weights", () => {
   near(run(spec, Float32Array.of(1, 10, 100)).data, [0.5 + 35 - 50]);
 });
 
-test("FAKE_QUANT becomes a range", () => {
+test("FAKE_QUANT becomes a range and a grid", () => {
   const table = schema.FAKE_QUANT;
   const options = [float(table.min, -1), float(table.max, 3), int(table.numBits, 8)];
   const spec = one("FAKE_QUANT", [4], { options });
@@ -674,7 +674,56 @@ test("FAKE_QUANT becomes a range", () => {
     operators: [...spec.operators, { type: "TANH", inputs: ["y"], outputs: ["z"] }],
     outputs: ["z"],
   });
-  assert.deepEqual(graph.tensors.get("x")?.range, { min: -1, max: 3, source: "trained", reason: "y" });
+  // Zero gets a code: 63.75 becomes 64, so that -1 … 3 becomes -64 … 191 steps of 4/255.
+  const step = Math.fround(4 / 255);
+  const { range, trained } = graph.tensors.get("x") ?? {};
+  assert.deepEqual(range, {
+    min: Math.fround(-64 * step),
+    max: Math.fround(191 * step),
+    source: "trained",
+    reason: "y",
+  });
+  assert.deepEqual([trained?.scales, trained?.zeroPoint, trained?.qmin, trained?.qmax], [[step], 64, 0, 255]);
+});
+
+test("FAKE_QUANT rounds constants, in narrow ranges and of few bits", () => {
+  const table = schema.FAKE_QUANT;
+  const rounded = (bits: number, narrow: number): { data: Float32Array; trained: unknown } => {
+    const options = [
+      float(table.min, -2),
+      float(table.max, 2),
+      int(table.numBits, bits),
+      int(table.narrowRange, narrow),
+    ];
+    const spec: ModelSpec = {
+      tensors: [
+        { name: "x", shape: [3] },
+        constant("c", [0.3, -5, 1.1], "FLOAT32"),
+        { name: "q", shape: [3] },
+        { name: "y", shape: [3] },
+      ],
+      operators: [
+        { type: "FAKE_QUANT", inputs: ["c"], outputs: ["q"], options },
+        { type: "MUL", inputs: ["x", "q"], outputs: ["y"] },
+      ],
+      inputs: ["x"],
+      outputs: ["y"],
+    };
+    const graph = importSpec(spec);
+    const [, name = ""] = graph.nodes[0]?.inputs ?? [];
+    const trained = graph.tensors.get(name)?.trained;
+    return { data: run(spec, Float32Array.of(1, 1, 1)).data, trained };
+  };
+  // 14 steps of 2/7 around 0.
+  const step = Math.fround(4 / 14);
+  const four = rounded(4, 1);
+  near(four.data, [step, -7 * step, 4 * step]);
+  const grid = { type: "uint8", scales: [step], zeroPoint: 128, axis: null, qmin: 121, qmax: 135 };
+  assert.deepEqual(four.trained, { ...grid, requantize: "fixed_point" });
+  // 65535 codes are beyond a byte: the values alone are kept.
+  const wide = rounded(16, 0);
+  assert.equal(wide.trained, undefined);
+  near(wide.data, [0.3, -2, 1.1], 4 / 65535);
 });
 
 test("constants behind the tables", () => {

@@ -1,7 +1,7 @@
 /** An operator of a TensorFlow Lite graph as the operator table sees it: inputs already lowered, options typed. */
 
 import type { AttributeValue } from "../../ir/graph";
-import { OPERATORS } from "../../ir/operators";
+import { ELTWISE, OPERATORS } from "../../ir/operators";
 import type { Shape } from "../../ir/shape";
 import { badValue, unsupported } from "../failures";
 import { isConstant, type Lowering, type Target, type Value } from "../lowering";
@@ -15,6 +15,19 @@ const FUSED: Readonly<Record<string, Readonly<Record<string, AttributeValue>>>> 
   RELU6: { activation: "RELUX", max_limit: 6 },
   RELU_N1_TO_1: { activation: "CLIP", min_limit: -1, max_limit: 1 },
   TANH: { activation: "TANH" },
+};
+
+/** Those of them that integers have. */
+const INTEGER_LIMITS: Readonly<Record<string, readonly (readonly [type: number, limit: number])[]>> = {
+  RELU: [[ELTWISE.MAX, 0]],
+  RELU6: [
+    [ELTWISE.MAX, 0],
+    [ELTWISE.MIN, 6],
+  ],
+  RELU_N1_TO_1: [
+    [ELTWISE.MAX, -1],
+    [ELTWISE.MIN, 1],
+  ],
 };
 
 export interface NodeParts {
@@ -87,6 +100,12 @@ export class TfliteNode {
       const saturated = OPERATORS[type]?.fusesActivation ? this.saturation() : {};
       return this.lower.emit(this.target, type, inputs, { ...attributes, ...saturated }, "plain", shape);
     }
+    if (this.lower.builder.tensor(inputs[0] ?? "").dtype !== "float32") {
+      return this.clampIntegers(
+        this.lower.emit(this.step("unclamped"), type, inputs, attributes, "plain", shape),
+        name,
+      );
+    }
     const fused = FUSED[name] ?? unsupported(`its fused activation is ${name}`);
     const clamp = fused.activation === "RELU" || fused.activation === "RELUX";
     if (clamp && OPERATORS[type]?.fusesActivation) {
@@ -94,6 +113,17 @@ export class TfliteNode {
     }
     const inner = this.lower.emit(this.step("unclamped"), type, inputs, attributes, "plain", shape);
     return this.activate(inner, fused);
+  }
+
+  /** int32 results fuse nothing: their limits are nodes of their own. */
+  private clampIntegers(x: Value, name: string): Value {
+    const limits = INTEGER_LIMITS[name] ?? unsupported(`its fused activation is ${name}, on integers`);
+    return limits.reduce((value, [type, limit], i) => {
+      const target = i === limits.length - 1 ? this.target : this.step("clamped");
+      const bound = this.lower.constant(this.lower.fresh(`${target.tensor}/limit`), [], Int32Array.of(limit));
+      const operands = [value, bound].map((operand) => this.lower.plain(operand));
+      return this.lower.emit(target, "Eltwise", operands, { type });
+    }, x);
   }
 
   /**

@@ -31,6 +31,7 @@ import {
   split,
   transpose,
 } from "../operations";
+import { floorMod, LOGIC, logical, not } from "../value-operations";
 import { autoPads, type WindowPads } from "../windows";
 import { dequantize, fakeQuant, quantize } from "./codes";
 import type { Field } from "./flatbuffer";
@@ -253,10 +254,10 @@ const compare =
   };
 
 const onConstants =
-  (apply: (a: number, b: number) => number, truth = false): TfliteLowering =>
+  (apply: (a: number, b: number) => number): TfliteLowering =>
   (node) => {
     const [a, b] = [node.input(0), node.input(1)];
-    return zipConstants(node.lower, node.target, [a, b], apply, truth ? "bool" : a.dtype);
+    return zipConstants(node.lower, node.target, [a, b], apply, a.dtype);
   };
 
 /** A function of one variable; `onIntegers` serves shape arithmetic. */
@@ -749,7 +750,7 @@ export const TFLITE_OPERATORS: Readonly<Record<string, TfliteLowering>> = {
     [node.input(0), node.input(1)].every(isConstant)
       ? onConstants((a, b) => Math.floor(a / b))(node)
       : binary(ELTWISE.FLOOR_DIV, false)(node),
-  FLOOR_MOD: onConstants((a, b) => a - b * Math.floor(a / b)),
+  FLOOR_MOD: (node) => floorMod(node.lower, node.target, node.input(0), node.input(1)),
   FULLY_CONNECTED: fullyConnected,
   GATHER: gatherOf,
   GELU: unary((node) => ({ activation: node.option(options.GELU.approximate) ? "GELU_TANH" : "GELU" })),
@@ -765,9 +766,9 @@ export const TFLITE_OPERATORS: Readonly<Record<string, TfliteLowering>> = {
   LESS_EQUAL: compare(ELTWISE.LESS_OR_EQUAL, (a, b) => a <= b),
   LOCAL_RESPONSE_NORMALIZATION: localResponseNormalization,
   LOG: unary(named("LOG")),
-  LOGICAL_AND: onConstants((a, b) => (a !== 0 && b !== 0 ? 1 : 0), true),
-  LOGICAL_NOT: (node) => mapConstant(node.lower, node.target, node.input(0), (a) => (a === 0 ? 1 : 0), "bool"),
-  LOGICAL_OR: onConstants((a, b) => (a !== 0 || b !== 0 ? 1 : 0), true),
+  LOGICAL_AND: (node) => logical(node.lower, node.target, LOGIC.AND, node.input(0), node.input(1)),
+  LOGICAL_NOT: (node) => not(node.lower, node.target, node.input(0)),
+  LOGICAL_OR: (node) => logical(node.lower, node.target, LOGIC.OR, node.input(0), node.input(1)),
   LOGISTIC: unary(named("SIGMOID")),
   LOG_SOFTMAX: (node) => softmax(node.lower, node.target, node.input(0), -1, true),
   MAXIMUM: binary(ELTWISE.MAX, false),

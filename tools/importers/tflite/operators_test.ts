@@ -1,10 +1,14 @@
 /** Operators with canonical operators of their own kind: resizing, blocks, indices, normalization, detection. */
 
 import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
 import { test } from "node:test";
+import { UserError } from "../../diagnostics/diagnostic";
 import { greatestDifference, runModel } from "../testing/run-model";
 import { float, int, type ModelSpec, type Option, type TensorSpec, tfliteModel } from "../testing/tflite-builder";
 import { importTflite } from "./import";
+import { TFLITE_CUSTOM_OPERATORS, TFLITE_OPERATORS } from "./op-table";
 import * as schema from "./schema";
 
 /** Values and shape of the only output of one operator on `x` and constants, `x` being input `at`. */
@@ -132,6 +136,42 @@ test("SELECT takes slices of the first axis, SELECT_V2 broadcasts", () => {
   near(run("SELECT_V2", [2, 2], [1, 2, 3, 4], [truth([1, 0]), other], [], { at: 1 }).data, [1, 8, 3, 6]);
 });
 
+/** Two operators in a row: x is cast to int32, then `type` reads it with a constant. */
+function onIntegers(type: string, x: readonly number[], c: readonly number[], options: readonly Option[]): number[] {
+  const spec: ModelSpec = {
+    tensors: [
+      { name: "x", shape: [x.length] },
+      { name: "i", shape: [x.length], type: "INT32" },
+      integers("c", c),
+      { name: "y", shape: [], type: "INT32" },
+    ],
+    operators: [
+      { type: "CAST", inputs: ["x"], outputs: ["i"], options: [] },
+      { type, inputs: ["i", "c"], outputs: ["y"], options },
+    ],
+    inputs: ["x"],
+    outputs: ["y"],
+  };
+  const graph = importTflite(tfliteModel(spec), { file: "net.tflite", name: "net" });
+  return Array.from(runModel(graph, new Map([["x", Float32Array.from(x)]])).get("y") ?? []);
+}
+
+test("activations that are fused into arithmetic on integers are nodes of their own", () => {
+  const fused = (name: (typeof schema.ACTIVATION_NAMES)[number]): Option[] => [
+    int(schema.FUSED_ACTIVATION.activation, schema.ACTIVATION_NAMES.indexOf(name)),
+  ];
+  const x = [-9, -1, 0, 2, 90];
+  assert.deepEqual(onIntegers("ADD", x, [1], fused("NONE")), [-8, 0, 1, 3, 91]);
+  assert.deepEqual(onIntegers("ADD", x, [1], fused("RELU")), [0, 0, 1, 3, 91]);
+  assert.deepEqual(onIntegers("SUB", x, [1], fused("RELU6")), [0, 0, 0, 1, 6]);
+  assert.deepEqual(onIntegers("MUL", x, [2], fused("RELU_N1_TO_1")), [-1, -1, 0, 1, 1]);
+  assert.throws(
+    () => onIntegers("ADD", x, [1], fused("TANH")),
+    (error: unknown) =>
+      error instanceof UserError && /fused activation is TANH, on integers/.test(error.diagnostics[0]?.cause ?? ""),
+  );
+});
+
 test("ONE_HOT of computed indices, SIGN", () => {
   near(run("SIGN", [4], [-2.5, 0, 3, -0.1]).data, [-1, 0, 1, -1]);
   const spec: ModelSpec = {
@@ -235,4 +275,145 @@ test("TFLite_Detection_PostProcess", () => {
   near(Array.from(results.get("d") ?? []), [1]);
   near(Array.from(results.get("a") ?? []).slice(0, 4), [0, 0, 1, 1]);
   near(Array.from(results.get("c") ?? []).slice(0, 1), [0.9]);
+});
+
+test("functions, comparisons and reductions", () => {
+  const two: TensorSpec = { name: "c", shape: [1], values: [2] };
+  const bool = { output: "BOOL" };
+  near(run("ADD_N", [2], [1, 2], [floats("a", [10, 20]), floats("b", [100, 200])]).data, [111, 222]);
+  near(run("CEIL", [2], [1.2, -1.5]).data, [2, -1]);
+  near(run("ROUND", [3], [1.5, 2.5, -0.5]).data, [2, 2, 0]);
+  near(run("SQUARE", [2], [3, -1.5]).data, [9, 2.25]);
+  near(run("EQUAL", [3], [1, 2, 3], [two], [], bool).data, [0, 1, 0]);
+  near(run("NOT_EQUAL", [3], [1, 2, 3], [two], [], bool).data, [1, 0, 1]);
+  near(run("LESS", [3], [1, 2, 3], [two], [], bool).data, [1, 0, 0]);
+  near(run("GREATER_EQUAL", [3], [1, 2, 3], [two], [], bool).data, [0, 1, 1]);
+  near(run("LOG_SOFTMAX", [1, 2], [0, Math.log(3)]).data, [Math.log(0.25), Math.log(0.75)]);
+  const last = integers("a", [-1]);
+  near(run("SUM", [2, 2], [1, 4, 3, 2], [last]).data, [5, 5]);
+  near(run("REDUCE_MIN", [2, 2], [1, 4, 3, 2], [last]).data, [1, 2]);
+  near(run("REDUCE_PROD", [2, 2], [1, 4, 3, 2], [last]).data, [4, 6]);
+  const kept = run("REDUCE_MIN", [2, 2], [1, 4, 3, 2], [last], [int(schema.REDUCER.keepDims, 1)]);
+  assert.deepEqual(kept.shape, [2, 1]);
+  near(run("ZEROS_LIKE", [2], [3, 4]).data, [0, 0]);
+  near(run("FLOOR_MOD", [4], [7, -7, 5.5, -0.5], [{ name: "c", shape: [1], values: [3] }]).data, [1, 2, 2.5, 2.5]);
+});
+
+/** The integers that operators on constants make, as the repetitions of [1]: the shape of the result tells them. */
+function shapeOf(steps: readonly (readonly [string, readonly string[]])[], constants: readonly TensorSpec[]): number[] {
+  const spec: ModelSpec = {
+    tensors: [
+      { name: "x", shape: [2, 3] },
+      ...constants,
+      ...steps.map((_, i) => ({ name: `s${i}`, shape: [], type: "INT32" })),
+      floats("one", [1], []),
+      { name: "ones", shape: [] },
+      { name: "y", shape: [] },
+    ],
+    operators: [
+      ...steps.map(([type, inputs], i) => ({ type, inputs, outputs: [`s${i}`], options: [] })),
+      { type: "FILL", inputs: [`s${steps.length - 1}`, "one"], outputs: ["ones"], options: [] },
+      { type: "RELU", inputs: ["ones"], outputs: ["y"], options: [] },
+    ],
+    inputs: ["x"],
+    outputs: ["y"],
+  };
+  const graph = importTflite(tfliteModel(spec), { file: "net.tflite", name: "net" });
+  return [...(graph.tensors.get(graph.outputs[0]?.tensor ?? "")?.shape ?? [])];
+}
+
+test("shape arithmetic", () => {
+  const scalar = (name: string, value: number): TensorSpec => integers(name, [value], []);
+  const bounds = [scalar("from", 2), scalar("to", 8), scalar("step", 3)];
+  assert.deepEqual(shapeOf([["RANGE", ["from", "to", "step"]]], bounds), [2, 5]);
+  const shapes = [integers("a", [3, 1]), integers("b", [1, 4])];
+  assert.deepEqual(shapeOf([["BROADCAST_ARGS", ["a", "b"]]], shapes), [3, 4]);
+  const rank = [
+    ["RANK", ["x"]],
+    ["EXPAND_DIMS", ["s0", "zero"]],
+  ] as const;
+  assert.deepEqual(shapeOf(rank, [scalar("zero", 0)]), [2]);
+  assert.deepEqual(shapeOf([["FLOOR_MOD", ["a", "c"]]], [integers("a", [7, 8]), integers("c", [4, 5])]), [3, 3]);
+  // Where all is constant, truth values are too.
+  const logic = [
+    ["LESS", ["a", "c"]],
+    ["GREATER_EQUAL", ["a", "d"]],
+    ["LOGICAL_AND", ["s0", "s1"]],
+    ["LOGICAL_NOT", ["s2"]],
+    ["LOGICAL_OR", ["s2", "s0"]],
+    ["SELECT", ["s4", "a", "d"]],
+  ] as const;
+  const numbers = [integers("a", [2, 9]), integers("c", [4, 4]), integers("d", [3, 5])];
+  assert.deepEqual(shapeOf(logic, numbers), [2, 5]);
+});
+
+test("inputs of integers and truth values are float32 buffers", () => {
+  const spec = (type: string): ModelSpec => ({
+    tensors: [
+      { name: "rows", shape: [2], type },
+      { name: "chosen", shape: [2], type: "BOOL" },
+      floats("table", [5, 6, 7, 8], [4]),
+      floats("none", [-1], [1]),
+      { name: "g", shape: [2] },
+      { name: "y", shape: [2] },
+    ],
+    operators: [
+      { type: "GATHER", inputs: ["table", "rows"], outputs: ["g"], options: [] },
+      { type: "SELECT_V2", inputs: ["chosen", "g", "none"], outputs: ["y"], options: [] },
+    ],
+    inputs: ["rows", "chosen"],
+    outputs: ["y"],
+  });
+  for (const type of ["INT32", "INT64"]) {
+    const graph = importTflite(tfliteModel(spec(type)), { file: "net.tflite", name: "net" });
+    assert.deepEqual(
+      graph.inputs.map((port) => graph.tensors.get(port.tensor)?.dtype),
+      ["float32", "float32"],
+    );
+    const feeds = new Map([
+      ["rows", Float32Array.of(3, 1)],
+      ["chosen", Float32Array.of(0, 1)],
+    ]);
+    near(Array.from(runModel(graph, feeds).get("y") ?? []), [-1, 6]);
+  }
+  assert.throws(
+    () => importTflite(tfliteModel(spec("STRING")), { file: "net.tflite", name: "net" }),
+    (error: unknown) =>
+      error instanceof UserError && /inputs must be numbers, not STRING/.test(error.diagnostics[0]?.cause ?? ""),
+  );
+});
+
+test("truth values that are computed", () => {
+  const names = ["low", "high", "both", "either", "not"];
+  const spec: ModelSpec = {
+    tensors: [
+      { name: "x", shape: [4] },
+      floats("one", [1]),
+      floats("three", [3]),
+      ...names.map((name) => ({ name, shape: [4], type: "BOOL" })),
+    ],
+    operators: [
+      { type: "GREATER", inputs: ["x", "one"], outputs: ["low"], options: [] },
+      { type: "LESS", inputs: ["x", "three"], outputs: ["high"], options: [] },
+      { type: "LOGICAL_AND", inputs: ["low", "high"], outputs: ["both"], options: [] },
+      { type: "LOGICAL_NOT", inputs: ["low"], outputs: ["not"], options: [] },
+      { type: "LOGICAL_OR", inputs: ["both", "not"], outputs: ["either"], options: [] },
+    ],
+    inputs: ["x"],
+    outputs: ["both", "not", "either"],
+  };
+  const graph = importTflite(tfliteModel(spec), { file: "net.tflite", name: "net" });
+  const results = runModel(graph, new Map([["x", Float32Array.of(0, 2, 4, 1)]]));
+  const wanted = { both: [0, 1, 0, 0], not: [1, 0, 0, 1], either: [1, 1, 0, 1] };
+  for (const [name, values] of Object.entries(wanted)) near(Array.from(results.get(name) ?? []), values);
+});
+
+test("every operator of the table is tested", () => {
+  const files = [__filename, path.join(__dirname, "import_test.js")];
+  const source = files.map((file) => fs.readFileSync(file, "utf8")).join("\n");
+  const all = [...Object.keys(TFLITE_OPERATORS), ...Object.keys(TFLITE_CUSTOM_OPERATORS)];
+  assert.deepEqual(
+    all.filter((type) => !source.includes(`"${type}"`)),
+    [],
+  );
 });

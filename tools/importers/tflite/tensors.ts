@@ -105,6 +105,12 @@ export function isReal({ type, grid }: FileTensor): boolean {
   return ["FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64"].includes(type) || (grid !== undefined && type in CODE_LIMITS);
 }
 
+/** Which integers a tensor without a scale holds; computed ones are int32, whatever their width in the file. */
+export function integerType(type: string): "int32" | "bool" | undefined {
+  if (type === "BOOL") return "bool";
+  return ["INT8", "INT16", "INT32", "INT64", "UINT16", "UINT32"].includes(type) ? "int32" : undefined;
+}
+
 export interface Training {
   readonly range: TensorRange;
   /** Absent where the zero points differ from channel to channel, which no canonical grid has. */
@@ -192,10 +198,17 @@ export function realValues(codes: ConstantData, shape: Shape, grid: Grid): Float
   const { scales, zeroPoints, axis } = grid;
   const inner = axis === null ? 1 : elementCount(shape.slice(axis + 1));
   const single = zeroPoints.length === 1;
-  return Float32Array.from(codes, (code, i) => {
-    const channel = axis === null ? 0 : Math.floor(i / inner) % scales.length;
-    return (scales[channel] ?? 0) * (code - (zeroPoints[single ? 0 : channel] ?? 0));
-  });
+  const real = new Float32Array(codes.length);
+  // One run of codes of a channel after the other.
+  for (let start = 0, run = 0; start < real.length; start += inner, run++) {
+    const channel = axis === null ? 0 : run % scales.length;
+    const scale = scales[channel] ?? 0;
+    const zeroPoint = zeroPoints[single ? 0 : channel] ?? 0;
+    const end = axis === null ? real.length : start + inner;
+    for (let i = start; i < end; i++) real[i] = scale * ((codes[i] ?? 0) - zeroPoint);
+    if (axis === null) break;
+  }
+  return real;
 }
 
 /** The value of a constant. An int32 tensor keeps its integers, with or without a grid: who reads it knows its scale. */
@@ -212,7 +225,7 @@ export function decodeTensor(lower: Lowering, tensor: FileTensor): ConstantValue
   const limits = CODE_LIMITS[type];
   if (!grid || !limits) return lower.constant(name, shape, values, type === "BOOL" ? "bool" : undefined);
   let least = limits[1];
-  for (const code of values) least = Math.min(least, code);
+  for (let i = 0; i < values.length; i++) least = Math.min(least, values[i] ?? least);
   const training = trainingOf(tensor, least);
   return { ...lower.constant(name, shape, realValues(values, shape, grid)), ...training };
 }
