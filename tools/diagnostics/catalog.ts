@@ -591,13 +591,29 @@ export const invertedRange = (file: string, tensor: string, low: number, high: n
     "take a lower --percentile or more samples",
   );
 
-export const constantTensor = (file: string, tensor: string, value: number): Diagnostic =>
+export const constantTensor = (file: string, tensor: string, value: number, written: string): Diagnostic =>
   make(
     "MQ311",
     { file, tensor },
     `it is ${value} in every sample`,
-    undefined,
+    `MACE's script stops here; written was ${written}`,
     "check that the samples are varied and rightly preprocessed",
+  );
+
+export const collapsedRange = (
+  file: string,
+  tensor: string,
+  low: number,
+  high: number,
+  written: string,
+  exact: boolean,
+): Diagnostic =>
+  make(
+    "MQ315",
+    { file, tensor },
+    `six decimals do not tell the ends of its range apart: ${low} to ${high}`,
+    `written was ${written}${exact ? ", whose third field has the range that is read here; MACE itself takes the second" : ""}`,
+    ...(exact ? ["nothing to do here; for MACE, scale the tensor"] : ["leave out --six_decimals"]),
   );
 
 // --- MQ4xx: quantization ---
@@ -931,8 +947,18 @@ export const apuScale = (node: string, type: string, ratio: number, most: number
 
 // --- MQ5xx: command line ---
 
-export const needsDevice = (option: string, instead: string): Diagnostic =>
-  make("MQ515", {}, `${option} needs an attached device, and this command runs on this machine`, undefined, instead);
+export const refusedFlag = (option: string, why: string, remedy: string): Diagnostic =>
+  make("MQ515", {}, `${option} cannot be served by this command`, why, remedy);
+
+/** @param kinds the kinds of run that take the option. */
+export const optionOfOtherRun = (option: string, run: string, kinds: readonly string[]): Diagnostic =>
+  make(
+    "MQ529",
+    {},
+    `${option} would be ignored with ${run}`,
+    `it is for ${kinds.join(" or ")}`,
+    "leave one of the two out",
+  );
 
 export const noPrefixedSamples = (folder: string, prefix: string, count: number): Diagnostic =>
   make(
