@@ -21,7 +21,7 @@ const BAR = 100;
 async function writeImages(folder: string): Promise<void> {
   fs.mkdirSync(folder);
   for (let picture = 0; picture < PICTURES; picture++) {
-    const jpeg = await sharp(await sampleImage(picture, SIDE))
+    const jpeg = await sharp(await sampleImage(picture, SIDE, SIDE))
       .jpeg({ quality: 90 })
       .toBuffer();
     for (let i = picture; i < IMAGES; i += PICTURES) fs.writeFileSync(path.join(folder, `${i}.jpg`), jpeg);

@@ -421,7 +421,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "layers",
         value: "SLICE",
         default: ":",
-        doc: "layers to print, as 0:10 or 5; -1 for none, : for all",
+        doc: "layers to print, as Python's slices: 0:10, ::2, 5, -2; -1 for none, : for all",
       },
       { name: "onnxruntime", value: "DIR", doc: "folder in which node_modules/onnxruntime-node is installed" },
       { name: "output", value: "FILE", doc: "write everything as JSON" },

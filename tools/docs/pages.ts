@@ -3,7 +3,7 @@
 import { type CommandSpec, COMMANDS, type OptionSpec } from "../cli/options";
 import { MACE } from "../cli/main";
 import { commandsOf, helpTexts } from "../cli/program";
-import { PROGRAMS } from "../dropin/tables";
+import { MACE_FLAGS, type MaceFlag, PROGRAMS, SCRIPTS, type Script } from "../dropin/tables";
 import * as catalog from "../diagnostics/catalog";
 import { codesOfCatalog, codesOfHeader } from "./error-codes";
 import { KEYS, type KeySpec } from "../config/keys";
@@ -148,6 +148,26 @@ ${COMMANDS.map(section("##")).join("\n")}
 have the flags and file formats of MACE's scripts of these names. See [tutorial.md](tutorial.md).
 
 ${scripts.join("\n")}`;
+}
+
+/** What became of every flag of MACE's scripts. */
+function maceFlagsPage(): string {
+  const fate = ({ fate: what, why = "", remedy = "" }: MaceFlag): string =>
+    what === "works" ? "works" : what === "noted" ? `accepted, no effect: ${why}` : `refused: ${why}; ${remedy}`;
+  const sections = (Object.entries(SCRIPTS) as [Script, string][]).map(([script, ours]) => {
+    const flags = MACE_FLAGS.filter(({ of }) => of.includes(script));
+    return `## ${script}\n\nHere \`${ours}\`.\n\n${table(
+      ["flag", "here"],
+      flags.map((flag) => [`\`--${flag.name}\``, fate(flag)]),
+    )}`;
+  });
+  return `# Flags of MACE's scripts
+
+${GENERATED}
+Every flag works with MACE's meaning, or is accepted with a note that says why it changes nothing, or is an error that says why and what to do
+instead. A flag that is in neither list is an error that names the nearest one. Options that MACE does not have are in [cli.md](cli.md).
+
+${sections.join("\n")}`;
 }
 
 /** What --help prints, word for word: a change of it is seen in review. */
@@ -361,6 +381,7 @@ export function pages(header: string): ReadonlyMap<string, string> {
     ["config.md", configPage()],
     ["errors.md", errorsPage(header)],
     ["help.md", helpPage()],
+    ["mace-flags.md", maceFlagsPage()],
     ["operators.md", operatorsPage()],
   ]);
 }
