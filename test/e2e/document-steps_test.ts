@@ -178,6 +178,57 @@ test("a corrupt image is named and left out; --strict fails", async () => {
   assert.match(strict.said, /error\[MQ519\]: 1 of 8/);
 });
 
+test("samples that cannot be read: statistics go on without them, comparisons name them all", async () => {
+  const folder = at("broken");
+  fs.mkdirSync(folder);
+  for (let i = 0; i < 6; i++) {
+    const bytes = fs.readFileSync(at(`images/${i}.png`));
+    fs.writeFileSync(path.join(folder, `${i}.png`), i % 3 === 1 ? bytes.subarray(0, 200) : bytes);
+  }
+  const model = ["--model", at("own.pb"), "--input_dir", folder];
+  const stat = ["stat", ...model, "--runner", path.resolve("mace/bin/mace_stat")];
+  const names = (said: string, level: string): string[] =>
+    [...said.matchAll(new RegExp(`^${level}\\[MQ510\\][\\s\\S]*?(\\d\\.png)`, "gm"))].map(([, name = ""]) => name);
+  const lax = await call(mace, ...stat, "--output", at("lax.stat"));
+  assert.equal(lax.code, 0, lax.said);
+  assert.deepEqual(names(lax.said, "warning"), ["1.png", "4.png"]);
+  assert.match(lax.said, /^warning\[MQ316\]: 2 of 6 samples/m);
+
+  const strict = await call(mace, ...stat, "--output", at("strict.stat"), "--strict");
+  assert.equal(strict.code, 1);
+  assert.deepEqual(names(strict.said, "error"), ["1.png", "4.png"]);
+  assert.match(strict.said, /^error\[MQ317\]: 2 of 6 samples[\s\S]*--resume/m);
+  assert.ok(!fs.existsSync(at("strict.stat")));
+  assert.ok(
+    fs.readFileSync(at("strict.stat.partial")).equals(fs.readFileSync(at("lax.stat"))),
+    "what was done is kept",
+  );
+  for (const i of [1, 4]) fs.copyFileSync(at(`images/${i}.png`), path.join(folder, `${i}.png`));
+  await succeed(mace, ...stat, "--output", at("strict.stat"), "--strict", "--resume");
+  await succeed(mace, ...stat, "--output", at("whole.stat"));
+  assert.ok(fs.readFileSync(at("strict.stat")).equals(fs.readFileSync(at("whole.stat"))));
+
+  for (const i of [0, 5]) fs.writeFileSync(path.join(folder, `${i}.png`), "no image");
+  const quantized = ["--quantized", at("quant.pb"), "--runner", path.resolve("mace/bin/mace_run")];
+  for (const command of ["evaluate", "validate"]) {
+    const { code, out, said } = await call(mace, command, ...model, ...quantized);
+    assert.equal(code, 1, said);
+    assert.deepEqual(names(said, "error"), ["0.png", "5.png"]);
+    assert.equal(out, "");
+  }
+  for (let i = 0; i < 6; i++) fs.renameSync(path.join(folder, `${i}.png`), path.join(folder, `input${i}.png`));
+  const run = ["run", "--config", at("final.yml"), ...OUTPUT, "--input_dir", folder];
+  const outputs = await call(converter, ...run, "--output_dir", at("broken_outputs"));
+  assert.equal(outputs.code, 1);
+  assert.match(outputs.said, /outputs of 4 samples written[\s\S]*input0\.png[\s\S]*input5\.png/);
+  assert.equal(fs.readdirSync(at("broken_outputs")).length, 4);
+
+  for (let i = 1; i < 5; i++) fs.writeFileSync(path.join(folder, `input${i}.png`), "");
+  const none = await call(mace, ...stat, "--output", at("none.stat"));
+  assert.equal(none.code, 1);
+  assert.equal(names(none.said, "error").length, 6);
+});
+
 test("with --config and with --model, tensors are what the model's own preprocessing makes", async () => {
   const tensors = async (name: string, ...args: string[]): Promise<Buffer[]> => {
     await succeed(imageToTensor, "--input", at("images"), "--output_dir", at(name), ...args);

@@ -159,6 +159,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "resume",
         doc: "continue a run that was interrupted (Ctrl-C): its finished samples are in the output's name and .partial",
       },
+      {
+        name: "strict",
+        doc: "fail if a sample cannot be read, after all others are done and kept for --resume; otherwise it is named and left out",
+      },
       ...RANGE_OPTIONS,
       THREADS,
     ],

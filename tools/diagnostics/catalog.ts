@@ -616,6 +616,26 @@ export const collapsedRange = (
     ...(exact ? ["nothing to do here; for MACE, scale the tensor"] : ["leave out --six_decimals"]),
   );
 
+export const unreadableSamples = (count: number, total: number): Diagnostic =>
+  make(
+    "MQ316",
+    {},
+    `${count} of ${total} samples could not be read and do not count`,
+    "each is named above",
+    "repair or remove them; with --strict they are errors",
+  );
+
+/** @param kept where the statistics of the finished samples are. */
+export const unreadableSamplesStrict = (count: number, total: number, kept: string): Diagnostic =>
+  make(
+    "MQ317",
+    { file: kept },
+    `${count} of ${total} samples could not be read; the statistics of the others are kept`,
+    "each is named above",
+    "repair the files and run the same command again with --resume",
+    "or go without --strict (in Bazel `strict = False`): they are left out then",
+  );
+
 // --- MQ4xx: quantization ---
 
 export interface MissingRange {

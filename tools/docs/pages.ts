@@ -108,7 +108,8 @@ ${keys("model")}
 \`preprocess\` is a preset's name, or a map with \`preset\` and any of \`color\` (RGB, BGR, GRAY), \`mean\`, \`scale\` (one number or one per
 channel, in the order of \`color\`; pixels are 0 to 255), \`std\` (1 / scale, in its place), \`resize\`, \`fit\`, \`short_side\` and \`pad\`. The steps, in this
 order: decode, turn upright (EXIF), convert to 8 bits, resize and fit, order the channels, subtract the mean, multiply by the scale. Without the key,
-images are taken as \`tf-inception\`. It is stored in the model, so statistics and runs use the same.
+images are taken as \`tf-inception\`. It is stored in the model, so statistics, evaluation, \`image_to_tensor --model\` and runs use the same, and so does the device: \`mace_run --input_type=uint8\` and
+\`MaceEngine::FillFromPixels\` take RGB or gray pixels of the input's size and do the rest. Transparent pixels are laid on black.
 
 ${presets}
 ${resizes}

@@ -10,8 +10,9 @@ import { stat } from "../cli/commands/stat";
 import type { Options, RawOptions } from "../cli/context";
 import { COMMANDS } from "../cli/options";
 import { optionsFor, runProgram } from "../cli/program";
-import { Progress } from "../cli/progress";
+import { Progress, withProgress } from "../cli/progress";
 import { note } from "../cli/report";
+import { namingAllUnreadable } from "../cli/sample-options";
 import {
   checkStages,
   FLOAT_THRESHOLD,
@@ -22,7 +23,7 @@ import {
 } from "../cli/validation";
 import { type DeploymentConfig, type ModelConfig, readModelConfig } from "../config/model-config";
 import * as catalog from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import { readModel } from "../emit/model-reader";
 import { LayerRunner } from "../evaluate/layer-runner";
 import { OnnxSource } from "../evaluate/onnx-source";
@@ -227,12 +228,15 @@ async function printRangeLog(options: Options, model: Files, output: string): Pr
       samples_list: input,
       output,
       resume: options.flag("resume"),
+      strict: options.flag("strict"),
     };
     await stat(command("stat", { ...given, num_threads: threads(options) }));
-    for (const line of rangeLog(readStatistics(output))) process.stdout.write(line);
+    const statistics = readStatistics(output);
+    for (const line of rangeLog(statistics)) process.stdout.write(line);
     fs.rmSync(output);
+    const count = statistics.sample.length;
+    note(`ranges of ${count} sample${count === 1 ? "" : "s"} printed`);
   });
-  note(`ranges of ${samples.length} sample${samples.length === 1 ? "" : "s"} printed`);
 }
 
 /** What the training framework computes: the ONNX model itself, or tensors recorded from the others. */
@@ -258,7 +262,9 @@ async function sourceOf(
   }
   const modules = options.path("onnxruntime");
   const file = beside(model.modelFile);
-  return OnnxSource.open({ file, graph, threads: Number(threads(options)), ...(modules !== undefined && { modules }) });
+  return withProgress("opening the source model", 0, () =>
+    OnnxSource.open({ file, graph, threads: Number(threads(options)), ...(modules !== undefined && { modules }) }),
+  );
 }
 
 async function validate(options: Options, place: Place, model: ModelConfig, files: Validated): Promise<void> {
@@ -277,18 +283,21 @@ async function validate(options: Options, place: Place, model: ModelConfig, file
   try {
     const given = options.text("input_dir") !== undefined;
     const recorded = given ? undefined : source instanceof RecordedSource ? source.samples() : [randomSample(graph)];
-    const stages = await compare({
-      runner: program("mace_run"),
-      float,
-      ...(quantized && { quantized }),
-      ...(source && { source }),
-      graph,
-      samples: recorded ? undefined : samplesOf(options, graph),
-      recorded,
-      threshold: limit(["CPU"], FLOAT_THRESHOLD),
-      quantizedThreshold: limit(quantizedThresholds, QUANTIZED_THRESHOLD),
-      threads: Number(threads(options)),
-    });
+    const samples = recorded ? undefined : samplesOf(options, graph);
+    const stages = await namingAllUnreadable(samples ?? [], graph, () =>
+      compare({
+        runner: program("mace_run"),
+        float,
+        ...(quantized && { quantized }),
+        ...(source && { source }),
+        graph,
+        samples,
+        recorded,
+        threshold: limit(["CPU"], FLOAT_THRESHOLD),
+        quantizedThreshold: limit(quantizedThresholds, QUANTIZED_THRESHOLD),
+        threads: Number(threads(options)),
+      }),
+    );
     process.stdout.write(validationText(stages, layers));
     checkStages(stages);
   } finally {
@@ -319,9 +328,20 @@ async function runFolder(options: Options, model: Files): Promise<void> {
   const runner = new LayerRunner(program("mace_run"), model, 1, "outputs", Number(threads(options)));
   const progress = new Progress("samples", samples.length);
   const prefix = formatName(graph.inputs[0]?.tensor ?? "");
+  // The others are run all the same.
+  const bad: (readonly Diagnostic[])[] = [];
   try {
     for (const sample of samples) {
-      const [record] = await runner.run({ name: sample.name, tensors: await loadSample(sample, graph) });
+      const tensors = await loadSample(sample, graph).catch((error) => {
+        if (!(error instanceof UserError)) throw error;
+        bad.push(error.diagnostics);
+        return undefined;
+      });
+      if (!tensors) {
+        progress.advance();
+        continue;
+      }
+      const [record] = await runner.run({ name: sample.name, tensors });
       graph.outputs.forEach((port, i) => {
         if (folder === undefined) return;
         const tensor = record?.tensors[i] ?? new Float32Array();
@@ -334,8 +354,10 @@ async function runFolder(options: Options, model: Files): Promise<void> {
     progress.finish();
     runner.close();
   }
-  const count = `${samples.length} sample${samples.length === 1 ? "" : "s"}`;
+  const done = samples.length - bad.length;
+  const count = `${done} sample${done === 1 ? "" : "s"}`;
   note(folder === undefined ? `ran on ${count}` : `outputs of ${count} written to ${folder}`);
+  if (bad.length > 0) throw new UserError(bad.flat());
 }
 
 /** Without samples MACE takes random inputs; here they are the middle of the declared range: times do not depend on values. */

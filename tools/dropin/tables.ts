@@ -150,7 +150,7 @@ const CONFIG: readonly OptionSpec[] = [
 
 /** What a run does; each kind takes options of its own, and those of the others are errors. */
 export const RUN_KINDS = {
-  "--quantize_stat": ["input_dir", "resume"],
+  "--quantize_stat": ["input_dir", "resume", "strict"],
   "--validate": ["input_dir", "layers", "validate_threshold", "recorded", "onnxruntime"],
   "--input_dir": ["input_dir", "output_dir"],
   "a single run": ["output_dir", "round", "restart_round", "benchmark"],
@@ -214,6 +214,10 @@ export const CONVERTER: ProgramSpec = {
         {
           name: "resume",
           doc: "with --quantize_stat: continue a run that was interrupted (Ctrl-C), whose finished samples are kept beside the model",
+        },
+        {
+          name: "strict",
+          doc: "with --quantize_stat: fail if a sample cannot be read, after all others are done; otherwise it is named and left out",
         },
         { name: "round", value: "N", doc: "timed runs (default: 1)" },
         { name: "restart_round", value: "N", doc: "start the program so many times (default: 1)" },

@@ -7,7 +7,8 @@ import { firstDeparture } from "../../evaluate/validate";
 import { writeFileAtomically } from "../../io/files";
 import type { Sample } from "../../statistics/samples";
 import { dataFileOf, type Options } from "../context";
-import { samplesOf } from "../sample-options";
+import { withProgress } from "../progress";
+import { namingAllUnreadable, samplesOf } from "../sample-options";
 import { checkStages, sliceOf, validate as run, validationText } from "../validation";
 
 export async function validate(options: Options): Promise<void> {
@@ -35,20 +36,24 @@ export async function validate(options: Options): Promise<void> {
   const source =
     sourceFile === undefined
       ? recording
-      : await OnnxSource.open({ file: sourceFile, graph, threads, ...(modules !== undefined && { modules }) });
+      : await withProgress("opening the source model", 0, () =>
+          OnnxSource.open({ file: sourceFile, graph, threads, ...(modules !== undefined && { modules }) }),
+        );
   const files = (pb: string, data = dataFileOf(pb)) => ({ pb, data });
-  const stages = await run({
-    runner: options.givenPath("runner"),
-    float,
-    ...(quantizedPb !== undefined && { quantized: files(quantizedPb, options.path("quantized_data")) }),
-    ...(referencePb !== undefined && { reference: files(referencePb) }),
-    ...(source && { source }),
-    graph,
-    samples,
-    recorded: inputs,
-    ...limits,
-    threads,
-  }).finally(() => source?.close());
+  const stages = await namingAllUnreadable(samples ?? [], graph, () =>
+    run({
+      runner: options.givenPath("runner"),
+      float,
+      ...(quantizedPb !== undefined && { quantized: files(quantizedPb, options.path("quantized_data")) }),
+      ...(referencePb !== undefined && { reference: files(referencePb) }),
+      ...(source && { source }),
+      graph,
+      samples,
+      recorded: inputs,
+      ...limits,
+      threads,
+    }),
+  ).finally(() => source?.close());
   const output = options.path("output");
   if (output !== undefined) {
     const value = stages.map((stage) => ({ ...stage, firstDeparture: firstDeparture(stage) ?? null }));
