@@ -154,7 +154,7 @@ inline Status MissingPort(const std::string& what) {
 }
 
 inline Status BadPreprocess(const std::string& input, const std::string& what) {
-  return Status(StatusKind::kInvalidArgs, 221,
+  return Status(StatusKind::kInvalidArgs, 222,
                 "how pixels become input " + Quoted(input) + " cannot be read: " + what,
                 "the file is damaged, or was written by another program",
                 "convert the model again with `preprocess` in its configuration");
@@ -180,14 +180,14 @@ inline Status InputSize(const std::string& tensor, uint64_t got, uint64_t wanted
 }
 inline Status PixelCount(const std::string& tensor, uint64_t got, uint64_t wanted,
                          const std::string& shape) {
-  return Status(StatusKind::kInvalidArgs, 320,
+  return Status(StatusKind::kInvalidArgs, 313,
                 "the pixels for input " + Quoted(tensor) + " are " + std::to_string(got) +
                     " bytes, not " + std::to_string(wanted),
                 "the input has shape " + shape + ", a byte for each element",
                 "resize the image to that shape; `image_to_tensor --type uint8` does");
 }
 inline Status NoPixels(const std::string& tensor, const std::string& shape) {
-  return Status(StatusKind::kInvalidArgs, 321, "input " + Quoted(tensor) + " takes no pixels",
+  return Status(StatusKind::kInvalidArgs, 314, "input " + Quoted(tensor) + " takes no pixels",
                 "its shape is " + shape + ", not [1, height, width, 1 or 3] of float32",
                 "give its values");
 }

@@ -51,7 +51,7 @@ TEST(Preprocess, RefusesEverythingElse) {
     Preprocess preprocess;
     const Status status = ReadPreprocess("x", text, &preprocess);
     EXPECT_FALSE(status.ok()) << text;
-    EXPECT_EQ(status.code(), 221) << text;
+    EXPECT_EQ(status.code(), 222) << text;
     EXPECT_EQ(preprocess.mean[0], 127.5) << text;
   }
 }
@@ -66,7 +66,7 @@ TEST(Preprocess, PixelsTakeTheModelsOrderMeanAndScale) {
   const float low = static_cast<float>((0 - 117.5) * (1 / 127.5));
   EXPECT_EQ(values, (std::vector<float>{-74, mid, 45, 24, low, 535}));
   const Status other = PixelsToInput("x", {1, 1, 6, 1}, preprocess, pixels.data(), values.data());
-  EXPECT_EQ(other.code(), 221);
+  EXPECT_EQ(other.code(), 222);
 }
 
 TEST(Preprocess, ImagesAreInputsOfOneOrThreeChannels) {

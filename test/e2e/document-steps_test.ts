@@ -12,6 +12,7 @@ import { main as imageToTensor } from "../../tools/dropin/image-to-tensor";
 import { main as quantizeStat } from "../../tools/dropin/quantize-stat";
 import { main as tensorToImage } from "../../tools/dropin/tensor-to-image";
 import { encodeImage } from "../../tools/image/encode";
+import { GraphDef } from "../../tools/schema/tensorflow";
 import { parseOverallRange } from "../../tools/statistics/overall-range";
 import { Random } from "../../tools/synth/random";
 import { dataFile } from "../data/data";
@@ -401,8 +402,31 @@ ${file}    subgraphs:
     explained
       .trimEnd()
       .split("\n")
-      .map((line) => [line.split("  ")[0] ?? "", / (trained|file|inherited|user|operator|interval): /.exec(line)?.[1]]),
+      .map((line) => [
+        line.split("  ")[0] ?? "",
+        / {2}(trained|file|inherited|user|operator|interval): /.exec(line)?.[1] ?? / {2}(float) {2}\(/.exec(line)?.[1],
+      ]),
   );
+  // What is trained is what goes into a FakeQuant node that is no weight's; all else that is measured is a line of the file.
+  const { node: nodes } = GraphDef.decode(fs.readFileSync(MIXED ?? ""));
+  // Codes pass through these as they are.
+  const moves = new Set(nodes.filter(({ op }) => ["Squeeze", "Reshape"].includes(op)).map(({ name }) => name));
+  const constants = new Set(nodes.filter(({ op }) => op === "Const").map(({ name }) => name));
+  const trained = nodes.filter(({ op }) => op === "FakeQuantWithMinMaxVars").map(({ input }) => input[0] ?? "");
+  const activations = trained.filter((name) => !constants.has(name));
+  assert.ok(activations.length > 10);
+  const lines = fs.readFileSync(ranges, "utf8").trimEnd().split("\n");
+  const measured = new Set(lines.map((line) => line.replace(/(:0)?@@.*$/, "")));
+  for (const name of activations) assert.equal(sources.get(name), "trained", name);
+  for (const [name, source] of sources) {
+    const expected = activations.includes(name)
+      ? "trained"
+      : measured.has(name) && !moves.has(name)
+        ? "file"
+        : undefined;
+    if (expected !== undefined && source !== "float") assert.equal(source, expected, name);
+    else assert.ok(["user", "inherited", "float"].includes(source ?? ""), `${name}: ${source}`);
+  }
   for (const source of ["trained", "file", "inherited"])
     assert.ok([...sources.values()].includes(source), `${source}\n${explained}`);
   const fromFile = [...sources].filter(([, source]) => source === "file").map(([name]) => name);

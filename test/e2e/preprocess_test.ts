@@ -63,7 +63,7 @@ test("what is wrong with pixels is told", () => {
   const input = `--input=input=${at("values/inputimage.dat")}`;
   const size = run("model", input, "--input_type=uint8");
   assert.equal(size.code, 1);
-  assert.match(size.said, /error\[MR320\]: the pixels for input 'input' are \d+ bytes, not 867/);
+  assert.match(size.said, /error\[MR313\]: the pixels for input 'input' are \d+ bytes, not 867/);
   const word = run("model", input, "--input_type=uint16");
   assert.equal(word.code, 2);
   const stream = run("model", "--input_stream=-", "--input_type=uint8");

@@ -1077,6 +1077,15 @@ export const departs = (
     "quantized: keep the layer float (`keep_float`), give it a better range, or take the scheme int8_per_channel",
   );
 
+export const weightsMoved = (quantized: string, tensor: string): Diagnostic =>
+  make(
+    "MQ530",
+    { file: quantized, tensor },
+    "the layers of the quantized model are not those of the float one",
+    "weights were equalized or split before they were quantized: inner layers differ without being wrong, outputs do not",
+    "compare layers with the graph as it was quantized: `mace quantize --reference_prefix`, then --reference here",
+  );
+
 export const badOption = (option: string, text: string, expected: string): Diagnostic =>
   make("MQ518", {}, `${option} cannot be '${text}'`, undefined, `write ${expected}`);
 

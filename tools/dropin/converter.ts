@@ -38,7 +38,8 @@ import { randomSample } from "./random-sample";
 import { CONVERTER, idleFlags, RUN_KINDS, type RunKind } from "./tables";
 
 /** The C++ programs are runfiles of this one, at their place relative to it. */
-const program = (name: "mace_run" | "mace_stat"): string => path.resolve(__dirname, "../../mace/bin", name);
+const program = (options: Options, name: "mace_run" | "mace_stat"): string =>
+  path.resolve(options.path("programs") ?? path.resolve(__dirname, "../../mace/bin"), name);
 
 const command = (name: string, given: RawOptions): Options =>
   optionsFor(
@@ -224,7 +225,7 @@ async function printRangeLog(options: Options, model: Files, output: string): Pr
     const given = {
       model: model.pb,
       model_data: model.data,
-      runner: program("mace_stat"),
+      runner: program(options, "mace_stat"),
       samples_list: input,
       output,
       resume: options.flag("resume"),
@@ -286,7 +287,7 @@ async function validate(options: Options, place: Place, model: ModelConfig, file
     const samples = recorded ? undefined : samplesOf(options, graph);
     const stages = await namingAllUnreadable(samples ?? [], graph, () =>
       compare({
-        runner: program("mace_run"),
+        runner: program(options, "mace_run"),
         float,
         ...(quantized && { quantized }),
         ...(source && { source }),
@@ -325,7 +326,7 @@ async function runFolder(options: Options, model: Files): Promise<void> {
   const samples = samplesOf(options, graph);
   const folder = options.path("output_dir");
   if (folder !== undefined) fs.mkdirSync(folder, { recursive: true });
-  const runner = new LayerRunner(program("mace_run"), model, 1, "outputs", Number(threads(options)));
+  const runner = new LayerRunner(program(options, "mace_run"), model, 1, "outputs", Number(threads(options)));
   const progress = new Progress("samples", samples.length);
   const prefix = formatName(graph.inputs[0]?.tensor ?? "");
   // The others are run all the same.
@@ -371,7 +372,7 @@ async function runOnce(options: Options, model: Files): Promise<void> {
       writeFileAtomically(file, [new Uint8Array(new Float32Array(length).fill((low + high) / 2).buffer)]);
       return file;
     });
-    const given = { model: model.pb, model_data: model.data, runner: program("mace_run"), input, top: "0" };
+    const given = { model: model.pb, model_data: model.data, runner: program(options, "mace_run"), input, top: "0" };
     const more = {
       round: options.text("round"),
       benchmark: options.flag("benchmark"),

@@ -222,6 +222,11 @@ export const CONVERTER: ProgramSpec = {
         { name: "round", value: "N", doc: "timed runs (default: 1)" },
         { name: "restart_round", value: "N", doc: "start the program so many times (default: 1)" },
         { name: "num_threads", value: "N", default: "-1", doc: "threads; -1 takes every processor" },
+        {
+          name: "programs",
+          value: "DIR",
+          doc: "folder of other builds of mace_run and mace_stat; default: those that come with this program",
+        },
         { name: "envs", value: "K=V,...", doc: "environment variables of the program, such as MACE_CPU_TIER=scalar" },
         { name: "target_abis", value: "LIST", doc: "host; for other ABIs see the rule mace_quantized_model" },
         { name: "target_abi", value: "ABI", doc: "the same" },

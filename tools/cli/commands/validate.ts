@@ -1,6 +1,7 @@
-import { notComparable, nothingToDo } from "../../diagnostics/catalog";
+import { notComparable, nothingToDo, weightsMoved } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
+import { movedWeights } from "../../evaluate/moved-weights";
 import { OnnxSource } from "../../evaluate/onnx-source";
 import { RecordedSource } from "../../evaluate/recorded-source";
 import { firstDeparture } from "../../evaluate/validate";
@@ -8,6 +9,7 @@ import { writeFileAtomically } from "../../io/files";
 import type { Sample } from "../../statistics/samples";
 import { dataFileOf, type Options } from "../context";
 import { withProgress } from "../progress";
+import { warn } from "../report";
 import { namingAllUnreadable, samplesOf } from "../sample-options";
 import { checkStages, sliceOf, validate as run, validationText } from "../validation";
 
@@ -24,6 +26,11 @@ export async function validate(options: Options): Promise<void> {
     throw new UserError(notComparable(graph.name));
   }
   sliceOf([], options.given("layers"));
+  if (quantizedPb !== undefined && referencePb === undefined) {
+    const quantized = readModel(quantizedPb, options.path("quantized_data") ?? dataFileOf(quantizedPb));
+    const moved = movedWeights(graph, quantized.graph);
+    if (moved !== undefined) warn(weightsMoved(quantizedPb, moved));
+  }
   const threads = options.number("num_threads", 0, 1024);
   const limits = {
     threshold: options.number("threshold", -1, 1, false),
