@@ -13,6 +13,7 @@ import { ONNX_OPERATORS } from "../importers/onnx/op-table";
 import { MICROSOFT_OPERATORS } from "../importers/onnx/quantized-table";
 import { TENSORFLOW_OPERATORS } from "../importers/tensorflow/op-table";
 import { type Fit, FITS, type Resize, RESIZES } from "../ir/graph";
+import { RESIZE_TOLERANCE } from "../image/resize";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
 import { BACK_ENDS } from "../lower/back-ends";
 import { SCHEMES } from "../quantize/scheme";
@@ -84,8 +85,11 @@ function configPage(): string {
     ]),
   );
   const resizes = table(
-    ["resize", "meaning"],
-    RESIZES.map((name) => [`\`${name}\``, RESIZE_DOCS[name]]),
+    ["resize", "meaning", "of 0 to 255, at most"],
+    RESIZES.map((name) => {
+      const { program, tolerance } = RESIZE_TOLERANCE[name];
+      return [`\`${name}\``, RESIZE_DOCS[name], `${tolerance} from ${program}'s`];
+    }),
   );
   const fits = table(
     ["fit", "meaning"],

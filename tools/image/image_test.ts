@@ -10,7 +10,7 @@ import { encodeImage } from "./encode";
 import { fitImage } from "./fit";
 import { formatNpy, parseNpy } from "./npy";
 import { imageToTensor } from "./preprocess";
-import { resize } from "./resize";
+import { RESIZE_TOLERANCE, resize } from "./resize";
 
 const DATA = "tools/image/testdata";
 const rows = (name: string): string[][] =>
@@ -48,6 +48,30 @@ const TOLERANCE: Readonly<Record<string, number>> = { "bilinear-antialias": 1, b
 for (const [mode = "", width, height, values] of rows("resized.tsv")) {
   test(`${mode} to ${width} x ${height}`, () => {
     near(resize(SOURCE, Number(width), Number(height), mode as Resize), numbers(values), TOLERANCE[mode] ?? 1e-3);
+  });
+}
+
+/** The image that author_sizes.py makes. */
+const LARGE: Pixels = {
+  width: 640,
+  height: 480,
+  channels: 3,
+  data: Uint8Array.from({ length: 640 * 480 * 3 }, (_, i) => {
+    const [c, x, y] = [i % 3, Math.floor(i / 3) % 640, Math.floor(i / 1920)];
+    const gradient = Math.floor((x * (c + 2)) / 7) + Math.floor((y * 3) / (c + 4));
+    return (gradient + Math.floor((x * y * (c + 1)) / 97) + ((x ^ y) & 31)) % 256;
+  }),
+};
+
+for (const [mode = "", width, height, stride, values] of rows("sizes.tsv")) {
+  const { program, tolerance } = RESIZE_TOLERANCE[mode as Resize];
+  test(`${mode} of a large image to ${width} x ${height} is ${program}'s within ${tolerance}`, () => {
+    const out = resize(LARGE, Number(width), Number(height), mode as Resize);
+    near(
+      out.filter((_, i) => i % Number(stride) === 0),
+      numbers(values),
+      tolerance,
+    );
   });
 }
 
