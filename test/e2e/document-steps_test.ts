@@ -204,6 +204,11 @@ test("samples that cannot be read: statistics go on without them, comparisons na
     fs.readFileSync(at("strict.stat.partial")).equals(fs.readFileSync(at("lax.stat"))),
     "what was done is kept",
   );
+  // The same without --strict, when all that is left cannot be read.
+  fs.copyFileSync(at("strict.stat.partial"), at("left.stat.partial"));
+  const left = await call(mace, ...stat, "--output", at("left.stat"), "--resume");
+  assert.equal(left.code, 0, left.said);
+  assert.ok(fs.readFileSync(at("left.stat")).equals(fs.readFileSync(at("lax.stat"))));
   for (const i of [1, 4]) fs.copyFileSync(at(`images/${i}.png`), path.join(folder, `${i}.png`));
   await succeed(mace, ...stat, "--output", at("strict.stat"), "--strict", "--resume");
   await succeed(mace, ...stat, "--output", at("whole.stat"));

@@ -1,6 +1,6 @@
 /** Runs a C++ program over samples: feeds it the sample stream, follows its progress, collects its diagnostics. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as os from "node:os";
 import { runnerFailed } from "../diagnostics/catalog";
@@ -33,7 +33,7 @@ export interface RunOutcome {
 
 /**
  * Starts `runner` with `args`, writes the samples to its standard input and waits for its end.
- * Samples that cannot be loaded are left out; when that is all of them, the run fails with their diagnostics.
+ * Samples that cannot be loaded are left out; when that is all of them, the runner is ended and writes nothing.
  * SIGINT and SIGTERM are passed on: the runner finishes the sample in work and writes what it has.
  */
 export async function runOverSamples(
@@ -90,13 +90,13 @@ export async function runOverSamples(
       const record = encodeRecord({ name: samples[i]?.name ?? "", tensors });
       if (!child.stdin.write(record)) await Promise.race([once(child.stdin, "drain").catch(() => undefined), ended]);
     }
-    if (samples.length > 0 && unreadable.length === samples.length) throw new UserError(unreadable.flat());
+    if (samples.length > 0 && unreadable.length === samples.length) {
+      await abandon(child, ended);
+      return { signal: undefined, unreadable };
+    }
     child.stdin.end();
   } catch (error) {
-    child.kill();
-    // The signal alone does not wake a runner that gets it just before it waits for input; the end of the input does.
-    child.stdin.destroy();
-    await ended;
+    await abandon(child, ended);
     throw error;
   } finally {
     void ended.then(() => {
@@ -108,4 +108,12 @@ export async function runOverSamples(
   if (status !== undefined) throw new UserError(runnerFailed(runner, status, diagnostics));
   if (diagnostics !== "") process.stderr.write(diagnostics);
   return { signal: undefined, unreadable };
+}
+
+/** Ends a runner whose result is not wanted. */
+async function abandon(child: ChildProcessWithoutNullStreams, ended: Promise<unknown>): Promise<void> {
+  child.kill();
+  // The signal alone does not wake a runner that gets it just before it waits for input; the end of the input does.
+  child.stdin.destroy();
+  await ended;
 }

@@ -93,6 +93,7 @@ async function collect(options: Options, { pb, data, graph, digest, samples, tar
         for (const byte of chunk) if (byte === 0x0a) progress.advance();
       },
     });
+    if (unreadable.length === rest.length && !earlier) throw new UserError(unreadable.flat());
     if (earlier && fs.existsSync(fresh)) {
       const parts = [
         { file: partial, statistics: earlier },
@@ -106,13 +107,17 @@ async function collect(options: Options, { pb, data, graph, digest, samples, tar
     if (signal !== undefined) throw interrupted(signal, fresh, partial, samples.length);
     if (unreadable.length > 0) {
       if (strict) {
-        moveFile(fresh, partial);
+        if (fs.existsSync(fresh)) moveFile(fresh, partial);
         const all = unreadableSamplesStrict(unreadable.length, samples.length, partial);
         throw new UserError([...unreadable.flat(), all]);
       }
       warn(unreadableSamples(unreadable.length, samples.length));
     }
-    return { statistics: fresh, partial, count: samples.length - unreadable.length };
+    return {
+      statistics: fs.existsSync(fresh) ? fresh : partial,
+      partial,
+      count: samples.length - unreadable.length,
+    };
   } catch (error) {
     fs.rmSync(fresh, { force: true });
     throw error;
