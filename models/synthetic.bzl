@@ -34,7 +34,7 @@ def _synthetic_images_impl(ctx):
     files = ctx.outputs.images
     args = ctx.actions.args()
     args.add("images")
-    args.add(ctx.attr.size)
+    args.add("%dx%d" % (ctx.attr.width, ctx.attr.height))
     args.add_all(files)
     run_node(
         ctx,
@@ -49,27 +49,30 @@ def _synthetic_images_impl(ctx):
 
 _synthetic_images = rule(
     implementation = _synthetic_images_impl,
-    doc = "Square PNG images.",
+    doc = "PNG images.",
     attrs = {
+        "height": attr.int(doc = "Pixels per column.", mandatory = True),
         "images": attr.output_list(doc = "The files.", mandatory = True),
-        "size": attr.int(doc = "Pixels per side.", mandatory = True),
         "tool": _TOOL,
+        "width": attr.int(doc = "Pixels per row.", mandatory = True),
     },
 )
 
-def synthetic_images(name, count, size, **kwargs):
-    """Square PNG images <name>/0.png, <name>/1.png …
+def synthetic_images(name, count, size, height = None, **kwargs):
+    """PNG images <name>/0.png, <name>/1.png …
 
     Args:
       name: name of the target
       count: number of images
-      size: pixels per side
+      size: pixels per row
+      height: pixels per column; as many as per row when not given
       **kwargs: further attributes of the rule
     """
     _synthetic_images(
         name = name,
         images = ["%s/%d.png" % (name, i) for i in range(count)],
-        size = size,
+        width = size,
+        height = height or size,
         **kwargs
     )
 

@@ -55,6 +55,10 @@ _ATTRS = {
         doc = "Number of independent actions that the samples are divided among. The result is the same for any number.",
         default = 1,
     ),
+    "strict": attr.bool(
+        doc = "A sample that cannot be read fails the build; with False it is named and left out. `bazel run` always leaves it out, without `--strict`.",
+        default = True,
+    ),
 }
 
 # `mace stat` resolves relative paths against the folder in which `bazel run` was typed.
@@ -103,6 +107,7 @@ def _mace_quantize_stat_impl(ctx):
             model = model,
             samples = ctx.files.inputs,
             shards = ctx.attr.shards,
+            strict = ctx.attr.strict,
             name = ctx.label.name,
         )
         ranges = compute_ranges(ctx, tool, statistics, arguments, ctx.label.name)

@@ -153,6 +153,13 @@ inline Status MissingPort(const std::string& what) {
                 "convert the model again");
 }
 
+inline Status BadPreprocess(const std::string& input, const std::string& what) {
+  return Status(StatusKind::kInvalidArgs, 222,
+                "how pixels become input " + Quoted(input) + " cannot be read: " + what,
+                "the file is damaged, or was written by another program",
+                "convert the model again with `preprocess` in its configuration");
+}
+
 // ---- MR3xx: files, data and sample streams --------------------------------
 
 inline Status CannotOpen(const std::string& path, const std::string& why) {
@@ -170,6 +177,19 @@ inline Status InputSize(const std::string& tensor, uint64_t got, uint64_t wanted
                     " bytes, not " + std::to_string(wanted),
                 "the input has shape " + shape + " and elements of four bytes",
                 "check the preprocessing and the shape in the configuration");
+}
+inline Status PixelCount(const std::string& tensor, uint64_t got, uint64_t wanted,
+                         const std::string& shape) {
+  return Status(StatusKind::kInvalidArgs, 313,
+                "the pixels for input " + Quoted(tensor) + " are " + std::to_string(got) +
+                    " bytes, not " + std::to_string(wanted),
+                "the input has shape " + shape + ", a byte for each element",
+                "resize the image to that shape; `image_to_tensor --type uint8` does");
+}
+inline Status NoPixels(const std::string& tensor, const std::string& shape) {
+  return Status(StatusKind::kInvalidArgs, 314, "input " + Quoted(tensor) + " takes no pixels",
+                "its shape is " + shape + ", not [1, height, width, 1 or 3] of float32",
+                "give its values");
 }
 inline Status TruncatedStream(const std::string& where) {
   return Status(StatusKind::kInvalidArgs, 304, "the sample stream ends inside " + where,

@@ -30,6 +30,9 @@ const std::vector<Flag> kFlags = {
     {"input", "NAME=FILE", "raw float32 (or int32) data of an input; once per input"},
     {"input_file", "PREFIX",
      "inputs are PREFIX_<name>, with other characters than letters and digits as _"},
+    {"input_type", "NAME",
+     "float32 (default), or uint8: files of images are pixels of the input's size, [height, width, "
+     "channels], RGB or gray; order, mean and scale are the model's"},
     {"output_dir", "DIR",
      "write each output there as raw float32 (or int32), named after its tensor"},
     {"output_file", "PREFIX", "write each output to PREFIX_<name>"},
@@ -297,6 +300,8 @@ class Runner {
       return diagnostics::ConflictingFlags("input", "input_stream");
     if (stream && flags_.Has("input_file"))
       return diagnostics::ConflictingFlags("input_file", "input_stream");
+    if (stream && flags_.Has("input_type"))
+      return diagnostics::ConflictingFlags("input_type", "input_stream");
     if (!stream && flags_.Has("output_stream")) return diagnostics::MissingFlag("input_stream");
     const Clock::time_point start = Clock::now();
     runtime::AcceleratorOptions accelerator;
@@ -392,6 +397,17 @@ class Runner {
   // Words of four bytes, float32 or int32.
   Status ReadInputs(std::vector<std::vector<uint32_t>>* data) {
     std::map<std::string, std::string> paths;
+    const std::string type = flags_.Has("input_type") ? flags_.Get("input_type") : "float32";
+    if (type != "float32" && type != "uint8")
+      return diagnostics::BadFlagValue("input_type", type, "float32 or uint8");
+    const bool pixels = type == "uint8";
+    if (pixels && std::none_of(program().inputs().begin(), program().inputs().end(),
+                               [](const runtime::ProgramPort& port) {
+                                 return runtime::TakesPixels(port.shape, port.type);
+                               })) {
+      const runtime::ProgramPort& port = program().inputs()[0];
+      return diagnostics::NoPixels(port.tensor, ToString(port.shape));
+    }
     for (const std::string& given : flags_.All("input")) {
       const size_t equals = given.rfind('=');
       if (equals == std::string::npos)
@@ -408,7 +424,7 @@ class Runner {
     }
     for (const runtime::ProgramPort& port : program().inputs()) {
       std::string path;
-      if (paths.count(port.tensor)) path = paths[port.tensor];
+      if (paths.count(port.name)) path = paths[port.name];
       if (paths.count(port.tensor)) path = paths[port.tensor];
       if (path.empty() && flags_.Has("input_file"))
         path = flags_.Get("input_file") + "_" + FormatName(port.tensor);
@@ -425,6 +441,16 @@ class Runner {
       }
       runtime::MappedFile file;
       MACE_RETURN_IF_ERROR(file.Open(path));
+      if (pixels && runtime::TakesPixels(port.shape, port.type)) {
+        const uint64_t wanted = static_cast<uint64_t>(port.elements);
+        if (file.size() != wanted)
+          return diagnostics::PixelCount(port.tensor, file.size(), wanted, ToString(port.shape))
+              .At(path);
+        MACE_RETURN_IF_ERROR(runtime::PixelsToInput(port.tensor, port.shape, port.preprocess,
+                                                    static_cast<const uint8_t*>(file.data()),
+                                                    reinterpret_cast<float*>(data->back().data())));
+        continue;
+      }
       if (file.size() != port.bytes())
         return diagnostics::InputSize(port.tensor, file.size(), port.bytes(), ToString(port.shape))
             .At(path);

@@ -333,6 +333,32 @@ class MaceEngine::Impl {
     return ToMace(program_->Run(input_pointers_.data()));
   }
 
+  MaceStatus FillFromPixels(const std::string& name, const uint8_t* pixels, size_t size,
+                            MaceTensor* tensor) const {
+    if (program_ == nullptr)
+      return ToMace(diagnostics::BadArgument("the engine is not initialized"));
+    if (pixels == nullptr || tensor == nullptr)
+      return ToMace(diagnostics::BadArgument("pixels or tensor is null"));
+    const int i = Find(program_->inputs(), name);
+    if (i < 0) return ToMace(diagnostics::MissingPort("input '" + name + "'"));
+    const runtime::ProgramPort& port = program_->inputs()[static_cast<size_t>(i)];
+    if (!runtime::TakesPixels(port.shape, port.type))
+      return ToMace(diagnostics::NoPixels(port.tensor, ToString(port.shape)));
+    const size_t wanted = static_cast<size_t>(port.elements);
+    if (size != wanted)
+      return ToMace(diagnostics::PixelCount(port.tensor, size, wanted, ToString(port.shape)));
+    try {
+      std::shared_ptr<float> values(new float[wanted], std::default_delete<float[]>());
+      const Status status =
+          runtime::PixelsToInput(port.tensor, port.shape, port.preprocess, pixels, values.get());
+      if (!status.ok()) return ToMace(status);
+      *tensor = MaceTensor(port.shape, values);
+      return MaceStatus();
+    } catch (const std::bad_alloc&) {
+      return ToMace(diagnostics::OutOfMemory("an input", port.bytes()));
+    }
+  }
+
   std::vector<RuntimeType> RuntimeTypes() const {
     std::vector<RuntimeType> types;
     if (program_ == nullptr) return types;
@@ -479,6 +505,10 @@ MaceStatus MaceEngine::Run(const std::map<std::string, MaceTensor>& inputs,
 MaceStatus MaceEngine::Run(const std::map<std::string, MaceTensor>& inputs,
                            std::map<std::string, MaceTensor>* outputs, RunMetadata* run_metadata) {
   return impl_->Run(inputs, outputs, run_metadata);
+}
+MaceStatus MaceEngine::FillFromPixels(const std::string& input_node, const uint8_t* pixels,
+                                      size_t size, MaceTensor* tensor) const {
+  return impl_->FillFromPixels(input_node, pixels, size, tensor);
 }
 MaceStatus MaceEngine::ReleaseIntermediateBuffer() { return MaceStatus(); }
 MaceStatus MaceEngine::FakeWarmup() { return impl_->FakeWarmup(); }

@@ -280,6 +280,13 @@ class MaceEngine {
   MaceStatus Run(const std::map<std::string, MaceTensor>& inputs,
                  std::map<std::string, MaceTensor>* outputs, RunMetadata* run_metadata);
 
+  // Fills *tensor with the values of an input from the pixels of an image: `size` bytes of
+  // [height, width, channels], rows from the top, RGB or gray, in the input's height and width.
+  // Order of the channels, mean and scale are those of the model's configuration, with which it was
+  // quantized and evaluated.
+  MaceStatus FillFromPixels(const std::string& input_node, const uint8_t* pixels, size_t size,
+                            MaceTensor* tensor) const;
+
   // The memory plan is one block that lives with the engine; there is nothing to release between
   // runs.
   MaceStatus ReleaseIntermediateBuffer();

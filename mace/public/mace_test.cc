@@ -132,6 +132,37 @@ TEST(Engine, RefusesWhatDoesNotFit) {
   EXPECT_EQ(uninitialized.Run({{"x", good}}, &outputs), MaceStatus::MACE_INVALID_ARGS);
 }
 
+TEST(Engine, FillsAnInputFromPixels) {
+  ModelBuilder m;
+  m.Input("x", {1, 1, 2, 3});
+  mace::testing::TensorSpec y;
+  y.name = "y";
+  y.shape = {1, 1, 2, 3};
+  m.Node("Activation", {"x"}, {y}, {mace::testing::Arg("activation", "ABS")});
+  m.Output("y", {1, 1, 2, 3});
+  runtime::WireWriter argument;
+  argument.Bytes(1, "preprocess:x");
+  argument.Bytes(4, R"({"color":"BGR","mean":[100,0,0],"scale":[1,2,0.5]})");
+  m.net()->Message(2, argument);
+  std::shared_ptr<MaceEngine> engine;
+  ASSERT_EQ(Create(m, &engine), MaceStatus::MACE_SUCCESS);
+  const std::vector<uint8_t> pixels = {1, 2, 3, 4, 5, 6};
+  MaceTensor x;
+  ASSERT_EQ(engine->FillFromPixels("x", pixels.data(), pixels.size(), &x),
+            MaceStatus::MACE_SUCCESS);
+  const std::vector<float> values(x.data().get(), x.data().get() + 6);
+  EXPECT_EQ(values, (std::vector<float>{-97, 4, 0.5f, -94, 10, 2}));
+  std::shared_ptr<float> out(new float[6], std::default_delete<float[]>());
+  std::map<std::string, MaceTensor> outputs = {{"y", MaceTensor({1, 1, 2, 3}, out)}};
+  ASSERT_EQ(engine->Run({{"x", x}}, &outputs), MaceStatus::MACE_SUCCESS);
+  EXPECT_EQ(out.get()[0], 97);
+  EXPECT_EQ(engine->FillFromPixels("x", pixels.data(), 5, &x).code(),
+            MaceStatus::MACE_INVALID_ARGS);
+  EXPECT_EQ(engine->FillFromPixels("z", pixels.data(), 6, &x).code(),
+            MaceStatus::MACE_INVALID_ARGS);
+  EXPECT_EQ(engine->FillFromPixels("x", nullptr, 6, &x).code(), MaceStatus::MACE_INVALID_ARGS);
+}
+
 TEST(Engine, TellsWhatIsWrongWithAModel) {
   std::shared_ptr<MaceEngine> engine;
   const MaceStatus status = CreateMaceEngineFromProto(Bytes("nonsense"), 8, nullptr, 0, {}, {},

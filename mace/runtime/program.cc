@@ -72,6 +72,11 @@ Status Program::AddNet(NetDef def, const uint8_t* data, size_t data_size,
   net_inputs_.push_back(def.inputs);
   net_outputs_.push_back(def.outputs);
   runtime_types_.push_back(def.runtime_type());
+  for (const Attribute& argument : def.arguments) {
+    if (argument.has_s &&
+        argument.name.compare(0, PreprocessArgument("").size(), PreprocessArgument("")) == 0)
+      preprocess_.emplace(argument.name, argument.s);
+  }
   Net net;
   std::string device = "CPU";
   if (def.runtime_type() == kNetOnCpu) {
@@ -129,6 +134,9 @@ Status Program::Connect(const MultiNetDef& multi) {
     MACE_RETURN_IF_ERROR(ReadPort(def, &port));
     if (!known.emplace(def.name, Known{{-1, static_cast<int>(inputs_.size())}, &def}).second)
       return diagnostics::DuplicateTensor(def.name);
+    const auto described = preprocess_.find(PreprocessArgument(def.name));
+    if (described != preprocess_.end())
+      MACE_RETURN_IF_ERROR(ReadPreprocess(def.name, described->second, &port.preprocess));
     inputs_.push_back(std::move(port));
     return Status();
   };

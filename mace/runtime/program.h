@@ -3,6 +3,7 @@
 #define MACE_RUNTIME_PROGRAM_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "mace/base/status.h"
 #include "mace/runtime/executor.h"
 #include "mace/runtime/net_def.h"
+#include "mace/runtime/preprocess.h"
 #include "mace/runtime/session.h"
 
 namespace mace {
@@ -27,6 +29,8 @@ struct ProgramPort {
   ElementType type = ElementType::kFloat32;
   // 0 none, 1 NHWC, 2 NCHW: layout of the caller's buffer; data of the program is NHWC.
   int data_format = 1;
+  // Of inputs: how pixels become their values.
+  Preprocess preprocess;
 
   size_t bytes() const { return static_cast<size_t>(elements) * SizeOf(type); }
 };
@@ -85,6 +89,8 @@ class Program {
   std::vector<Net> nets_;
   std::vector<std::vector<PortDef>> net_inputs_, net_outputs_;
   std::vector<int64_t> runtime_types_;
+  // Net argument to its text, of all nets.
+  std::map<std::string, std::string> preprocess_;
   std::vector<Source> outputs_at_;
   const void* const* given_ = nullptr;
   Session* session_ = nullptr;

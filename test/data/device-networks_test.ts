@@ -65,7 +65,7 @@ for (const [name, { bytes, size, output }] of Object.entries(SYNTHETIC)) {
     const images: string[] = [];
     for (let i = 0; i < 3; i++) {
       const file = path.join(folder, `${size}.${i}.png`);
-      fs.writeFileSync(file, await sampleImage(i, size));
+      fs.writeFileSync(file, await sampleImage(i, size, size));
       images.push(file);
     }
     const pipeline = new Pipeline(folder, name);

@@ -1,10 +1,9 @@
 /**
  * The commands of the documentation, as they are printed: every fenced `sh` block of a page is run line by line in a folder where the
- * files exist that the page supposes. `./bazelw run //tools:…` becomes a start of the built program.
+ * files exist that the page supposes, with a small network in the place of those that the pages name.
  */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -14,55 +13,10 @@ import { model, node, tensor } from "../../tools/importers/testing/onnx-builder"
 import { AttrValue, DataType } from "../../tools/schema/tensorflow";
 import { GraphDefBuilder, typeAttribute } from "../../tools/synth/graph-def-builder";
 import { Random } from "../../tools/synth/random";
+import { commandsOf, PROGRAMS, runCommand } from "./documentation";
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), "mace-commands-"));
 after(() => fs.rmSync(root, { recursive: true }));
-
-/** Labels of programs to their entry points below tools/, and what their arguments begin with. */
-const PROGRAMS: Readonly<Record<string, readonly [string, ...string[]]>> = {
-  "//tools:mace": ["cli/main"],
-  "//tools:validate": ["cli/main", "validate"],
-  "//tools:converter": ["dropin/converter"],
-  "//tools/image:image_to_tensor": ["dropin/image-to-tensor"],
-  "//tools/image:tensor_to_image": ["dropin/tensor-to-image"],
-  "//tools/quantize:quantize_stat": ["dropin/quantize-stat"],
-};
-
-/** What the pages build before they use it; here it is there already. */
-const BUILT = ["//mace/bin:mace_run", "//mace/bin:mace_stat"];
-
-/** The commands of a page's `sh` blocks, with continued lines joined. */
-function commandsOf(page: string): string[] {
-  const text = fs.readFileSync(`docs/${page}`, "utf8");
-  const blocks = [...text.matchAll(/^( *)```sh\n([\s\S]*?)^ *```$/gm)].map(([, , block = ""]) => block);
-  return blocks.flatMap((block) =>
-    block
-      .replace(/\\\n\s*/g, "")
-      .split("\n")
-      .map((line) => line.trim())
-      .filter((line) => line !== ""),
-  );
-}
-
-/** Runs a command in a folder; the text of what went wrong, or undefined. */
-function runCommand(command: string, folder: string): string | undefined {
-  const [start = "", verb = "", target = "", ...rest] = command.split(/\s+/);
-  if (start !== "./bazelw") return `'${start}' is no program of this repository`;
-  if (verb === "build") return BUILT.includes(target) ? undefined : `${target} is not built here`;
-  const program = PROGRAMS[target];
-  if (verb !== "run" || !program) return `there is no program ${target}`;
-  const arrow = rest.indexOf(">");
-  const args = rest.slice(rest[0] === "--" ? 1 : 0, arrow < 0 ? undefined : arrow);
-  const [module, ...first] = program;
-  const flags = process.execArgv.filter((flag) => flag !== "--test");
-  const script = require.resolve(`../../tools/${module}`);
-  const result = spawnSync(process.execPath, [...flags, script, ...first, ...args], {
-    encoding: "utf8",
-    env: { ...process.env, NODE_TEST_CONTEXT: "", BUILD_WORKING_DIRECTORY: folder },
-  });
-  if (arrow >= 0) fs.writeFileSync(path.join(folder, rest[arrow + 1] ?? ""), result.stdout);
-  return result.status === 0 ? undefined : `exit code ${result.status}\n${result.stderr}`;
-}
 
 const SIDE = 299;
 const FLOAT = typeAttribute(DataType.DT_FLOAT);
@@ -95,11 +49,14 @@ function network(trained: readonly string[]): Uint8Array {
   return builder.encode();
 }
 
-const yaml = (more: string): string => `library_name: net
+const yaml = (
+  more: string,
+  { config, file } = NET,
+): string => `library_name: ${path.basename(config, ".yml").replace("_", "-")}
 models:
-  net:
+  ${path.basename(config, ".yml")}:
     platform: tensorflow
-    model_file_path: frozen.pb
+    model_file_path: ${file}
     runtime: cpu
 ${more}    subgraphs:
       - input_tensors: input
@@ -111,15 +68,23 @@ ${more}    subgraphs:
 
 const IMAGES = 3;
 
+/** A deployment file of the pages, and the network's file that it names. */
+interface Names {
+  readonly config: string;
+  readonly file: string;
+}
+const NET: Names = { config: "net.yml", file: "frozen.pb" };
+const INCEPTION: Names = { config: "inception_v3.yml", file: "inception_v3.pb" };
+
 /** A folder as the pages suppose it: a network, its deployment file, sample images with labels, and the built programs. */
-async function folderWith(name: string, trained: readonly string[]): Promise<string> {
+async function folderWith(name: string, trained: readonly string[], names = NET): Promise<string> {
   const folder = path.join(root, name);
   const at = (file: string): string => path.join(folder, file);
   fs.mkdirSync(at("samples"), { recursive: true });
   fs.mkdirSync(at("bazel-bin"));
   fs.symlinkSync(path.resolve("mace"), at("bazel-bin/mace"));
-  fs.writeFileSync(at("net.yml"), yaml(""));
-  fs.writeFileSync(at("frozen.pb"), network(trained));
+  fs.writeFileSync(at(names.config), yaml("", names));
+  fs.writeFileSync(at(names.file), network(trained));
   const random = new Random("images of commands");
   const labels: string[] = [];
   for (let i = 0; i < IMAGES; i++) {
@@ -138,21 +103,42 @@ async function folderWith(name: string, trained: readonly string[]): Promise<str
 }
 
 /** Runs a page's commands in turn; the steps in words are done in between. */
-function runPage(page: string, folder: string, expected: number): void {
+function runPage(page: string, folder: string, expected: number, names = NET): void {
   const commands = commandsOf(page);
   assert.equal(commands.length, expected, `docs/${page} has other commands than this test expects`);
   for (const command of commands) {
-    const last = command.endsWith("//tools:converter -- convert --config net.yml");
-    // "Add `quantize: 1` and `quantize_range_file: overall_range` to the model in `net.yml`", which mace's own commands leave alone.
+    const last = command.endsWith(`//tools:converter -- convert --config ${names.config}`);
+    // "Add `quantize: 1` and `quantize_range_file: overall_range` to the model", which mace's own commands leave alone.
     const keys = last ? "    quantize: 1\n    quantize_range_file: overall_range\n" : "";
-    if (last || command.includes("//tools:mace -- convert")) fs.writeFileSync(path.join(folder, "net.yml"), yaml(keys));
+    if (last || command.includes("//tools:mace -- convert"))
+      fs.writeFileSync(path.join(folder, names.config), yaml(keys, names));
     const fault = runCommand(command, folder);
     assert.equal(fault, undefined, `docs/${page}: ${command}\n${fault}`);
   }
 }
 
 test("the commands of docs/tutorial.md", async () => {
-  runPage("tutorial.md", await folderWith("tutorial", []), 14);
+  runPage("tutorial.md", await folderWith("tutorial", [], INCEPTION), 14, INCEPTION);
+});
+
+test("the targets of docs/tutorial.md are those of models/BUILD.bazel", () => {
+  const [, snippet = ""] = /```python\n([\s\S]*?)```/.exec(fs.readFileSync("docs/tutorial.md", "utf8")) ?? [];
+  const build = fs.readFileSync("models/BUILD.bazel", "utf8");
+  const [load = "", ...targets] = snippet.trim().split(/\n\n/);
+  assert.equal(targets.length, 3);
+  for (const target of targets) assert.ok(build.includes(`\n${target}\n`), `not in models/BUILD.bazel:\n${target}`);
+  const [, symbols = ""] = /^load\("\/\/bazel:defs.bzl", (.*)\)$/.exec(load) ?? [];
+  for (const target of targets) assert.ok(symbols.includes(`"${target.split("(")[0]}"`), load);
+});
+
+test("the labels of the pages are targets, of the programs that are run here", () => {
+  for (const [label, [module]] of Object.entries(PROGRAMS)) {
+    const name = label.replace(/^.*:/, "");
+    const actual = fs.readFileSync(`test/e2e/label_${name}`, "utf8").trim();
+    // //tools/dropin:quantize_stat runs dropin/quantize-stat; those of tools/cli all run its main.
+    const [, folder, target = ""] = /^\/\/tools\/(\w+):(\w+)$/.exec(actual) ?? [];
+    assert.equal(`${folder}/${folder === "cli" ? "main" : target.replaceAll("_", "-")}`, module, label);
+  }
 });
 
 test("the commands of docs/mixing.md", async () => {

@@ -57,12 +57,20 @@ exec "${RUNNER}" "\${arguments[@]}"
 }
 
 /** Starts a run, and sends the signal when the runner has finished `count` samples. */
-async function interrupt(count: number, signal: NodeJS.Signals, args: readonly string[]): Promise<Ended> {
+async function interrupt(
+  count: number,
+  signal: NodeJS.Signals,
+  args: readonly string[],
+  script = mace,
+): Promise<Ended> {
   const log = at("finished");
-  const tee = at(`tee_${count}`);
+  const programs = at(`programs_${count}`);
+  const tee = path.join(programs, "mace_stat");
+  fs.mkdirSync(programs, { recursive: true });
   fs.writeFileSync(log, "");
   fs.writeFileSync(tee, `#!/bin/bash\nexec "${slowRunner(count)}" "$@" > >(tee "${log}")\n`, { mode: 0o755 });
-  const child: ChildProcess = spawn(process.execPath, [...FLAGS, mace, ...args, "--runner", tee], { env: ENVIRONMENT });
+  const runner = script === mace ? ["--runner", tee] : ["--programs", programs];
+  const child: ChildProcess = spawn(process.execPath, [...FLAGS, script, ...args, ...runner], { env: ENVIRONMENT });
   let [out, said] = ["", ""];
   child.stdout?.on("data", (chunk) => {
     out += chunk;
@@ -198,9 +206,11 @@ test("the converter goes on with the range log", async () => {
   const whole = call(converter, ...args);
   assert.equal(whole.code, 0, whole.said);
   assert.equal(whole.out.split("\n").length - 1, SAMPLES * 2);
-  const partial = await interrupt(5, "SIGINT", stat("--output", at("part")));
-  assert.equal(partial.code, 130);
-  fs.copyFileSync(at("part.partial"), at("build/lib/model/net.stat.partial"));
+  const partial = await interrupt(5, "SIGINT", [...args, "--num_threads", "1"], converter);
+  assert.equal(partial.code, 130, partial.said);
+  assert.equal(partial.out, "", "half a log is none");
+  assert.match(partial.said, /error\[MQ312\]: interrupted after 5 of 12 samples[\s\S]*fix: .*--resume/);
+  assert.ok(fs.existsSync(at("build/lib/model/net.stat.partial")));
   const resumed = call(converter, ...args, "--resume");
   assert.equal(resumed.code, 0, resumed.said);
   assert.match(resumed.said, /5 of 12 samples were finished before/);

@@ -158,6 +158,42 @@ test("quantized against float, with a threshold of its own", () => {
   assert.match(strict.said, /MQ528\]: quantized against float: the similarity of 'scores'/);
 });
 
+test("the first layer of the quantized model that departs is named", () => {
+  const quantize = (name: string, ...more: readonly string[]): void => {
+    const files = ["--model", at("net.pb"), "--ranges", at("ranges"), "--output_prefix", at(name)];
+    succeed(mace("quantize", ...files, "--scheme", "int8_per_channel", ...more));
+  };
+  // A range much too narrow: the sum behind it departs too, but later.
+  quantize("narrow", "--range", "c2=-0.05,0.05");
+  const { code, out, said } = onSamples("--quantized", at("narrow.pb"), "--layers", "-1");
+  assert.equal(code, 3, said);
+  assert.match(out, /^first layer that departs: Conv2D 'second' \(c2\), similarity 0\.\d+/m);
+  assert.match(said, /cause: the first layer that departs is Conv2D 'second' \(c2\)/);
+  assert.doesNotMatch(said, /MQ530/);
+});
+
+test("layers that equalization moved are told, and compared with the reference", () => {
+  const uneven = { w1: 60, w2: 40 };
+  fs.writeFileSync(at("uneven.onnx"), network(uneven));
+  const prefix = at("uneven");
+  succeed(mace("convert", at("uneven.onnx"), "--output_prefix", prefix));
+  const model = ["--model", `${prefix}.pb`];
+  const measured = ["--output", at("uneven.stat"), "--ranges", at("uneven.ranges")];
+  succeed(mace("stat", ...model, "--runner", STAT, "--input_dir", at("samples"), ...measured));
+  const given = [...model, "--ranges", at("uneven.ranges"), "--statistics", at("uneven.stat"), "--scheme", "uint8"];
+  succeed(
+    mace("quantize", ...given, "--no_splitting", "--output_prefix", at("even"), "--reference_prefix", at("reference")),
+  );
+  const compare = ["validate", ...model, "--runner", RUN, "--input_dir", at("samples"), "--quantized", at("even.pb")];
+  const lax = ["--quantized_threshold", "-1", "--layers", "-1"];
+  const without = mace(...compare, ...lax);
+  assert.equal(without.code, 0, without.said);
+  assert.match(without.said, /^warning\[MQ530\][\s\S]*--reference/m);
+  const withReference = mace(...compare, ...lax, "--reference", at("reference.pb"));
+  assert.equal(withReference.code, 0, withReference.said);
+  assert.doesNotMatch(withReference.said, /MQ530/);
+});
+
 test("recorded tensors: a folder, with inputs, in the framework's order of axes", () => {
   fs.mkdirSync(at("recorded"), { recursive: true });
   const random = new Random("recorded");

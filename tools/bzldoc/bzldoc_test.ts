@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Definitions } from "./definitions";
-import { regenerate } from "./document";
+import { regenerate, undocumented } from "./document";
 import { readAssignments, StarlarkError } from "./starlark";
 
 const RULES = `"""Module doc with x = 1."""
@@ -125,6 +125,17 @@ a table
   const once = regenerate(document, definitions, new Map([["table", "a table\n"]]));
   assert.equal(once, expected);
   assert.equal(regenerate(once, definitions, new Map([["table", "a table\n"]])), once);
+});
+
+test("an export without a section is found", () => {
+  const exported = readAssignments("defs.bzl", 'load(":a.bzl", _a = "a")\na = _a\nb = _b\nTABLE = 1\n_own = _other\n');
+  const document = "<!-- begin rule a -->\n<!-- end -->\n";
+  assert.deepEqual(undocumented(document, exported), ["b"]);
+});
+
+test("rules of repositories are documented as rules are", () => {
+  const text = 'r = repository_rule(doc = "Fetches.", attrs = {"path": attr.string(doc = "Where.")})';
+  assert.equal(new Definitions([readAssignments("r.bzl", text)]).rule("r").doc, "Fetches.");
 });
 
 test("an attribute without documentation is an error", () => {

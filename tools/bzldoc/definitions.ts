@@ -32,7 +32,7 @@ export class Definitions {
   constructor(private readonly files: readonly Assignments[]) {}
 
   rule(name: string): Rule {
-    const { call, scope } = this.find(name, "rule");
+    const { call, scope } = this.find(name, "rule", "repository_rule");
     return {
       doc: scope.text(argument(call, "doc")),
       attributes: scope
@@ -51,14 +51,14 @@ export class Definitions {
     };
   }
 
-  private find(name: string, callee: string): { call: Call; scope: Scope } {
+  private find(name: string, ...callees: readonly string[]): { call: Call; scope: Scope } {
     for (const file of this.files) {
       const call = file.get(name);
-      if (call?.kind === "call" && call.callee === callee) {
+      if (call?.kind === "call" && callees.includes(call.callee)) {
         return { call, scope: new Scope([file, ...this.files.filter((other) => other !== file)]) };
       }
     }
-    throw new Error(`no file defines '${name} = ${callee}(...)'`);
+    throw new Error(`no file defines '${name} = ${callees.join("/")}(...)'`);
   }
 }
 

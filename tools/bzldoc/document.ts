@@ -1,6 +1,7 @@
 /** Sections of a Markdown document that are made from definitions. */
 
 import type { Definitions } from "./definitions";
+import type { Expression } from "./starlark";
 
 /*
  * A section stands between two comments and is replaced as a whole:
@@ -9,7 +10,7 @@ import type { Definitions } from "./definitions";
  *   ...
  *   <!-- end -->
  *
- * Its kind is `rule` or `provider` with a name from the .bzl files, or `file` with the name of a text to insert.
+ * Its kind is `rule` (also of repositories) or `provider` with a name from the .bzl files, or `file` with the name of a text to insert.
  */
 const SECTION = /^<!-- begin (rule|provider|file) (\S+) -->\n[\s\S]*?^<!-- end -->$/gm;
 
@@ -38,6 +39,14 @@ function providerSection(definitions: Definitions, name: string): string {
     return `| \`${field.name}\` | ${cell(type)} | ${cell(text)} |`;
   });
   return [doc, "", "| field | type | |", "|---|---|---|", ...rows].join("\n");
+}
+
+/** What a file exports under the names of others, `name = _name`, and the document has no section of. */
+export function undocumented(document: string, exported: ReadonlyMap<string, Expression>): string[] {
+  const documented = new Set([...document.matchAll(SECTION)].map(([, , name]) => name));
+  return [...exported]
+    .filter(([name, value]) => value.kind === "name" && value.name === `_${name}` && !documented.has(name))
+    .map(([name]) => name);
 }
 
 /** Blocks indented by four spaces become fenced ones, which renderers take for shell commands. */

@@ -15,7 +15,7 @@ import { type Budget, decibels, type Placement, searchPlacement } from "../quant
 import { type Prepared, type Quantized, quantizePrepared, searchableNodes } from "../quantize/quantize-model";
 import { limitsOf } from "./commands/evaluate";
 import type { Options } from "./context";
-import { Progress } from "./progress";
+import { Progress, withProgress } from "./progress";
 import { note } from "./report";
 import { samplesOf, spread } from "./sample-options";
 
@@ -84,14 +84,16 @@ async function startMeter(options: Options, float: ModelFiles): Promise<Accuracy
   const labels = options.path("labels");
   const cache = options.path("search_cache");
   if (cache !== undefined) fs.mkdirSync(cache, { recursive: true });
-  return AccuracyMeter.start({
-    runner,
-    float,
-    samples,
-    labels: labels === undefined ? new Map() : parseLabels(readTextFile(labels, "labels"), labels),
-    threads: options.number("num_threads", 0, 1024),
-    ...(cache !== undefined && { cache }),
-  });
+  return withProgress("measuring the float model", 0, () =>
+    AccuracyMeter.start({
+      runner,
+      float,
+      samples,
+      labels: labels === undefined ? new Map() : parseLabels(readTextFile(labels, "labels"), labels),
+      threads: options.number("num_threads", 0, 1024),
+      ...(cache !== undefined && { cache }),
+    }),
+  );
 }
 
 const describe = (score: Placement["score"], { minSqnr, maxDrop }: Budget): string =>

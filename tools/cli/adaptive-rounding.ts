@@ -56,7 +56,18 @@ export async function withAdaptiveRounding(
   try {
     const store = new MomentsStore(folder);
     await measure(options, runner, prepared, layers, samples, folder, store);
-    await use({ ...prepared, rounding: new AdaptiveRounding((node) => store.read(node)) });
+    const progress = new Progress("rounded layers", layers.length);
+    let rounded = 0;
+    const onRounded = (): void => {
+      progress.advance();
+      // A search over placements rounds again what changed, and has figures of its own.
+      if (++rounded >= layers.length) progress.finish();
+    };
+    try {
+      await use({ ...prepared, rounding: new AdaptiveRounding((node) => store.read(node), onRounded) });
+    } finally {
+      progress.finish();
+    }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }

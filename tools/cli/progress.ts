@@ -2,45 +2,43 @@
 
 import cliProgress from "cli-progress";
 
-const QUIET_MS = 2000;
-const LINE_MS = 10000;
+/** Work that is done by then shows nothing. */
+export const QUIET_MS = 2000;
+/** Between lines where there is no terminal. */
+export const LINE_MS = 10000;
+/** Between looks at the clock while an item takes long. */
+export const TICK_MS = 1000;
+
+/** Of a terminal's stream, what is written to. */
+export type ProgressStream = Pick<NodeJS.WriteStream, "write"> & { readonly isTTY?: boolean };
 
 export class Progress {
-  private readonly start = Date.now();
-  private lastLine = this.start;
+  private readonly start: number;
+  private lastLine: number | undefined;
   private done = 0;
+  private finished = false;
   private bar: cliProgress.SingleBar | undefined;
+  /** Shows that there is life while one item takes long. It keeps no program alive. */
+  private readonly timer: NodeJS.Timeout;
 
+  /**
+   * @param what the items, as `samples`, or the work where nothing is counted.
+   * @param total how many there are; 0 where nothing is counted.
+   */
   constructor(
     private readonly what: string,
     private total: number,
-    private readonly stream: NodeJS.WriteStream = process.stderr,
-  ) {}
+    private readonly stream: ProgressStream = process.stderr,
+    private readonly now: () => number = Date.now,
+  ) {
+    this.start = now();
+    this.timer = setInterval(() => this.show(), TICK_MS);
+    this.timer.unref();
+  }
 
   advance(): void {
     this.done++;
-    const now = Date.now();
-    if (now - this.start < QUIET_MS) return;
-    if (this.stream.isTTY) {
-      if (!this.bar) {
-        this.bar = new cliProgress.SingleBar(
-          {
-            stream: this.stream,
-            format: `${this.what} {bar} {value}/{total}  {rate}/s  {left} left`,
-            barCompleteChar: "█",
-            barIncompleteChar: "░",
-            hideCursor: true,
-          },
-          cliProgress.Presets.shades_classic,
-        );
-        this.bar.start(this.total, this.done, this.figures(now));
-      }
-      this.bar.update(this.done, this.figures(now));
-    } else if (now - this.lastLine >= LINE_MS) {
-      this.lastLine = now;
-      const { rate, left } = this.figures(now);
-      this.stream.write(`${this.what}: ${this.done}/${this.total}, ${rate}/s, ${left} left\n`);
-    }
+    this.show();
   }
 
   /** The work turned out to be more, or less. */
@@ -50,13 +48,66 @@ export class Progress {
   }
 
   finish(): void {
+    this.finished = true;
+    clearInterval(this.timer);
     this.bar?.stop();
+  }
+
+  private show(): void {
+    const now = this.now();
+    if (this.finished || now - this.start < QUIET_MS) return;
+    if (this.stream.isTTY && this.total > 0) this.draw(now);
+    else if (this.lastLine === undefined || now - this.lastLine >= LINE_MS) {
+      this.lastLine = now;
+      this.stream.write(`${this.line(now)}\n`);
+    }
+  }
+
+  private draw(now: number): void {
+    if (!this.bar) {
+      this.bar = new cliProgress.SingleBar(
+        {
+          stream: this.stream as NodeJS.WriteStream,
+          format: `${this.what} {bar} {value}/{total}  {rate}/s  {left} left`,
+          barCompleteChar: "█",
+          barIncompleteChar: "░",
+          hideCursor: true,
+        },
+        cliProgress.Presets.shades_classic,
+      );
+      this.bar.start(this.total, this.done, this.figures(now));
+    }
+    this.bar.update(this.done, this.figures(now));
+  }
+
+  private line(now: number): string {
+    if (this.total === 0) return `${this.what}: ${duration((now - this.start) / 1000)}`;
+    const { rate, left } = this.figures(now);
+    return `${this.what}: ${this.done}/${this.total}, ${rate}/s, ${left} left`;
   }
 
   private figures(now: number): { rate: string; left: string } {
     const perSecond = this.done / Math.max((now - this.start) / 1000, 1e-3);
-    const seconds = Math.ceil((this.total - this.done) / perSecond);
-    const left = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+    const left = this.done === 0 ? "unknown time" : duration((this.total - this.done) / perSecond);
     return { rate: perSecond.toFixed(1), left };
+  }
+}
+
+function duration(exactly: number): string {
+  const seconds = Math.ceil(exactly);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** Does the work and shows its progress meanwhile, whatever comes of it. */
+export async function withProgress<T>(
+  what: string,
+  total: number,
+  work: (progress: Progress) => T | Promise<T>,
+): Promise<T> {
+  const progress = new Progress(what, total);
+  try {
+    return await work(progress);
+  } finally {
+    progress.finish();
   }
 }

@@ -1,10 +1,10 @@
 /** The samples that --input_dir or --samples_list name. */
 
 import { nothingToDo } from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import { readTextFile } from "../io/files";
 import type { Graph } from "../ir/graph";
-import { groupSamples, listFolder, type Sample } from "../statistics/samples";
+import { groupSamples, listFolder, loadSample, type Sample } from "../statistics/samples";
 import { type Options, userPath } from "./context";
 
 /** @param listOption the option with a list that stands for the others, where a command has one. */
@@ -17,6 +17,30 @@ export function samplesOf(options: Options, graph: Graph, listOption = "samples_
   }
   const files = folder !== undefined ? listFolder(folder) : sampleList(list ?? "");
   return groupSamples(files, graph.inputs, folder ?? list ?? "");
+}
+
+/**
+ * Does work that stops at the first sample that cannot be read. It fails with what is wrong with every one of the samples then, so that
+ * they are repaired in one go: a comparison over fewer samples than were given would be another one.
+ */
+export async function namingAllUnreadable<T>(
+  samples: readonly Sample[],
+  graph: Graph,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const faults: Diagnostic[] = [];
+    for (const sample of samples) {
+      await loadSample(sample, graph).catch((fault) => {
+        if (!(fault instanceof UserError)) throw fault;
+        faults.push(...fault.diagnostics);
+      });
+    }
+    throw faults.length > 0 ? new UserError(faults) : error;
+  }
 }
 
 /** At most `count` of the samples, evenly spread. */

@@ -68,14 +68,24 @@ export async function validate(input: ValidationInput): Promise<Stage[]> {
   return stages;
 }
 
-/** Python's slice of a list: "2", "1:5", ":", "-1" for none. */
+/** Python's index or slice of a list: "2", "-2", "1:5", "::2", "::-1", ":"; but "-1" is MACE's word for none. */
 export function sliceOf<T>(list: readonly T[], text: string): readonly T[] {
   if (text === "-1") return [];
-  const [, single, from, to] = /^(?:(\d+)|(-?\d*):(-?\d*))$/.exec(text) ?? [];
-  if (single !== undefined) return list.slice(Number(single), Number(single) + 1);
-  if (from === undefined || to === undefined)
-    throw new UserError(badOption("--layers", text, "a slice such as 0:10, a number, or : for all"));
-  return list.slice(from === "" ? undefined : Number(from), to === "" ? undefined : Number(to));
+  const [, single, ...parts] = /^(?:(-?\d+)|(-?\d+)?:(-?\d+)?(?::(-?\d+)?)?)$/.exec(text) ?? [];
+  const [from, to, by = 1] = parts.map((part) => (part === undefined ? undefined : Number(part)));
+  if ((single === undefined && parts.length === 0) || by === 0) {
+    throw new UserError(badOption("--layers", text, "a slice such as 0:10 or ::2, a number, or : for all"));
+  }
+  const n = list.length;
+  const fromEnd = (index: number): number => (index < 0 ? index + n : index);
+  if (single !== undefined) return list.filter((_, i) => i === fromEnd(Number(single)));
+  // Ends beyond the list are its ends; a negative step goes from the last to the first.
+  const [least, most] = by > 0 ? [0, n] : [-1, n - 1];
+  const end = (index: number | undefined, absent: number): number =>
+    index === undefined ? absent : Math.min(Math.max(fromEnd(index), least), most);
+  const [start, stop] = [end(from, by > 0 ? 0 : n - 1), end(to, by > 0 ? n : -1)];
+  const count = Math.max(Math.ceil((stop - start) / by), 0);
+  return Array.from({ length: count }, (_, i) => list[start + i * by] as T);
 }
 
 const decibels = (sqnr: number | null): string => (sqnr === null ? "infinite" : `${sqnr.toFixed(2)} dB`);

@@ -68,7 +68,7 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   target_socs: top("strings", "SoCs to check for on attached devices.", kept),
   model_graph_format: top("enum", "How the graph is delivered.", { values: MODEL_FORMATS, ...kept }),
   model_data_format: top("enum", "How the constants are delivered.", { values: MODEL_FORMATS, ...kept }),
-  quantize_stat: top("flag", "Convert for statistics.", kept),
+  quantize_stat: top("flag", "As the flag of that name of //tools:converter; the rules and `mace` do not look at it."),
   docker_image_tag: top("string", "Image of the Caffe validator.", kept),
   dockerfile_path: top("string", "Image of the Caffe validator.", kept),
   dockerfile_sha256_checksum: top("string", "Image of the Caffe validator.", kept),

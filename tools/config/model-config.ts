@@ -58,6 +58,8 @@ export interface ValidationConfig {
 export interface DeploymentConfig {
   readonly libraryName?: string;
   readonly targetAbis: readonly string[];
+  /** Models are converted for statistics, and run for them. */
+  readonly quantizeStat: boolean;
   readonly models: readonly ModelConfig[];
   /** Keys that were accepted and have no effect, in order of appearance. */
   readonly ignored: readonly Diagnostic[];
@@ -120,6 +122,7 @@ class Reader {
     return {
       libraryName: keys.get("library_name")?.value as string | undefined,
       targetAbis: (keys.get("target_abis")?.value as readonly string[] | undefined) ?? [],
+      quantizeStat: keys.get("quantize_stat")?.value === true,
       models: models.filter((m): m is ModelConfig => m !== undefined),
       ignored: this.ignored,
     };

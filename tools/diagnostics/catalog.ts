@@ -591,13 +591,49 @@ export const invertedRange = (file: string, tensor: string, low: number, high: n
     "take a lower --percentile or more samples",
   );
 
-export const constantTensor = (file: string, tensor: string, value: number): Diagnostic =>
+export const constantTensor = (file: string, tensor: string, value: number, written: string): Diagnostic =>
   make(
     "MQ311",
     { file, tensor },
     `it is ${value} in every sample`,
-    undefined,
+    `MACE's script stops here; written was ${written}`,
     "check that the samples are varied and rightly preprocessed",
+  );
+
+export const collapsedRange = (
+  file: string,
+  tensor: string,
+  low: number,
+  high: number,
+  written: string,
+  exact: boolean,
+): Diagnostic =>
+  make(
+    "MQ315",
+    { file, tensor },
+    `six decimals do not tell the ends of its range apart: ${low} to ${high}`,
+    `written was ${written}${exact ? ", whose third field has the range that is read here; MACE itself takes the second" : ""}`,
+    ...(exact ? ["nothing to do here; for MACE, scale the tensor"] : ["leave out --six_decimals"]),
+  );
+
+export const unreadableSamples = (count: number, total: number): Diagnostic =>
+  make(
+    "MQ316",
+    {},
+    `${count} of ${total} samples could not be read and do not count`,
+    "each is named above",
+    "repair or remove them; with --strict they are errors",
+  );
+
+/** @param kept where the statistics of the finished samples are. */
+export const unreadableSamplesStrict = (count: number, total: number, kept: string): Diagnostic =>
+  make(
+    "MQ317",
+    { file: kept },
+    `${count} of ${total} samples could not be read; the statistics of the others are kept`,
+    "each is named above",
+    "repair the files and run the same command again with --resume",
+    "or go without --strict (in Bazel `strict = False`): they are left out then",
   );
 
 // --- MQ4xx: quantization ---
@@ -931,8 +967,18 @@ export const apuScale = (node: string, type: string, ratio: number, most: number
 
 // --- MQ5xx: command line ---
 
-export const needsDevice = (option: string, instead: string): Diagnostic =>
-  make("MQ515", {}, `${option} needs an attached device, and this command runs on this machine`, undefined, instead);
+export const refusedFlag = (option: string, why: string, remedy: string): Diagnostic =>
+  make("MQ515", {}, `${option} cannot be served by this command`, why, remedy);
+
+/** @param kinds the kinds of run that take the option. */
+export const optionOfOtherRun = (option: string, run: string, kinds: readonly string[]): Diagnostic =>
+  make(
+    "MQ529",
+    {},
+    `${option} would be ignored with ${run}`,
+    `it is for ${kinds.join(" or ")}`,
+    "leave one of the two out",
+  );
 
 export const noPrefixedSamples = (folder: string, prefix: string, count: number): Diagnostic =>
   make(
@@ -1029,6 +1075,15 @@ export const departs = (
     first === undefined ? "no layer before it departs" : `the first layer that departs is ${first}`,
     "float: check the preprocessing and that the samples suit the network; report the layer if they do",
     "quantized: keep the layer float (`keep_float`), give it a better range, or take the scheme int8_per_channel",
+  );
+
+export const weightsMoved = (quantized: string, tensor: string): Diagnostic =>
+  make(
+    "MQ530",
+    { file: quantized, tensor },
+    "the layers of the quantized model are not those of the float one",
+    "weights were equalized or split before they were quantized: inner layers differ without being wrong, outputs do not",
+    "compare layers with the graph as it was quantized: `mace quantize --reference_prefix`, then --reference here",
   );
 
 export const badOption = (option: string, text: string, expected: string): Diagnostic =>

@@ -3,7 +3,7 @@
 import { type CommandSpec, COMMANDS, type OptionSpec } from "../cli/options";
 import { MACE } from "../cli/main";
 import { commandsOf, helpTexts } from "../cli/program";
-import { PROGRAMS } from "../dropin/tables";
+import { MACE_FLAGS, type MaceFlag, PROGRAMS, SCRIPTS, type Script } from "../dropin/tables";
 import * as catalog from "../diagnostics/catalog";
 import { codesOfCatalog, codesOfHeader } from "./error-codes";
 import { KEYS, type KeySpec } from "../config/keys";
@@ -13,6 +13,7 @@ import { ONNX_OPERATORS } from "../importers/onnx/op-table";
 import { MICROSOFT_OPERATORS } from "../importers/onnx/quantized-table";
 import { TENSORFLOW_OPERATORS } from "../importers/tensorflow/op-table";
 import { type Fit, FITS, type Resize, RESIZES } from "../ir/graph";
+import { RESIZE_TOLERANCE } from "../image/resize";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
 import { BACK_ENDS } from "../lower/back-ends";
 import { SCHEMES } from "../quantize/scheme";
@@ -84,8 +85,11 @@ function configPage(): string {
     ]),
   );
   const resizes = table(
-    ["resize", "meaning"],
-    RESIZES.map((name) => [`\`${name}\``, RESIZE_DOCS[name]]),
+    ["resize", "meaning", "of 0 to 255, at most"],
+    RESIZES.map((name) => {
+      const { program, tolerance } = RESIZE_TOLERANCE[name];
+      return [`\`${name}\``, RESIZE_DOCS[name], `${tolerance} from ${program}'s`];
+    }),
   );
   const fits = table(
     ["fit", "meaning"],
@@ -108,7 +112,8 @@ ${keys("model")}
 \`preprocess\` is a preset's name, or a map with \`preset\` and any of \`color\` (RGB, BGR, GRAY), \`mean\`, \`scale\` (one number or one per
 channel, in the order of \`color\`; pixels are 0 to 255), \`std\` (1 / scale, in its place), \`resize\`, \`fit\`, \`short_side\` and \`pad\`. The steps, in this
 order: decode, turn upright (EXIF), convert to 8 bits, resize and fit, order the channels, subtract the mean, multiply by the scale. Without the key,
-images are taken as \`tf-inception\`. It is stored in the model, so statistics and runs use the same.
+images are taken as \`tf-inception\`. It is stored in the model, so statistics, evaluation, \`image_to_tensor --model\` and runs use the same, and so does the device: \`mace_run --input_type=uint8\` and
+\`MaceEngine::FillFromPixels\` take RGB or gray pixels of the input's size and do the rest. Transparent pixels are laid on black.
 
 ${presets}
 ${resizes}
@@ -148,6 +153,26 @@ ${COMMANDS.map(section("##")).join("\n")}
 have the flags and file formats of MACE's scripts of these names. See [tutorial.md](tutorial.md).
 
 ${scripts.join("\n")}`;
+}
+
+/** What became of every flag of MACE's scripts. */
+function maceFlagsPage(): string {
+  const fate = ({ fate: what, why = "", remedy = "" }: MaceFlag): string =>
+    what === "works" ? "works" : what === "noted" ? `accepted, no effect: ${why}` : `refused: ${why}; ${remedy}`;
+  const sections = (Object.entries(SCRIPTS) as [Script, string][]).map(([script, ours]) => {
+    const flags = MACE_FLAGS.filter(({ of }) => of.includes(script));
+    return `## ${script}\n\nHere \`${ours}\`.\n\n${table(
+      ["flag", "here"],
+      flags.map((flag) => [`\`--${flag.name}\``, fate(flag)]),
+    )}`;
+  });
+  return `# Flags of MACE's scripts
+
+${GENERATED}
+Every flag works with MACE's meaning, or is accepted with a note that says why it changes nothing, or is an error that says why and what to do
+instead. A flag that is in neither list is an error that names the nearest one. Options that MACE does not have are in [cli.md](cli.md).
+
+${sections.join("\n")}`;
 }
 
 /** What --help prints, word for word: a change of it is seen in review. */
@@ -379,6 +404,7 @@ export function pages(header: string): ReadonlyMap<string, string> {
     ["config.md", configPage()],
     ["errors.md", errorsPage(header)],
     ["help.md", helpPage()],
+    ["mace-flags.md", maceFlagsPage()],
     ["operators.md", operatorsPage()],
   ]);
 }

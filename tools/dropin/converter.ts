@@ -10,8 +10,9 @@ import { stat } from "../cli/commands/stat";
 import type { Options, RawOptions } from "../cli/context";
 import { COMMANDS } from "../cli/options";
 import { optionsFor, runProgram } from "../cli/program";
-import { Progress } from "../cli/progress";
+import { Progress, withProgress } from "../cli/progress";
 import { note } from "../cli/report";
+import { namingAllUnreadable } from "../cli/sample-options";
 import {
   checkStages,
   FLOAT_THRESHOLD,
@@ -22,7 +23,7 @@ import {
 } from "../cli/validation";
 import { type DeploymentConfig, type ModelConfig, readModelConfig } from "../config/model-config";
 import * as catalog from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import { readModel } from "../emit/model-reader";
 import { LayerRunner } from "../evaluate/layer-runner";
 import { OnnxSource } from "../evaluate/onnx-source";
@@ -31,12 +32,14 @@ import type { TensorSource } from "../evaluate/tensor-source";
 import { readTextFile, writeFileAtomically } from "../io/files";
 import type { Graph } from "../ir/graph";
 import { rangeLog } from "../statistics/range-log";
-import { formatName, groupSamples, listFolder, loadSample, type Sample } from "../statistics/samples";
+import { formatName, groupSamples, listNamed, loadSample, type Sample } from "../statistics/samples";
 import { readStatistics } from "../statistics/statistics";
-import { CONVERTER, NEEDS_DEVICE, WITHOUT_EFFECT } from "./tables";
+import { randomSample } from "./random-sample";
+import { CONVERTER, idleFlags, RUN_KINDS, type RunKind } from "./tables";
 
 /** The C++ programs are runfiles of this one, at their place relative to it. */
-const program = (name: "mace_run" | "mace_stat"): string => path.resolve(__dirname, "../../mace/bin", name);
+const program = (options: Options, name: "mace_run" | "mace_stat"): string =>
+  path.resolve(options.path("programs") ?? path.resolve(__dirname, "../../mace/bin"), name);
 
 const command = (name: string, given: RawOptions): Options =>
   optionsFor(
@@ -47,18 +50,49 @@ const command = (name: string, given: RawOptions): Options =>
 /** MACE's words for number formats, to schemes. */
 const SCHEMAS: Readonly<Record<string, string>> = { "": "uint8", int8: "int8_per_channel" };
 
-/** Tells of options that do nothing here, and refuses those that cannot be served. */
-function checkOptions(options: Options, running: boolean): void {
-  for (const [name, instead] of Object.entries(NEEDS_DEVICE)) {
-    if (options.text(name) !== undefined) throw new UserError(catalog.needsDevice(`--${name}`, instead));
+const isGiven = (options: Options, name: string): boolean => options.flag(name) || options.text(name) !== undefined;
+
+/** Tells of options that do nothing here, and refuses those that cannot be served: all of them at once. */
+function checkOptions(options: Options, command: "convert" | "run"): void {
+  const idle = idleFlags(command);
+  const refused = idle.filter(({ name, fate }) => fate === "refused" && isGiven(options, name));
+  const faults = refused.map(({ name, why = "", remedy = "" }) => catalog.refusedFlag(`--${name}`, why, remedy));
+  if (command === "run") {
+    const device = idle.find(({ name }) => name === "target_socs");
+    for (const [name, only] of [
+      ["target_abis", "host"],
+      ["target_abi", "host"],
+      ["runtime", "cpu"],
+    ] as const) {
+      const value = options.text(name);
+      if (value === undefined || value === only) continue;
+      faults.push(catalog.refusedFlag(`--${name}=${value}`, device?.why ?? "", device?.remedy ?? ""));
+    }
   }
-  const abis = options.text("target_abis");
-  if (running && abis !== undefined && abis !== "host") {
-    throw new UserError(catalog.needsDevice(`--target_abis=${abis}`, NEEDS_DEVICE.target_socs ?? ""));
+  if (faults.length > 0) throw new UserError(faults);
+  for (const { name, fate, why } of idle) {
+    if (fate === "noted" && isGiven(options, name)) note(`--${name} has no effect: ${why}`);
   }
-  for (const [name, why] of Object.entries(WITHOUT_EFFECT)) {
-    if (options.flag(name) || options.text(name) !== undefined) note(`--${name} has no effect: ${why}`);
+}
+
+/** What the run is to do; options of another kind of run are errors, as they would be ignored. */
+function kindOf(options: Options, { quantizeStat }: DeploymentConfig): RunKind {
+  const kinds = Object.keys(RUN_KINDS) as RunKind[];
+  const asked = kinds.filter((kind) => isGiven(options, kind.slice(2)) || (kind === "--quantize_stat" && quantizeStat));
+  const [kind = "a single run"] = asked;
+  const own: readonly string[] = RUN_KINDS[kind];
+  const others = new Map<string, RunKind[]>();
+  for (const other of kinds) {
+    // --input_dir is a kind of its own only where nothing else takes it.
+    if (other !== kind && asked.includes(other) && other !== "--input_dir") others.set(other.slice(2), [other]);
+    for (const name of RUN_KINDS[other]) {
+      if (!own.includes(name) && isGiven(options, name)) others.set(name, [...(others.get(name) ?? []), other]);
+    }
   }
+  if (others.size > 0) {
+    throw new UserError([...others].map(([name, of]) => catalog.optionOfOtherRun(`--${name}`, kind, of)));
+  }
+  return kind;
 }
 
 interface Place {
@@ -70,16 +104,24 @@ interface Place {
 
 function placeOf(options: Options): Place {
   const config = options.givenPath("config");
-  const deployment = readModelConfig(readTextFile(config, "model deployment file"), config, process.env);
+  const all = readModelConfig(readTextFile(config, "model deployment file"), config, process.env);
+  const name = options.text("model_name");
+  const models = name === undefined ? all.models : all.models.filter((model) => model.name === name);
+  if (models.length === 0) {
+    const known = all.models.map((model) => model.name);
+    throw new UserError(catalog.modelNotInConfig(config, name, known));
+  }
+  const deployment = { ...all, models };
   const folder = path.join(options.givenPath("output"), deployment.libraryName ?? "");
   return { config, deployment, prefix: (model, kind) => path.join(folder, kind, model.name) };
 }
 
 async function convertModels(options: Options): Promise<void> {
-  checkOptions(options, false);
+  checkOptions(options, "convert");
   const { config, deployment, prefix } = placeOf(options);
+  const statistics = options.flag("quantize_stat") || deployment.quantizeStat;
   for (const model of deployment.models) {
-    const quantized = model.quantize && !options.flag("quantize_stat");
+    const quantized = model.quantize && !statistics;
     // MACE's word is for MACE's tools; our own key says more.
     const scheme = model.schema === "" ? (model.quantization?.scheme ?? SCHEMAS[""]) : SCHEMAS[model.schema];
     if (quantized && scheme === undefined) {
@@ -110,20 +152,42 @@ interface Validated {
 const filesOf = (prefix: string): Files => ({ pb: `${prefix}.pb`, data: `${prefix}.data` });
 
 async function runModels(options: Options): Promise<void> {
-  checkOptions(options, true);
+  checkOptions(options, "run");
   const place = placeOf(options);
   const { deployment, prefix } = place;
+  const kind = kindOf(options, deployment);
+  setEnvironment(options);
   for (const model of deployment.models) {
     const target = filesOf(prefix(model, "model"));
     if (!fs.existsSync(target.pb)) throw new UserError(catalog.notConverted(target.pb));
     const float = filesOf(prefix(model, "float"));
     const { quantized } = readModel(target.pb, target.data);
-    if (options.flag("quantize_stat"))
-      await printRangeLog(options, quantized ? float : target, `${prefix(model, "model")}.stat`);
-    else if (options.flag("validate")) {
-      await validate(options, place, model, quantized ? { float, quantized: target } : { float: target });
-    } else if (options.text("input_dir") !== undefined) await runFolder(options, target);
-    else await runOnce(options, target);
+    switch (kind) {
+      case "--quantize_stat":
+        await printRangeLog(options, quantized ? float : target, `${prefix(model, "model")}.stat`);
+        break;
+      case "--validate":
+        await validate(options, place, model, quantized ? { float, quantized: target } : { float: target });
+        break;
+      case "--input_dir":
+        await runFolder(options, target);
+        break;
+      case "a single run":
+        await runOnce(options, target);
+        break;
+    }
+  }
+}
+
+/** For the programs that this one starts. */
+function setEnvironment(options: Options): void {
+  const text = options.text("envs");
+  if (text === undefined || text === "") return;
+  for (const pair of text.split(",")) {
+    const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/.exec(pair.trim()) ?? [];
+    if (name === undefined)
+      throw new UserError(catalog.badOption("--envs", text, "NAME=VALUE, with commas between them"));
+    process.env[name] = value;
   }
 }
 
@@ -131,12 +195,13 @@ async function runModels(options: Options): Promise<void> {
 function samplesOf(options: Options, graph: Graph): Sample[] {
   const folder = options.path("input_dir");
   if (folder === undefined) throw new UserError(catalog.nothingToDo("--input_dir", "where the samples are"));
-  const files = listFolder(folder);
-  const prefix = formatName(graph.inputs[0]?.tensor ?? "");
-  const named = files.filter((file) => path.basename(file).startsWith(prefix));
-  if (named.length === 0) throw new UserError(catalog.noPrefixedSamples(folder, prefix, files.length));
-  // The files of further inputs are found by their own names.
-  return groupSamples(graph.inputs.length > 1 ? files : named, graph.inputs, folder);
+  const prefixes = graph.inputs.map(({ tensor }) => formatName(tensor));
+  const { named, others } = listNamed(folder, prefixes);
+  const [prefix = ""] = prefixes;
+  if (!named.some((file) => path.basename(file).startsWith(prefix))) {
+    throw new UserError(catalog.noPrefixedSamples(folder, prefix, named.length + others));
+  }
+  return groupSamples(named, graph.inputs, folder);
 }
 
 const threads = (options: Options): string => String(Math.max(options.number("num_threads", -1, 1024), 0));
@@ -160,16 +225,19 @@ async function printRangeLog(options: Options, model: Files, output: string): Pr
     const given = {
       model: model.pb,
       model_data: model.data,
-      runner: program("mace_stat"),
+      runner: program(options, "mace_stat"),
       samples_list: input,
       output,
       resume: options.flag("resume"),
+      strict: options.flag("strict"),
     };
     await stat(command("stat", { ...given, num_threads: threads(options) }));
-    for (const line of rangeLog(readStatistics(output))) process.stdout.write(line);
+    const statistics = readStatistics(output);
+    for (const line of rangeLog(statistics)) process.stdout.write(line);
     fs.rmSync(output);
+    const count = statistics.sample.length;
+    note(`ranges of ${count} sample${count === 1 ? "" : "s"} printed`);
   });
-  note(`ranges of ${samples.length} sample${samples.length === 1 ? "" : "s"} printed`);
 }
 
 /** What the training framework computes: the ONNX model itself, or tensors recorded from the others. */
@@ -195,35 +263,42 @@ async function sourceOf(
   }
   const modules = options.path("onnxruntime");
   const file = beside(model.modelFile);
-  return OnnxSource.open({ file, graph, threads: Number(threads(options)), ...(modules !== undefined && { modules }) });
+  return withProgress("opening the source model", 0, () =>
+    OnnxSource.open({ file, graph, threads: Number(threads(options)), ...(modules !== undefined && { modules }) }),
+  );
 }
 
 async function validate(options: Options, place: Place, model: ModelConfig, files: Validated): Promise<void> {
   const { float, quantized } = files;
-  const layers = options.given("layers");
+  const layers = options.text("layers") ?? "-1";
   sliceOf([], layers);
   const asked =
     options.text("validate_threshold") === undefined ? undefined : options.number("validate_threshold", -1, 1, false);
-  const limit = (runtime: string, standard: number): number =>
-    asked ?? model.validation.thresholds.get(runtime) ?? standard;
+  const { quantizedThresholds, idle } = thresholdsOf(model);
+  for (const runtime of idle) note(`validation_threshold of ${runtime} has no effect: nothing here runs on it`);
+  const limit = (runtimes: readonly string[], standard: number): number =>
+    asked ?? runtimes.map((name) => model.validation.thresholds.get(name)).find((v) => v !== undefined) ?? standard;
   const { graph } = readModel(float.pb, float.data);
   const source = await sourceOf(options, place, model, graph);
   if (!source && !quantized) throw new UserError(catalog.notComparable(model.name));
   try {
     const given = options.text("input_dir") !== undefined;
-    const recorded = !given && source instanceof RecordedSource ? source.samples() : undefined;
-    const stages = await compare({
-      runner: program("mace_run"),
-      float,
-      ...(quantized && { quantized }),
-      ...(source && { source }),
-      graph,
-      samples: recorded ? undefined : samplesOf(options, graph),
-      recorded,
-      threshold: limit("CPU", FLOAT_THRESHOLD),
-      quantizedThreshold: limit("QUANTIZE", QUANTIZED_THRESHOLD),
-      threads: Number(threads(options)),
-    });
+    const recorded = given ? undefined : source instanceof RecordedSource ? source.samples() : [randomSample(graph)];
+    const samples = recorded ? undefined : samplesOf(options, graph);
+    const stages = await namingAllUnreadable(samples ?? [], graph, () =>
+      compare({
+        runner: program(options, "mace_run"),
+        float,
+        ...(quantized && { quantized }),
+        ...(source && { source }),
+        graph,
+        samples,
+        recorded,
+        threshold: limit(["CPU"], FLOAT_THRESHOLD),
+        quantizedThreshold: limit(quantizedThresholds, QUANTIZED_THRESHOLD),
+        threads: Number(threads(options)),
+      }),
+    );
     process.stdout.write(validationText(stages, layers));
     checkStages(stages);
   } finally {
@@ -231,21 +306,45 @@ async function validate(options: Options, place: Place, model: ModelConfig, file
   }
 }
 
+/** Names that `validation_threshold` may have for a runtime of the deployment file. */
+const DEVICES: Readonly<Record<string, readonly string[]>> = {
+  dsp: ["HEXAGON", "DSP"],
+  hexagon: ["HEXAGON", "DSP"],
+  apu: ["APU"],
+};
+
+/** The keys of `validation_threshold` that a quantized model is held to, first the strongest; and those that nothing is held to. */
+function thresholdsOf(model: ModelConfig): { quantizedThresholds: readonly string[]; idle: readonly string[] } {
+  const quantizedThresholds = [...(DEVICES[model.runtime] ?? []), "QUANTIZE"];
+  const used = ["CPU", ...quantizedThresholds];
+  return { quantizedThresholds, idle: [...model.validation.thresholds.keys()].filter((key) => !used.includes(key)) };
+}
+
 /** Outputs of each sample as <output_dir>/<output><suffix>, as mace_run of MACE names them. */
 async function runFolder(options: Options, model: Files): Promise<void> {
   const { graph } = readModel(model.pb, model.data);
   const samples = samplesOf(options, graph);
   const folder = options.path("output_dir");
-  if (folder === undefined)
-    throw new UserError(catalog.nothingToDo("--output_dir", "where the outputs of the samples go"));
-  fs.mkdirSync(folder, { recursive: true });
-  const runner = new LayerRunner(program("mace_run"), model, 1, "outputs", Number(threads(options)));
+  if (folder !== undefined) fs.mkdirSync(folder, { recursive: true });
+  const runner = new LayerRunner(program(options, "mace_run"), model, 1, "outputs", Number(threads(options)));
   const progress = new Progress("samples", samples.length);
   const prefix = formatName(graph.inputs[0]?.tensor ?? "");
+  // The others are run all the same.
+  const bad: (readonly Diagnostic[])[] = [];
   try {
     for (const sample of samples) {
-      const [record] = await runner.run({ name: sample.name, tensors: await loadSample(sample, graph) });
+      const tensors = await loadSample(sample, graph).catch((error) => {
+        if (!(error instanceof UserError)) throw error;
+        bad.push(error.diagnostics);
+        return undefined;
+      });
+      if (!tensors) {
+        progress.advance();
+        continue;
+      }
+      const [record] = await runner.run({ name: sample.name, tensors });
       graph.outputs.forEach((port, i) => {
+        if (folder === undefined) return;
         const tensor = record?.tensors[i] ?? new Float32Array();
         const file = path.join(folder, `${formatName(port.tensor)}${sample.name.slice(prefix.length)}`);
         writeFileAtomically(file, [new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength)]);
@@ -256,7 +355,10 @@ async function runFolder(options: Options, model: Files): Promise<void> {
     progress.finish();
     runner.close();
   }
-  note(`outputs of ${samples.length} samples written to ${folder}`);
+  const done = samples.length - bad.length;
+  const count = `${done} sample${done === 1 ? "" : "s"}`;
+  note(folder === undefined ? `ran on ${count}` : `outputs of ${count} written to ${folder}`);
+  if (bad.length > 0) throw new UserError(bad.flat());
 }
 
 /** Without samples MACE takes random inputs; here they are the middle of the declared range: times do not depend on values. */
@@ -270,14 +372,15 @@ async function runOnce(options: Options, model: Files): Promise<void> {
       writeFileAtomically(file, [new Uint8Array(new Float32Array(length).fill((low + high) / 2).buffer)]);
       return file;
     });
-    const given = { model: model.pb, model_data: model.data, runner: program("mace_run"), input, top: "0" };
+    const given = { model: model.pb, model_data: model.data, runner: program(options, "mace_run"), input, top: "0" };
     const more = {
-      round: options.given("round"),
+      round: options.text("round"),
       benchmark: options.flag("benchmark"),
       num_threads: threads(options),
       output_dir: options.path("output_dir"),
     };
-    await run(command("run", { ...given, ...more }));
+    const restarts = options.text("restart_round") === undefined ? 1 : options.number("restart_round", 1, 1e6);
+    for (let i = 0; i < restarts; i++) await run(command("run", { ...given, ...more }));
   });
 }
 

@@ -9,11 +9,13 @@ import { QUANTIZE_STAT } from "./tables";
 
 function quantizeStat(options: Options): void {
   const file = options.givenPath("log_file");
-  const { text, warnings } = overallRange(parseRangeLog(readTextFile(file, "range log"), file), file, {
+  const how = {
     percentile: options.number("percentile", 0, 50, false),
     enhance: options.flag("enhance"),
     enhanceRatio: options.number("enhance_ratio", 1, 1e6, false),
-  });
+  };
+  const log = parseRangeLog(readTextFile(file, "range log"), file);
+  const { text, warnings } = overallRange(log, file, how, !options.flag("six_decimals"));
   for (const warning of warnings) warn(warning);
   process.stdout.write(text);
 }

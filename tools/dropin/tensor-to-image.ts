@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Options } from "../cli/context";
 import { runProgram } from "../cli/program";
+import { withProgress } from "../cli/progress";
 import { note } from "../cli/report";
 import { badOption, sampleSize } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
@@ -28,12 +29,15 @@ async function convertFolder(options: Options): Promise<void> {
   const folder = options.givenPath("output_dir");
   fs.mkdirSync(folder, { recursive: true });
   const format = options.given("format") === "png" ? "png" : "jpg";
-  for (const [i, file] of files.entries()) {
-    const values = readTensor(file, shape);
-    const data = softmax ? lastShare(values, channels) : Uint8Array.from(values, (v) => toPixel((v + 1) * 127.5));
-    const image = await encodeImage({ width, height, channels: softmax || channels === 1 ? 1 : 3, data }, format);
-    writeFileAtomically(path.join(folder, `${names[i]}.${format}`), [image]);
-  }
+  await withProgress("tensors", files.length, async (progress) => {
+    for (const [i, file] of files.entries()) {
+      const values = readTensor(file, shape);
+      const data = softmax ? lastShare(values, channels) : Uint8Array.from(values, (v) => toPixel((v + 1) * 127.5));
+      const image = await encodeImage({ width, height, channels: softmax || channels === 1 ? 1 : 3, data }, format);
+      writeFileAtomically(path.join(folder, `${names[i]}.${format}`), [image]);
+      progress.advance();
+    }
+  });
   note(`${files.length} image${files.length === 1 ? "" : "s"} written to ${folder}`);
 }
 

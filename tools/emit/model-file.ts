@@ -1,7 +1,7 @@
 /** What writer and reader of model files share: type codes, alignment, names. */
 
 import { DataType as ProtoType } from "../../mace/proto/mace";
-import type { ConstantData, DataType } from "../ir/graph";
+import type { ConstantData, DataType, Graph } from "../ir/graph";
 
 /** Version of the extensions (field numbers of 1000 and more) that this program writes and understands. */
 export const FORMAT_VERSION = 1;
@@ -14,6 +14,12 @@ export const QUANTIZATION_ARGUMENT = "quantization";
 
 /** Name of the net argument that holds the preprocessing of an input, as JSON. */
 export const preprocessArgument = (input: string): string => `preprocess:${input}`;
+
+/** The net arguments that say how pixels become the inputs of a graph. */
+export const preprocessArguments = ({ inputs }: Graph): readonly { readonly name: string; readonly s: Uint8Array }[] =>
+  inputs.flatMap(({ tensor, preprocess }) =>
+    preprocess ? [{ name: preprocessArgument(tensor), s: new TextEncoder().encode(JSON.stringify(preprocess)) }] : [],
+  );
 
 interface TypeEntry {
   readonly proto: ProtoType;

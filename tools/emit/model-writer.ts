@@ -25,7 +25,7 @@ import type {
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { writeFileAtomically } from "../io/files";
-import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArgument, QUANTIZATION_ARGUMENT, TYPES } from "./model-file";
+import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArguments, QUANTIZATION_ARGUMENT, TYPES } from "./model-file";
 
 const SOURCES: Readonly<Record<RangeSource, ProtoSource>> = {
   user: ProtoSource.RANGE_USER,
@@ -87,11 +87,7 @@ export function encodeNet(graph: Graph, file: DataFile): NetDef {
     op: graph.nodes.map((node) => encodeNode(graph, node)),
     arg: [
       ...(graph.nodes.some((n) => n.type === "Quantize") ? [{ name: "quantize_flag", i: 1 }] : []),
-      ...graph.inputs.flatMap((port) =>
-        port.preprocess
-          ? [{ name: preprocessArgument(port.tensor), s: new TextEncoder().encode(JSON.stringify(port.preprocess)) }]
-          : [],
-      ),
+      ...preprocessArguments(graph),
     ],
     tensors,
     name: graph.name,

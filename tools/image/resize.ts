@@ -8,6 +8,20 @@
 import type { Resize } from "../ir/graph";
 import type { Pixels } from "./decode";
 
+/**
+ * By how much a value of 0 to 255 may differ from that of the program whose filter it is, at the sizes of networks' inputs (measured on
+ * testdata/sizes.tsv, with some room). TensorFlow computes coordinates in binary32; Pillow's weights are integers of 22 bits, so a sum beside a
+ * half may round the other way on either axis.
+ */
+export const RESIZE_TOLERANCE: Readonly<Record<Resize, { readonly program: string; readonly tolerance: number }>> = {
+  bilinear: { program: "TensorFlow", tolerance: 0.02 },
+  "bilinear-antialias": { program: "Pillow", tolerance: 1 },
+  "bilinear-align-corners": { program: "TensorFlow", tolerance: 0.02 },
+  "bilinear-asymmetric": { program: "TensorFlow", tolerance: 0.02 },
+  bicubic: { program: "Pillow", tolerance: 1 },
+  area: { program: "TensorFlow", tolerance: 0.03 },
+};
+
 interface Tap {
   readonly low: number;
   readonly high: number;

@@ -2,7 +2,7 @@
 
 import { type Argument, ConstTensor, NetDef } from "../../mace/proto/mace";
 import type { Diagnostic } from "../diagnostics/diagnostic";
-import { FORMAT_VERSION } from "../emit/model-file";
+import { FORMAT_VERSION, preprocessArguments } from "../emit/model-file";
 import { DataFile, type EncodedModel, encodeFile, encodeNet } from "../emit/model-writer";
 import type { Graph } from "../ir/graph";
 import { type BackEnd, type LoweredNet, type NetConstant, RUNTIME_TYPES, type Runtime } from "./net";
@@ -24,7 +24,7 @@ export interface Program extends EncodedModel {
 export function lowerGraph(graph: Graph, graphDigest: Uint8Array, backEnd: BackEnd, fallback: boolean): Program {
   const { parts, refused } = partition(graph, backEnd, fallback);
   const lower = (part: Part, file: DataFile): NetDef =>
-    part.runtime === "cpu" ? encodeNet(part.graph, file) : encodeLowered(backEnd.lower(part.graph), file);
+    part.runtime === "cpu" ? encodeNet(part.graph, file) : encodeLowered(backEnd.lower(part.graph), part.graph, file);
   const nets = parts.map(({ runtime, graph: { nodes } }) => ({ runtime, nodes: nodes.length }));
   return { ...encodeProgram(graph, parts, graphDigest, lower), nets, refused };
 }
@@ -51,11 +51,12 @@ export function encodeProgram(
   return { pb: encodeFile(graph, nets), data: file.pieces };
 }
 
-function encodeLowered(lowered: LoweredNet, file: DataFile): NetDef {
+/** @param graph the part, whose inputs may come from images. */
+function encodeLowered(lowered: LoweredNet, graph: Graph, file: DataFile): NetDef {
   const runtimeType: Argument = { name: "runtime_type", i: RUNTIME_TYPES[lowered.runtime], floats: [], ints: [] };
   return NetDef.fromPartial({
     op: [...lowered.ops],
-    arg: [{ ...runtimeType }, { name: "quantize_flag", i: 1 }, ...(lowered.args ?? [])],
+    arg: [{ ...runtimeType }, { name: "quantize_flag", i: 1 }, ...(lowered.args ?? []), ...preprocessArguments(graph)],
     tensors: lowered.constants.map((constant) => encodeConstant(constant, file)),
     inputInfo: [...lowered.inputs],
     outputInfo: [...lowered.outputs],

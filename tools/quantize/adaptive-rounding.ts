@@ -87,8 +87,14 @@ export interface CodeParameters {
 export class AdaptiveRounding {
   private readonly known = new Map<string, { readonly nearest: Codes; readonly chosen: Codes }>();
 
-  /** @param moments of the input of a node, or undefined when they were not measured. */
-  constructor(private readonly moments: (node: string) => Moments | undefined) {}
+  /**
+   * @param moments of the input of a node, or undefined when they were not measured.
+   * @param onRounded called after each node whose codes were searched.
+   */
+  constructor(
+    private readonly moments: (node: string) => Moments | undefined,
+    private readonly onRounded: () => void = () => undefined,
+  ) {}
 
   /** Changes `codes`, which are the nearest ones. */
   round(
@@ -110,6 +116,7 @@ export class AdaptiveRounding {
     const nearest = codes.slice();
     roundAdaptively(product, moments, weights, codes, parameters, corrected);
     this.known.set(key, { nearest, chosen: codes.slice() });
+    this.onRounded();
   }
 }
 

@@ -4,22 +4,24 @@
  */
 
 import type { Statistics } from "../../mace/proto/statistics";
-import { badRangeLog, constantTensor, emptyRangeLog, invertedRange } from "../diagnostics/catalog";
+import { badRangeLog, collapsedRange, constantTensor, emptyRangeLog, invertedRange } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import { type MaceRangeOptions, maceRange } from "../quant/mace-ranges";
+import { formatMaceLine } from "./overall-range";
+import { sixDecimals } from "./range-number";
 
 const MARK = "Tensor range @@";
 /** What stands before the mark in lines of MACE: severity, source file and line. */
 const ORIGIN = "I mace/core/net/serial_net.cc:1] ";
 
-/** Nine significant digits: reading them back gives the same binary32 number. */
-const number = (value: number): string => String(Number(value.toPrecision(9)));
-
-/** The lines of a run: sample by sample, tensors in the order of execution. A tensor without a finite element has min > max. */
+/**
+ * The lines of a run: sample by sample, tensors in the order of execution. A tensor without a finite element has min > max.
+ * Numbers have all the digits of the binary64 number that a binary32 is: percentiles of what is read back are those of the statistics, to the last bit.
+ */
 export function* rangeLog(statistics: Statistics): Generator<string> {
   for (const sample of statistics.sample) {
     for (const [t, { name }] of statistics.tensor.entries()) {
-      yield `${ORIGIN}${MARK}${name}@@${number(sample.min[t] ?? 0)},${number(sample.max[t] ?? 0)}\n`;
+      yield `${ORIGIN}${MARK}${name}@@${sample.min[t] ?? 0},${sample.max[t] ?? 0}\n`;
     }
   }
 }
@@ -54,51 +56,36 @@ export function parseRangeLog(text: string, file: string): ReadonlyMap<string, S
 }
 
 export interface OverallRange {
-  /** The lines `name@@min,max`. */
+  /** The lines `name@@min,max`, with a third field where six decimals lose digits. */
   readonly text: string;
   readonly warnings: readonly Diagnostic[];
 }
 
-/** The text that MACE's script prints; where it stops because a tensor is constant, the constant's range and a warning. */
+/**
+ * The text that MACE's script prints; where it stops because a tensor is constant, the constant's range and a warning.
+ *
+ * @param exact false leaves the third fields out.
+ */
 export function overallRange(
   log: ReadonlyMap<string, SampleExtremes>,
   file: string,
   how: MaceRangeOptions,
+  exact = true,
 ): OverallRange {
   const lines: string[] = [];
   const warnings: Diagnostic[] = [];
   const faults: Diagnostic[] = [];
   for (const [name, { mins, maxs }] of log) {
     const [low, high] = maceRange(mins, maxs, how);
+    const [first, second] = [sixDecimals(low), sixDecimals(high)];
+    const line = exact ? formatMaceLine(name, [low, high]) : `${name}@@${first},${second}\n`;
     if (low > high) faults.push(invertedRange(file, name, low, high));
-    else if (low === high) warnings.push(constantTensor(file, name, low));
-    lines.push(`${name}@@${sixDecimals(low)},${sixDecimals(high)}\n`);
+    else if (low === high) warnings.push(constantTensor(file, name, low, line.trimEnd()));
+    // -0.000000 and 0.000000 are one number.
+    else if (Number(first) === Number(second))
+      warnings.push(collapsedRange(file, name, low, high, line.trimEnd(), exact));
+    lines.push(line);
   }
   if (faults.length > 0) throw new UserError(faults);
   return { text: lines.join(""), warnings };
-}
-
-/**
- * C's %f: six decimals of the exact value, ties to even, never an exponent. Number.toFixed differs in ties, above 1e21 and for -0.
- */
-export function sixDecimals(value: number): string {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  const bits = view.getBigUint64(0);
-  const field = Number((bits >> 52n) & 0x7ffn);
-  const fraction = bits & 0xfffffffffffffn;
-  // |value| = mantissa * 2^exponent
-  const mantissa = (field === 0 ? fraction : fraction | (1n << 52n)) * 1000000n;
-  const exponent = Math.max(field, 1) - 1075;
-  let scaled: bigint;
-  if (exponent >= 0) scaled = mantissa << BigInt(exponent);
-  else {
-    const shift = BigInt(-exponent);
-    scaled = mantissa >> shift;
-    const rest = mantissa - (scaled << shift);
-    const half = 1n << (shift - 1n);
-    if (rest > half || (rest === half && (scaled & 1n) === 1n)) scaled += 1n;
-  }
-  const digits = scaled.toString().padStart(7, "0");
-  return `${bits >> 63n ? "-" : ""}${digits.slice(0, -6)}.${digits.slice(-6)}`;
 }

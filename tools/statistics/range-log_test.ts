@@ -3,14 +3,17 @@ import { test } from "node:test";
 import { Statistics } from "../../mace/proto/statistics";
 import { UserError } from "../diagnostics/diagnostic";
 import { Random } from "../synth/random";
-import { overallRange, parseRangeLog, rangeLog, sixDecimals } from "./range-log";
+import { formatOverallRange, parseOverallRange } from "./overall-range";
+import { overallRange, parseRangeLog, rangeLog } from "./range-log";
+import { sixDecimals } from "./range-number";
+import { RANGE_DEFAULTS, rangesFromStatistics } from "./ranges";
 
 const line = (name: string, min: string | number, max: string | number): string =>
   `I mace/core/net/serial_net.cc:164] Tensor range @@${name}@@${min},${max}\n`;
 
 /** @param options percentile, enhance, enhance ratio */
 const overall = (log: string, ...[percentile, enhance, enhanceRatio]: readonly [number, boolean, number]): string =>
-  overallRange(parseRangeLog(log, "log"), "log", { percentile, enhance, enhanceRatio }).text;
+  overallRange(parseRangeLog(log, "log"), "log", { percentile, enhance, enhanceRatio }, false).text;
 
 const T = [
   [-1, 10],
@@ -73,6 +76,7 @@ test("a constant tensor is a warning, an inverted one an error, and lines that c
     warnings.map(({ code }) => code),
     ["MQ311"],
   );
+  assert.match(warnings[0]?.cause ?? "", /written was c@@2\.000000,2\.000000$/);
   const fails = (log: string, code: string, percentile = 0) =>
     assert.throws(
       () => overall(log, percentile, false, 10),
@@ -84,6 +88,42 @@ test("a constant tensor is a warning, an inverted one an error, and lines that c
   fails(line("c", 1, "2,3"), "MQ308");
   fails(line("c", "", "2"), "MQ308");
   fails("I x] Tensor range @@c@@1,2Tensor range @@d@@1,2\n", "MQ308");
+});
+
+test("a range that six decimals collapse is a warning that says what was written", () => {
+  const log = parseRangeLog(line("t", 1e-9, 3e-7) + line("u", -4e-7, 4e-7), "log");
+  const how = { percentile: 0, enhance: false, enhanceRatio: 10 };
+  const { text, warnings } = overallRange(log, "log", how);
+  assert.equal(text, "t@@0.000000,0.000000@@0.000000001,0.0000003\nu@@-0.000000,0.000000@@-0.0000004,0.0000004\n");
+  assert.deepEqual(
+    warnings.map(({ code, place }) => [code, place.tensor]),
+    [
+      ["MQ315", "t"],
+      ["MQ315", "u"],
+    ],
+  );
+  assert.match(warnings[0]?.cause ?? "", /written was t@@0\.000000,0\.000000@@0\.000000001,0\.0000003,/);
+  const plain = overallRange(log, "log", how, false);
+  assert.equal(plain.text, "t@@0.000000,0.000000\nu@@-0.000000,0.000000\n");
+  assert.match(plain.warnings[0]?.fixes[0] ?? "", /--six_decimals/);
+});
+
+test("log and quantize_stat give the ranges of the statistics themselves, to the last bit", () => {
+  const random = new Random("log to ranges");
+  for (let round = 0; round < 50; round++) {
+    const size = 10 ** ((random.next() % 16) - 10);
+    const sample = Array.from({ length: 1 + (random.next() % 30) }, (_, i) => {
+      const ends = [0, 1].map(() => Math.fround(random.normal() * size)).sort((a, b) => a - b);
+      return { name: `s${i}`, min: [ends[0] ?? 0], max: [ends[1] ?? 0] };
+    });
+    const statistics = Statistics.fromPartial({ version: 1, tensor: [{ name: "t" }], sample });
+    const how = { percentile: random.next() % 30, enhance: random.next() % 2 === 0, enhanceRatio: 2 };
+    const own = formatOverallRange(rangesFromStatistics(statistics, "s", { ...RANGE_DEFAULTS, mace: how }).ranges);
+    const [low = 0, high = 0] = (own.split("@@")[1] ?? "").split(",").map(Number);
+    if (low > high) continue;
+    const { text } = overallRange(parseRangeLog([...rangeLog(statistics)].join(""), "log"), "log", how);
+    assert.deepEqual(parseOverallRange(text, "steps"), parseOverallRange(own, "rules"));
+  }
 });
 
 test("the log of statistics reads back as the same binary32 numbers", () => {
@@ -99,11 +139,11 @@ test("the log of statistics reads back as the same binary32 numbers", () => {
   assert.deepEqual([...log.keys()], ["a/b:0", "c"]);
   [...log.values()].forEach(({ mins, maxs }, t) => {
     assert.deepEqual(
-      mins.map(Math.fround),
+      mins,
       sample.map(({ min }) => min[t]),
     );
     assert.deepEqual(
-      maxs.map(Math.fround),
+      maxs,
       sample.map(({ max }) => max[t]),
     );
   });
@@ -210,6 +250,10 @@ test("500 random logs give what the independent implementation gives", () => {
     });
     if (inverted) continue;
     assert.equal(overall(log, ...options), expected, JSON.stringify({ options, log }));
+    // With the third fields, the first two are still the script's.
+    const [how, enhance, enhanceRatio] = options;
+    const { text } = overallRange(parseRangeLog(log, "log"), "log", { percentile: how, enhance, enhanceRatio });
+    assert.equal(text.replace(/^(.*?@@.*?)@@.*$/gm, "$1"), expected);
     if (options[1] && expected !== independent(log, options[0], false, options[2])) trimmed++;
   }
   assert.ok(trimmed > 20, `only ${trimmed} logs were trimmed`);

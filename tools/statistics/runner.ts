@@ -1,10 +1,10 @@
 /** Runs a C++ program over samples: feeds it the sample stream, follows its progress, collects its diagnostics. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as os from "node:os";
 import { runnerFailed } from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import type { Graph } from "../ir/graph";
 import { encodeRecord } from "./sample-stream";
 import { loadSample, type Sample } from "./samples";
@@ -24,12 +24,17 @@ export type StopSignal = (typeof SIGNALS)[number];
 /** Exit code of a program that a signal ended, as shells tell it; the runner's too when it finished early on one. */
 export const exitCodeOf = (signal: StopSignal): number => 128 + os.constants.signals[signal];
 
+export interface RunOutcome {
+  /** The signal that ended the run early, if any. */
+  readonly signal: StopSignal | undefined;
+  /** Of samples that could not be loaded, and were left out: what is wrong with each. */
+  readonly unreadable: readonly Diagnostic[][];
+}
+
 /**
  * Starts `runner` with `args`, writes the samples to its standard input and waits for its end.
- * A sample that cannot be loaded ends the run with that sample's diagnostic.
+ * Samples that cannot be loaded are left out; when that is all of them, the runner is ended and writes nothing.
  * SIGINT and SIGTERM are passed on: the runner finishes the sample in work and writes what it has.
- *
- * @returns the signal that ended the run early, if any.
  */
 export async function runOverSamples(
   runner: string,
@@ -37,7 +42,8 @@ export async function runOverSamples(
   samples: readonly Sample[],
   graph: Graph,
   callbacks: RunnerCallbacks,
-): Promise<StopSignal | undefined> {
+): Promise<RunOutcome> {
+  const unreadable: Diagnostic[][] = [];
   let early: StopSignal | undefined;
   const stop = (signal: NodeJS.Signals): void => {
     early = signal as StopSignal;
@@ -75,16 +81,22 @@ export async function runOverSamples(
         next.catch(() => undefined);
         queue.push(next);
       }
-      const tensors = await (queue.shift() as Promise<Float32Array[]>);
+      const tensors = await (queue.shift() as Promise<Float32Array[]>).catch((error) => {
+        if (!(error instanceof UserError)) throw error;
+        unreadable.push([...error.diagnostics]);
+        return undefined;
+      });
+      if (!tensors) continue;
       const record = encodeRecord({ name: samples[i]?.name ?? "", tensors });
       if (!child.stdin.write(record)) await Promise.race([once(child.stdin, "drain").catch(() => undefined), ended]);
     }
+    if (samples.length > 0 && unreadable.length === samples.length) {
+      await abandon(child, ended);
+      return { signal: undefined, unreadable };
+    }
     child.stdin.end();
   } catch (error) {
-    child.kill();
-    // The signal alone does not wake a runner that gets it just before it waits for input; the end of the input does.
-    child.stdin.destroy();
-    await ended;
+    await abandon(child, ended);
     throw error;
   } finally {
     void ended.then(() => {
@@ -92,8 +104,16 @@ export async function runOverSamples(
     });
   }
   const status = await ended;
-  if (early !== undefined && status !== undefined) return early;
+  if (early !== undefined && status !== undefined) return { signal: early, unreadable };
   if (status !== undefined) throw new UserError(runnerFailed(runner, status, diagnostics));
   if (diagnostics !== "") process.stderr.write(diagnostics);
-  return undefined;
+  return { signal: undefined, unreadable };
+}
+
+/** Ends a runner whose result is not wanted. */
+async function abandon(child: ChildProcessWithoutNullStreams, ended: Promise<unknown>): Promise<void> {
+  child.kill();
+  // The signal alone does not wake a runner that gets it just before it waits for input; the end of the input does.
+  child.stdin.destroy();
+  await ended;
 }

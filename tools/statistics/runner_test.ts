@@ -34,10 +34,31 @@ function sample(name: string, bytes: number): { name: string; files: string[] } 
 // As mace_stat, when the signal comes between its look at whether there was one and its read.
 const DEAF = "trap : TERM; cat >/dev/null; exit 3";
 
-test("a sample that cannot be loaded ends a runner that the signal does not wake", { timeout: 60_000 }, async () => {
-  const samples = [sample("good.dat", 8), sample("bad.dat", 4)];
+test("samples none of which can be loaded end a runner that the signal does not wake", {
+  timeout: 60_000,
+}, async () => {
+  const samples = [sample("short.dat", 4), sample("long.dat", 12)];
   const run = runOverSamples(program("deaf", DEAF), [], samples, GRAPH, { onOutput: () => undefined });
-  await assert.rejects(run, (error) => error instanceof UserError && error.diagnostics[0]?.code === "MQ512");
+  const { unreadable } = await run;
+  assert.deepEqual(
+    unreadable.flat().map(({ code }) => code),
+    ["MQ512", "MQ512"],
+  );
+});
+
+test("samples that cannot be loaded are left out, and what is wrong with each is told", async () => {
+  const samples = ["a", "b", "c", "d", "e", "f", "g"].map((name, i) => sample(`${name}.dat`, i % 3 === 1 ? 4 : 8));
+  const seen = path.join(folder, "seen");
+  const { signal, unreadable } = await runOverSamples(program("keep", `cat >"${seen}"`), [], samples, GRAPH, {
+    onOutput: () => undefined,
+  });
+  assert.equal(signal, undefined);
+  assert.deepEqual(
+    unreadable.map(([first]) => path.basename(first?.place.file ?? "")),
+    ["b.dat", "e.dat"],
+  );
+  const names = fs.readFileSync(seen, "latin1").match(/[a-g]\.dat/g);
+  assert.deepEqual(names, ["a.dat", "c.dat", "d.dat", "f.dat", "g.dat"]);
 });
 
 test("a runner that fails is told with what it said", async () => {
@@ -46,6 +67,8 @@ test("a runner that fails is told with what it said", async () => {
   await assert.rejects(run, (error) => {
     assert.ok(error instanceof UserError);
     assert.equal(error.diagnostics[0]?.code, "MQ520");
-    return JSON.stringify(error.diagnostics).includes("broken") && JSON.stringify(error.diagnostics).includes("exit code 7");
+    return (
+      JSON.stringify(error.diagnostics).includes("broken") && JSON.stringify(error.diagnostics).includes("exit code 7")
+    );
   });
 });

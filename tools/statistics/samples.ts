@@ -30,16 +30,27 @@ export interface Sample {
 export const formatName = (tensor: string): string => tensor.replace(/[^A-Za-z0-9]/g, "_");
 
 /** Files of a folder that can be samples; sub-folders are not entered. */
-export function listFolder(folder: string): string[] {
+export const listFolder = (folder: string): string[] =>
+  filesOf(folder).filter((file) => isKnown(file) || path.extname(file) === "");
+
+function filesOf(folder: string): string[] {
   let names: string[];
   try {
     names = fs.readdirSync(folder);
   } catch {
     throw new UserError(fileNotFound(folder, "sample folder"));
   }
-  return names
-    .map((name) => path.join(folder, name))
-    .filter((file) => (isKnown(file) || path.extname(file) === "") && fs.statSync(file).isFile());
+  return names.map((name) => path.join(folder, name)).filter((file) => fs.statSync(file).isFile());
+}
+
+/**
+ * The files of a folder whose names start with one of the formatted input names, whatever their endings, and how many others there are.
+ * MACE's own validation files end in `.JPEG_input`, for instance.
+ */
+export function listNamed(folder: string, prefixes: readonly string[]): { named: string[]; others: number } {
+  const files = filesOf(folder);
+  const named = files.filter((file) => prefixes.some((prefix) => path.basename(file).startsWith(prefix)));
+  return { named, others: files.length - named.length };
 }
 
 const isKnown = (file: string): boolean => ENDINGS.includes(path.extname(file).toLowerCase());

@@ -2,7 +2,7 @@
  * Makes what the worked examples need and nobody may redistribute: networks with generated weights, and sample images.
  *
  *   synth inception-v3|mobilenet-v2 OUTPUT.pb
- *   synth images SIZE OUTPUT.png...
+ *   synth images WIDTHxHEIGHT OUTPUT.png...
  *   synth shapes SPLIT LABELS.txt OUTPUT.png...   pictures of models/shapes_net and a line `file class` for each
  *   synth shapes-array SPLIT COUNT OUTPUT.bin     the same as COUNT times 3073 bytes: class, then pixels
  */
@@ -24,8 +24,9 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
     return 0;
   }
   if (what === "images" && rest.length >= 2) {
-    const [size, ...files] = rest;
-    for (const [index, file] of files.entries()) writeFileAtomically(file, [await sampleImage(index, Number(size))]);
+    const [size = "", ...files] = rest;
+    const [width = 0, height = 0] = size.split("x").map(Number);
+    for (const [index, file] of files.entries()) writeFileAtomically(file, [await sampleImage(index, width, height)]);
     return 0;
   }
   if (what === "shapes" && rest.length >= 3) {
@@ -50,7 +51,7 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
     return 0;
   }
   process.stderr.write(
-    "usage: synth inception-v3|mobilenet-v2 OUTPUT.pb | synth images SIZE OUTPUT.png... | synth shapes SPLIT LABELS.txt OUTPUT.png... | synth shapes-array SPLIT COUNT OUTPUT.bin\n",
+    "usage: synth inception-v3|mobilenet-v2 OUTPUT.pb | synth images WIDTHxHEIGHT OUTPUT.png... | synth shapes SPLIT LABELS.txt OUTPUT.png... | synth shapes-array SPLIT COUNT OUTPUT.bin\n",
   );
   return 2;
 }

@@ -6,14 +6,15 @@ import { Random } from "./random";
 type Paint = (x: number, y: number, rgb: Float64Array) => void;
 
 /** Image number `index` as PNG; the same bytes on every host. */
-export async function sampleImage(index: number, size: number): Promise<Uint8Array> {
+export async function sampleImage(index: number, width: number, height: number): Promise<Uint8Array> {
+  const size = Math.max(width, height);
   const random = new Random(`sample ${index}`);
   const paints = Array.from({ length: 3 + (random.next() % 5) }, () => randomPaint(random, size));
   const noise = 24 * random.uniform();
-  const pixels = new Uint8Array(size * size * 3);
+  const pixels = new Uint8Array(width * height * 3);
   const rgb = new Float64Array(3);
-  for (let y = 0, at = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
       rgb.fill(0);
       for (const paint of paints) paint(x, y, rgb);
       for (let c = 0; c < 3; c++, at++) {
@@ -21,7 +22,7 @@ export async function sampleImage(index: number, size: number): Promise<Uint8Arr
       }
     }
   }
-  return sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
     .png({ compressionLevel: 9 })
     .toBuffer();
 }

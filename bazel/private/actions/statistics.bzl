@@ -1,6 +1,6 @@
 """The actions that run samples through a float model."""
 
-def _collect_shard(ctx, tool, runner, model, samples, shard, shards, output):
+def _collect_shard(ctx, tool, runner, model, samples, shard, shards, strict, output):
     args = ctx.actions.args()
     args.add("stat")
     args.add("--model", model.model)
@@ -8,6 +8,8 @@ def _collect_shard(ctx, tool, runner, model, samples, shard, shards, output):
     args.add("--runner", runner.executable)
     if shards > 1:
         args.add("--shard", "%d/%d" % (shard, shards))
+    if strict:
+        args.add("--strict")
     args.add("--output", output)
 
     # A file of its own: there may be thousands.
@@ -26,7 +28,7 @@ def _collect_shard(ctx, tool, runner, model, samples, shard, shards, output):
         progress_message = "Collecting statistics of %s, part %d of %d" % (ctx.label, shard + 1, shards),
     )
 
-def collect_statistics(ctx, tool, runner, model, samples, shards, name):
+def collect_statistics(ctx, tool, runner, model, samples, shards, strict, name):
     """Declares actions MaceStat, one per shard, and MaceMergeStat when there are several.
 
     Every shard sees all samples and takes its share of them, so that the inputs of a model with several stay together.
@@ -38,6 +40,7 @@ def collect_statistics(ctx, tool, runner, model, samples, shards, name):
       model: MaceModelInfo of the float model
       samples: list of Files
       shards: number of actions
+      strict: whether a sample that cannot be read is an error
       name: name of the outputs in the package, without ending
 
     Returns:
@@ -45,12 +48,12 @@ def collect_statistics(ctx, tool, runner, model, samples, shards, name):
     """
     merged = ctx.actions.declare_file(name + ".stat")
     if shards == 1:
-        _collect_shard(ctx, tool, runner, model, samples, 0, 1, merged)
+        _collect_shard(ctx, tool, runner, model, samples, 0, 1, strict, merged)
         return merged
 
     parts = [ctx.actions.declare_file("%s.%d_of_%d.stat" % (name, shard + 1, shards)) for shard in range(shards)]
     for shard, part in enumerate(parts):
-        _collect_shard(ctx, tool, runner, model, samples, shard, shards, part)
+        _collect_shard(ctx, tool, runner, model, samples, shard, shards, strict, part)
 
     args = ctx.actions.args()
     args.add("stat-merge")

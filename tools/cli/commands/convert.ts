@@ -16,11 +16,12 @@ import { readTextFile, writeFileAtomically } from "../../io/files";
 import { StoredFile } from "../../io/stored-file";
 import type { Graph, GraphPort } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
-import { optimize } from "../../passes/pipeline";
+import { optimize, PASSES } from "../../passes/pipeline";
 import { preprocessFromPreset } from "../../config/preprocess";
 import { type Options, userPath } from "../context";
 import { importAlone } from "../import-alone";
 import { readModelSource } from "../model-source";
+import { Progress } from "../progress";
 
 export function convert(options: Options): void {
   const configFile = options.path("config");
@@ -34,7 +35,7 @@ export function convert(options: Options): void {
 function convertAlone(options: Options, modelFile: string): void {
   const bytes = readModelSource(modelFile, "model file");
   const { graph } = importAlone(modelFile, bytes, options.path("weights"), options.texts("input_shape"));
-  optimize(graph, { checkPasses: options.flag("check_passes") });
+  runPasses(options, graph);
   const preprocess = preprocessFromPreset(options.text("preset") ?? "");
   if (preprocess) {
     const isImage = (port: GraphPort): boolean => graph.tensors.get(port.tensor)?.shape.length === 4;
@@ -80,10 +81,19 @@ function convertConfigured(options: Options, configFile: string): void {
     const mean = locate(model.meanFile, "mean_file_path", sources, configFile, undefined);
     subtractMean(graph, mean.read(0, mean.size), path.basename(model.meanFile));
   }
-  optimize(graph, { checkPasses: options.flag("check_passes") });
+  runPasses(options, graph);
   describePorts(graph, model);
   checkOutputShapes(graph, model, configFile);
   write(options, graph, model.name);
+}
+
+function runPasses(options: Options, graph: Graph): void {
+  const progress = new Progress("passes", PASSES.length);
+  try {
+    optimize(graph, { checkPasses: options.flag("check_passes"), onPass: () => progress.advance() });
+  } finally {
+    progress.finish();
+  }
 }
 
 function write(options: Options, graph: Graph, name: string): void {

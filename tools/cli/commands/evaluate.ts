@@ -8,7 +8,7 @@ import { CheckFailed } from "../check-failed";
 import { dataFileOf, type Options } from "../context";
 import { Progress } from "../progress";
 import { acceleratorArguments } from "../accelerator-options";
-import { samplesOf } from "../sample-options";
+import { namingAllUnreadable, samplesOf } from "../sample-options";
 
 export async function evaluate(options: Options): Promise<void> {
   const float = options.model();
@@ -25,24 +25,26 @@ export async function evaluate(options: Options): Promise<void> {
   const progress = new Progress("samples", samples.length + layerSamples);
   let result: Evaluation;
   try {
-    result = await compare({
-      runner: options.givenPath("runner"),
-      float,
-      quantized,
-      ...(loweredPb !== undefined && {
-        device: {
-          lowered: { pb: loweredPb, data: dataFileOf(loweredPb) },
-          runner: options.path("device_runner") ?? options.givenPath("runner"),
-          arguments: acceleratorArguments(options),
-        },
+    result = await namingAllUnreadable(samples, graph, () =>
+      compare({
+        runner: options.givenPath("runner"),
+        float,
+        quantized,
+        ...(loweredPb !== undefined && {
+          device: {
+            lowered: { pb: loweredPb, data: dataFileOf(loweredPb) },
+            runner: options.path("device_runner") ?? options.givenPath("runner"),
+            arguments: acceleratorArguments(options),
+          },
+        }),
+        ...(referencePb !== undefined && { reference: { pb: referencePb, data: dataFileOf(referencePb) } }),
+        samples,
+        layerSamples,
+        labels,
+        threads: options.number("num_threads", 0, 1024),
+        onProgress: () => progress.advance(),
       }),
-      ...(referencePb !== undefined && { reference: { pb: referencePb, data: dataFileOf(referencePb) } }),
-      samples,
-      layerSamples,
-      labels,
-      threads: options.number("num_threads", 0, 1024),
-      onProgress: () => progress.advance(),
-    });
+    );
   } finally {
     progress.finish();
   }

@@ -15,17 +15,23 @@ import { SCHEMES } from "../../quantize/scheme";
 import { dataFileOf, type Options, userPath } from "../context";
 import { importAlone } from "../import-alone";
 import { readModelSource } from "../model-source";
+import { withProgress } from "../progress";
 import { note } from "../report";
 
-export function inspect(options: Options): void {
+export async function inspect(options: Options): Promise<void> {
   const file = userPath(options.positional[0] ?? "");
   const dataFile = options.path("model_data");
-  const { format, graph } = load(file, dataFile, options);
   const html = options.path("html");
-  if (html !== undefined) {
-    writeFileAtomically(html, [graphPage(graph, format)]);
-    note(`the graph is drawn in ${html}; open it in a browser`);
-  }
+  const { format, graph } = await withProgress("steps", html === undefined ? 1 : 2, (progress) => {
+    const loaded = load(file, dataFile, options);
+    progress.advance();
+    if (html !== undefined) {
+      writeFileAtomically(html, [graphPage(loaded.graph, loaded.format)]);
+      progress.advance();
+    }
+    return loaded;
+  });
+  if (html !== undefined) note(`the graph is drawn in ${html}; open it in a browser`);
   if (options.flag("emit_config")) {
     if (format === "mace") throw new UserError(malformedModel({ file }, "a canonical model needs no configuration"));
     const weightFile = dataFile;

@@ -7,19 +7,27 @@ import { BACK_ENDS } from "../../lower/back-ends";
 import type { BackEnd } from "../../lower/net";
 import { lowerGraph } from "../../lower/program";
 import type { Options } from "../context";
+import { withProgress } from "../progress";
 import { note, warn } from "../report";
 
-export function lower(options: Options): void {
+export const lower = (options: Options): Promise<void> =>
+  withProgress("steps of lowering", 3, (progress) => translate(options, () => progress.advance()));
+
+/** @param onStep called after the model is read, after it is translated and after it is written. */
+function translate(options: Options, onStep: () => void): void {
   const { pb, data } = options.model();
   const backEnd = BACK_ENDS[options.choice("runtime", "runtime", Object.keys(BACK_ENDS))] as BackEnd;
   const model = readModel(pb, data);
+  onStep();
   if (!model.quantized) throw new UserError(noFloatForDevice(pb));
   refuseOtherSchemes(model.graph, backEnd);
   const fallback = options.choice("fallback", "fallback", FALLBACKS) === "cpu";
   const program = lowerGraph(model.graph, model.digest, backEnd, fallback);
+  onStep();
   for (const reason of program.refused) warn(onCpu(reason));
   note(program.nets.map(({ runtime, nodes }) => `${nodes} nodes on ${runtime}`).join(", then "));
   writeModelFiles(program, options.givenPath("output_prefix"));
+  onStep();
 }
 
 export const FALLBACKS = ["none", "cpu"] as const;

@@ -28,6 +28,7 @@ import { roundsAdaptively, withAdaptiveRounding } from "../adaptive-rounding";
 import { hasBudget, quantizeWithinBudget } from "../accuracy-budget";
 import { CheckFailed } from "../check-failed";
 import type { Options } from "../context";
+import { withProgress } from "../progress";
 import { note, warn } from "../report";
 
 function settingsOf(options: Options): Settings {
@@ -100,9 +101,13 @@ export async function quantize(options: Options): Promise<void> {
       if (failures.length > 0) throw new CheckFailed(failures);
       return;
     }
-    const quantized = quantizePrepared(chosen);
-    tell(quantized);
-    write(quantized, prefix);
+    await withProgress("steps of quantization", 2, (progress) => {
+      const quantized = quantizePrepared(chosen);
+      progress.advance();
+      tell(quantized);
+      write(quantized, prefix);
+      progress.advance();
+    });
   });
 }
 

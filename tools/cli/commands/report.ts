@@ -7,10 +7,19 @@ import type { Graph } from "../../ir/graph";
 import { quantizationReport } from "../../report/quantization-report";
 import { readStatistics } from "../../statistics/statistics";
 import { dataFileOf, type Options } from "../context";
+import { withProgress } from "../progress";
 
-export function report(options: Options): void {
+export const report = (options: Options): Promise<void> =>
+  withProgress("parts of the report", 5, (progress) => make(options, () => progress.advance()));
+
+/** @param onPart called after each of the files, and after the page. */
+function make(options: Options, onPart: () => void): void {
   const float = options.model();
-  const load = (pb: string, data = dataFileOf(pb)): Graph => readModel(pb, data).graph;
+  const part = <T>(value: T): T => {
+    onPart();
+    return value;
+  };
+  const load = (pb: string, data = dataFileOf(pb)): Graph => part(readModel(pb, data).graph);
   const quantized = options.givenPath("quantized");
   const referenceFile = options.path("reference");
   const statisticsFile = options.path("statistics");
@@ -20,8 +29,8 @@ export function report(options: Options): void {
     float: floatGraph,
     quantized: load(quantized, options.path("quantized_data")),
     reference: referenceFile === undefined ? floatGraph : load(referenceFile),
-    ...(statisticsFile !== undefined && { statistics: readStatistics(statisticsFile) }),
-    ...(evaluationFile !== undefined && { evaluation: readEvaluation(evaluationFile) }),
+    ...(statisticsFile !== undefined && { statistics: part(readStatistics(statisticsFile)) }),
+    ...(evaluationFile !== undefined && { evaluation: part(readEvaluation(evaluationFile)) }),
   });
   writeFileAtomically(options.givenPath("output"), [html]);
 }

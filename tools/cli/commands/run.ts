@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -9,6 +9,7 @@ import { writeFileAtomically } from "../../io/files";
 import { loadSample } from "../../statistics/samples";
 import { acceleratorArguments } from "../accelerator-options";
 import { dataFileOf, type Options } from "../context";
+import { withProgress } from "../progress";
 
 /** Preprocesses the inputs into raw tensors and hands them to the runner, whose output goes straight to the user. */
 export async function run(options: Options): Promise<void> {
@@ -35,9 +36,9 @@ export async function run(options: Options): Promise<void> {
       value === undefined ? [] : [`--${flag}=${value}`];
     const runner = options.givenPath("runner");
     const lowered = options.path("lowered");
-    const result = spawnSync(
-      runner,
-      [
+    // Its output is the user's; how long it takes is told beside it.
+    const status = await withProgress("running the model", 0, () =>
+      exitOf(runner, [
         `--model_file=${lowered ?? pb}`,
         `--model_data_file=${lowered === undefined ? data : dataFileOf(lowered)}`,
         ...acceleratorArguments(options),
@@ -48,19 +49,20 @@ export async function run(options: Options): Promise<void> {
         ...optional("labels", options.path("labels")),
         ...optional("output_dir", options.path("output_dir")),
         ...(options.flag("benchmark") ? ["--benchmark"] : []),
-      ],
-      { stdio: ["ignore", "inherit", "inherit"] },
+      ]),
     );
-    if (result.status !== 0) {
-      throw new UserError(
-        runnerFailed(
-          runner,
-          result.error?.message ?? (result.signal ? `signal ${result.signal}` : `exit code ${result.status}`),
-          "",
-        ),
-      );
-    }
+    if (status !== undefined) throw new UserError(runnerFailed(runner, status, ""));
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Runs a program on our own streams; how it failed, or undefined. */
+const exitOf = (program: string, args: readonly string[]): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"] });
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) =>
+      resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`),
+    );
+  });

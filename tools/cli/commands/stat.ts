@@ -8,6 +8,8 @@ import {
   nothingToResume,
   otherSamplesInPartial,
   staleStatistics,
+  unreadableSamples,
+  unreadableSamplesStrict,
 } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
@@ -19,7 +21,7 @@ import { mergeStatistics, readStatistics, writeStatistics } from "../../statisti
 import type { Options } from "../context";
 import { Interrupted } from "../interrupted";
 import { Progress } from "../progress";
-import { note } from "../report";
+import { note, warn } from "../report";
 import { samplesOf } from "../sample-options";
 import { rangeOptions, writeRanges } from "./ranges";
 
@@ -35,12 +37,12 @@ export async function stat(options: Options): Promise<void> {
   const samples = shard(samplesOf(options, graph), options.given("shard"));
 
   const collection = { pb, data, graph, digest, samples, target: output ?? rangesOutput ?? "" };
-  const { statistics, partial } = await collect(options, collection);
+  const { statistics, partial, count } = await collect(options, collection);
   if (output) moveFile(statistics, output);
   try {
     if (rangesOutput) {
       writeRanges(output ?? statistics, rangesOutput, how);
-      note(`ranges of ${samples.length} sample${samples.length === 1 ? "" : "s"} written to ${rangesOutput}`);
+      note(`ranges of ${count} sample${count === 1 ? "" : "s"} written to ${rangesOutput}`);
     }
   } finally {
     if (statistics !== partial) fs.rmSync(statistics, { force: true });
@@ -63,6 +65,8 @@ interface Collected {
   readonly statistics: string;
   /** Where an interrupted run keeps its finished samples; may not exist. */
   readonly partial: string;
+  /** Samples that count. */
+  readonly count: number;
 }
 
 /** Runs the samples, less those of the interrupted run that is resumed. Nothing appears in the place of `target`. */
@@ -73,7 +77,7 @@ async function collect(options: Options, { pb, data, graph, digest, samples, tar
   const finished = new Set(earlier?.sample.map(({ name }) => name));
   const rest = samples.filter(({ name }) => !finished.has(name));
   if (earlier) note(`${finished.size} of ${samples.length} samples were finished before`);
-  if (earlier && rest.length === 0) return { statistics: partial, partial };
+  if (earlier && rest.length === 0) return { statistics: partial, partial, count: samples.length };
   const progress = new Progress("samples", rest.length);
   const args = [
     `--model_file=${pb}`,
@@ -83,12 +87,13 @@ async function collect(options: Options, { pb, data, graph, digest, samples, tar
     `--num_threads=${options.number("num_threads", 0, 1024)}`,
   ];
   try {
-    const signal = await runOverSamples(options.givenPath("runner"), args, rest, graph, {
+    const { signal, unreadable } = await runOverSamples(options.givenPath("runner"), args, rest, graph, {
       // The runner prints a line per finished sample.
       onOutput: (chunk) => {
         for (const byte of chunk) if (byte === 0x0a) progress.advance();
       },
     });
+    if (unreadable.length === rest.length && !earlier) throw new UserError(unreadable.flat());
     if (earlier && fs.existsSync(fresh)) {
       const parts = [
         { file: partial, statistics: earlier },
@@ -96,8 +101,23 @@ async function collect(options: Options, { pb, data, graph, digest, samples, tar
       ];
       writeStatistics(mergeStatistics(parts), fresh);
     }
+    progress.finish();
+    const strict = options.flag("strict");
+    for (const diagnostic of strict ? [] : unreadable.flat()) warn(diagnostic);
     if (signal !== undefined) throw interrupted(signal, fresh, partial, samples.length);
-    return { statistics: fresh, partial };
+    if (unreadable.length > 0) {
+      if (strict) {
+        if (fs.existsSync(fresh)) moveFile(fresh, partial);
+        const all = unreadableSamplesStrict(unreadable.length, samples.length, partial);
+        throw new UserError([...unreadable.flat(), all]);
+      }
+      warn(unreadableSamples(unreadable.length, samples.length));
+    }
+    return {
+      statistics: fs.existsSync(fresh) ? fresh : partial,
+      partial,
+      count: samples.length - unreadable.length,
+    };
   } catch (error) {
     fs.rmSync(fresh, { force: true });
     throw error;

@@ -1,13 +1,16 @@
-import { notComparable, nothingToDo } from "../../diagnostics/catalog";
+import { notComparable, nothingToDo, weightsMoved } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
+import { movedWeights } from "../../evaluate/moved-weights";
 import { OnnxSource } from "../../evaluate/onnx-source";
 import { RecordedSource } from "../../evaluate/recorded-source";
 import { firstDeparture } from "../../evaluate/validate";
 import { writeFileAtomically } from "../../io/files";
 import type { Sample } from "../../statistics/samples";
 import { dataFileOf, type Options } from "../context";
-import { samplesOf } from "../sample-options";
+import { withProgress } from "../progress";
+import { warn } from "../report";
+import { namingAllUnreadable, samplesOf } from "../sample-options";
 import { checkStages, sliceOf, validate as run, validationText } from "../validation";
 
 export async function validate(options: Options): Promise<void> {
@@ -23,6 +26,11 @@ export async function validate(options: Options): Promise<void> {
     throw new UserError(notComparable(graph.name));
   }
   sliceOf([], options.given("layers"));
+  if (quantizedPb !== undefined && referencePb === undefined) {
+    const quantized = readModel(quantizedPb, options.path("quantized_data") ?? dataFileOf(quantizedPb));
+    const moved = movedWeights(graph, quantized.graph);
+    if (moved !== undefined) warn(weightsMoved(quantizedPb, moved));
+  }
   const threads = options.number("num_threads", 0, 1024);
   const limits = {
     threshold: options.number("threshold", -1, 1, false),
@@ -35,20 +43,24 @@ export async function validate(options: Options): Promise<void> {
   const source =
     sourceFile === undefined
       ? recording
-      : await OnnxSource.open({ file: sourceFile, graph, threads, ...(modules !== undefined && { modules }) });
+      : await withProgress("opening the source model", 0, () =>
+          OnnxSource.open({ file: sourceFile, graph, threads, ...(modules !== undefined && { modules }) }),
+        );
   const files = (pb: string, data = dataFileOf(pb)) => ({ pb, data });
-  const stages = await run({
-    runner: options.givenPath("runner"),
-    float,
-    ...(quantizedPb !== undefined && { quantized: files(quantizedPb, options.path("quantized_data")) }),
-    ...(referencePb !== undefined && { reference: files(referencePb) }),
-    ...(source && { source }),
-    graph,
-    samples,
-    recorded: inputs,
-    ...limits,
-    threads,
-  }).finally(() => source?.close());
+  const stages = await namingAllUnreadable(samples ?? [], graph, () =>
+    run({
+      runner: options.givenPath("runner"),
+      float,
+      ...(quantizedPb !== undefined && { quantized: files(quantizedPb, options.path("quantized_data")) }),
+      ...(referencePb !== undefined && { reference: files(referencePb) }),
+      ...(source && { source }),
+      graph,
+      samples,
+      recorded: inputs,
+      ...limits,
+      threads,
+    }),
+  ).finally(() => source?.close());
   const output = options.path("output");
   if (output !== undefined) {
     const value = stages.map((stage) => ({ ...stage, firstDeparture: firstDeparture(stage) ?? null }));
