@@ -766,6 +766,21 @@ export const overrideConflict = (key: string, attribute: string, configured: str
     "leave one of the two out",
   );
 
+export const rangeNotTaken = (
+  tensor: string,
+  given: { readonly min: number; readonly max: number; readonly source: string },
+  taken: { readonly min: number; readonly max: number },
+  why: string,
+): Diagnostic =>
+  make(
+    "MQ417",
+    { tensor },
+    `the ${given.source === "user" ? "given" : "trained"} range ${given.min} … ${given.max} cannot be taken; it is ${taken.min} … ${taken.max}`,
+    why,
+    "give the range to the tensor that the codes come from",
+    "keep the operator float (`keep_float`), or leave the range out",
+  );
+
 // --- MQ6xx: back ends ---
 
 export const floatOnDevice = (node: string, type: string, device: string, why: string | undefined): Diagnostic =>

@@ -10,6 +10,7 @@ import {
   type OperatorDef,
   type QuantizeActivationInfo,
   RangeSource as ProtoSource,
+  type TensorOrigin as ProtoOrigin,
 } from "../../mace/proto/mace";
 import { malformedModel } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
@@ -26,6 +27,7 @@ import {
   RESIZES,
   type RangeSource,
   type Tensor,
+  type TensorOrigin,
   type TensorRange,
   type TrainedQuantization,
 } from "../ir/graph";
@@ -158,6 +160,7 @@ function decodeConstant(constant: ConstTensor, data: Uint8Array, bad: Fail): Ten
     shape,
     data: view(data.buffer as ArrayBuffer, data.byteOffset + offset, length),
     ...decodeRange(constant.trained, bad),
+    ...decodeOrigin(constant.origin, shape, bad),
   };
   if (constant.quantized) {
     const perChannel = constant.channelScale.length > 0;
@@ -183,7 +186,7 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
       dtype: checkType(op.outputType[i], bad),
     };
     if (info?.scale) tensor.quant = { scales: [info.scale], zeroPoint: info.zeroPoint ?? 0, axis: null };
-    add({ ...tensor, ...decodeRange(info, bad) });
+    add({ ...tensor, ...decodeRange(info, bad), ...decodeOrigin(info?.origin, tensor.shape, bad) });
   });
   const attributes: Record<string, AttributeValue> = {};
   for (const [attribute, attributeSpec] of Object.entries(spec.attributes)) {
@@ -193,13 +196,43 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
     attributes[attribute] = value;
   }
   const why = op.placementReason ? { why: op.placementReason } : {};
-  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes, ...why };
+  const layer = op.layer ? { layer: op.layer } : {};
+  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes, ...why, ...layer };
+}
+
+function decodeOrigin(
+  origin: ProtoOrigin | undefined,
+  shape: readonly number[],
+  bad: Fail,
+): { readonly origin?: TensorOrigin } {
+  if (!origin) return {};
+  const { tensor = "", channel: channels, factor: factors, shift: shifts } = origin;
+  // One entry for each channel, of a constant for what its first axis writes; or none.
+  const fits = (list: readonly number[]): boolean => list.length === 0 || shape.includes(list.length);
+  const positive = factors.every((f) => f > 0 && Number.isFinite(f));
+  if (![channels, factors, shifts].every(fits) || !positive || !shifts.every(Number.isFinite)) {
+    return bad(`what it says of the origin of '${tensor}' does not fit the tensor`);
+  }
+  return {
+    origin: {
+      tensor,
+      ...(channels.length > 0 && { channels }),
+      ...(factors.length > 0 && { factors }),
+      ...(shifts.length > 0 && { shifts }),
+    },
+  };
 }
 
 function decodeRange(info: QuantizeActivationInfo | undefined, bad: Fail): Pick<Tensor, "range" | "trained"> {
   const source = SOURCES[info?.source ?? 0];
   if (!info || !source) return {};
-  const range: TensorRange = { min: info.minval ?? 0, max: info.maxval ?? 0, source, reason: info.reason ?? "" };
+  const range: TensorRange = {
+    min: info.minval ?? 0,
+    max: info.maxval ?? 0,
+    source,
+    reason: info.reason ?? "",
+    ...(info.from && { from: info.from }),
+  };
   if (!info.trained) return { range };
   const { scale, zeroPoint, axis, dataType, qmin, qmax, fixedPoint } = info.trained;
   const type = typeFromProto(dataType);

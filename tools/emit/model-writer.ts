@@ -10,6 +10,7 @@ import {
   OperatorDef,
   type QuantizeActivationInfo,
   RangeSource as ProtoSource,
+  TensorOrigin as ProtoOrigin,
   TrainedQuantization as ProtoTrained,
 } from "../../mace/proto/mace";
 import { invariant } from "../diagnostics/diagnostic";
@@ -21,6 +22,7 @@ import type {
   GraphPort,
   RangeSource,
   Tensor,
+  TensorOrigin,
   TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
@@ -152,6 +154,7 @@ function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): Con
     dataSize: data.length,
     quantized: tensor.quant !== undefined,
     trained: tensor.range ? encodeQuantizeInfo(tensor) : undefined,
+    origin: tensor.origin ? encodeOrigin(tensor.origin) : undefined,
   });
   if (tensor.quant) {
     encoded.zeroPoint = tensor.quant.zeroPoint;
@@ -188,8 +191,11 @@ function encodeNode(graph: Graph, node: GraphNode): OperatorDef {
     arg: args,
     outputShape: outputs.map((tensor) => ({ dims: [...tensor.shape] })),
     outputType: outputs.map((tensor) => TYPES[tensor.dtype].proto),
-    quantizeInfo: outputs.some((tensor) => tensor.quant || tensor.range) ? outputs.map(encodeQuantizeInfo) : [],
+    quantizeInfo: outputs.some((tensor) => tensor.quant || tensor.range || tensor.origin)
+      ? outputs.map(encodeQuantizeInfo)
+      : [],
     placementReason: node.why,
+    layer: node.layer,
   });
 }
 
@@ -202,7 +208,13 @@ function encodeQuantizeInfo(tensor: Tensor): QuantizeActivationInfo {
     source: tensor.range ? SOURCES[tensor.range.source] : undefined,
     reason: tensor.range?.reason,
     trained: tensor.trained ? encodeTrained(tensor.trained) : undefined,
+    from: tensor.range?.from,
+    origin: tensor.origin && !tensor.data ? encodeOrigin(tensor.origin) : undefined,
   };
+}
+
+function encodeOrigin({ tensor, channels = [], factors = [], shifts = [] }: TensorOrigin): ProtoOrigin {
+  return ProtoOrigin.fromPartial({ tensor, channel: [...channels], factor: [...factors], shift: [...shifts] });
 }
 
 function encodeTrained({ scales, zeroPoint, axis, type, qmin, qmax, requantize }: TrainedQuantization): ProtoTrained {

@@ -4,7 +4,7 @@ import type { ConstantData, Graph } from "../ir/graph";
 import { interpret } from "../ir/interpret";
 import type { Channels } from "../statistics/channels";
 import { Random } from "../synth/random";
-import { equalize, scaleChannels, scaleRanges } from "./equalize";
+import { equalize, scaleChannels, followChannels } from "./equalize";
 import { observe, sketchGraph } from "./fixture";
 
 const CHANNELS = 4;
@@ -103,14 +103,14 @@ test("ranges follow, in the proportion in which they were narrowed", () => {
   const equalization = equalize(graph, before);
   const after = scaleChannels(before, equalization);
   const least = (c: Channels): number => Math.min(...(c.get("a")?.min ?? []));
-  const ranges = scaleRanges(
+  const ranges = followChannels(
     new Map([
       ["a", [least(before) / 2, 1]],
       ["y", [-1, 1]],
     ]),
     before,
     after,
-    equalization,
+    equalization.factors,
   );
   assert.ok(Math.abs((ranges.get("a")?.[0] ?? 0) - least(after) / 2) < 1e-9);
   assert.deepEqual(ranges.get("y"), [-1, 1]);

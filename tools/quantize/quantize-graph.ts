@@ -63,6 +63,8 @@ const FIXED_POINT_ELTWISE: ReadonlySet<number> = new Set([ELTWISE.SUM, ELTWISE.S
 
 const tensorwise = ({ scale, zeroPoint }: Affine): AffineParameters => ({ scales: [scale], zeroPoint, axis: null });
 
+const originOf = ({ origin }: Tensor): Pick<Tensor, "origin"> => (origin ? { origin } : {});
+
 class Quantizer {
   private readonly graph: Graph;
   private readonly warnings: Diagnostic[] = [];
@@ -151,7 +153,13 @@ class Quantizer {
       const codes = this.codes.get(name);
       invariant(codes, `tensor '${name}' is read before it is written`);
       const output = this.outputs.has(name) ? name : this.freeName(`${name}/float`);
-      made = this.define({ name: output, shape: tensor.shape, dtype: "float32", range: tensor.range });
+      made = this.define({
+        name: output,
+        shape: tensor.shape,
+        dtype: "float32",
+        range: tensor.range,
+        ...originOf(tensor),
+      });
       this.graph.nodes.push({
         name: `${name}/dequantize`,
         type: "Dequantize",
@@ -196,6 +204,7 @@ class Quantizer {
         dtype: this.scheme.type,
         quant: tensorwise(affine),
         range: tensor.range,
+        ...originOf(tensor),
       });
       this.graph.nodes.push({
         name: `${name}/quantize`,
@@ -246,6 +255,7 @@ class Quantizer {
         dtype: this.scheme.type,
         quant: tensorwise(affine),
         range: tensor.range,
+        ...originOf(tensor),
       });
       this.codes.set(name, made);
       return { name: made, affine };
@@ -351,6 +361,7 @@ class Quantizer {
       const data = quantizeArray(tensor.data, affine, "uint8");
       made = { name: free, shape: tensor.shape, dtype: "uint8", data, quant: tensorwise(affine) };
     }
+    Object.assign(made, originOf(tensor));
     if (!trained) this.roundAdaptively(node, tensor.data, made);
     if (tensor.trained && !trained) this.regridded.push(name);
     this.codes.set(name, this.define(made));
@@ -413,6 +424,7 @@ class Quantizer {
       shape: tensor.shape,
       dtype: "int32",
       data: codes,
+      ...originOf(tensor),
     });
   }
 

@@ -8,7 +8,7 @@ import { type Channels, channelsOf } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
 import type { AdaptiveRounding } from "./adaptive-rounding";
 import { assignRanges } from "./assign-ranges";
-import { equalize, scaleChannels, scaleRanges } from "./equalize";
+import { equalize, followChannels, scaleChannels } from "./equalize";
 import { copiesCodes, type FloatNodes, placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
 import { AUTO_SCHEME, type Scheme, SCHEMES } from "./scheme";
@@ -77,7 +77,7 @@ export interface Prepared {
   readonly warnings: readonly Diagnostic[];
 }
 
-/** What a search found out about nodes: which stay float besides the others, and why each is what it is. */
+/** What a search found out about layers, by their names in the float graph: which stay float besides the others, and why each is what it is. */
 export interface Decision {
   readonly float: ReadonlySet<string>;
   readonly reasons: ReadonlyMap<string, string>;
@@ -96,8 +96,9 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
   const scheme = SCHEMES[name] as Scheme;
   const warnings = compareWithTraining(graph, measured.ranges);
   overrideRanges(graph, settings.ranges);
-  const { ranges, channels } = useStatistics(graph, scheme, settings, measured);
-  const wanted = settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern));
+  // By the names of the framework: before layers are split.
+  const wanted = new Set(settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern)));
+  const { ranges, channels } = useStatistics(graph, scheme, settings, measured, wanted);
   return {
     graph,
     scheme,
@@ -105,7 +106,7 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
     rangesName: measured.rangesName,
     channels,
     biasCorrection: settings.biasCorrection,
-    wanted: new Map(wanted.map((node) => [node, "the user keeps it float"])),
+    wanted: new Map([...wanted].map((node) => [node, "the user keeps it float"])),
     floatProbabilities: settings.floatProbabilities,
     warnings,
   };
@@ -116,23 +117,25 @@ export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: D
   const { graph, scheme, ranges, rangesName, channels, biasCorrection, floatProbabilities, rounding, warnings } =
     prepared;
   const wanted = new Map(prepared.wanted);
-  for (const node of kept) if (!wanted.has(node)) wanted.set(node, reasons.get(node) ?? "the search keeps it float");
+  for (const { name, layer = name } of graph.nodes) {
+    if (kept.has(layer) && !wanted.has(name)) wanted.set(name, reasons.get(layer) ?? "the search keeps it float");
+  }
   const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
   const own: Graph = {
     ...graph,
     tensors: new Map([...graph.tensors].map(([name, tensor]) => [name, { ...tensor }])),
     nodes: graph.nodes.map((node) => {
-      const why = float.get(node.name) ?? reasons.get(node.name);
+      const why = float.get(node.name) ?? reasons.get(node.layer ?? node.name);
       return why === undefined ? node : { ...node, why };
     }),
   };
-  assignRanges(own, float, { file: ranges, fileName: rangesName });
+  const rangeWarnings = assignRanges(own, float, { file: ranges, fileName: rangesName }, scheme.type);
   const quantized = quantizeGraph(own, scheme, float, {
     channels,
     biasCorrection,
     ...(rounding && { rounding }),
   });
-  return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...quantized.warnings] };
+  return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...rangeWarnings, ...quantized.warnings] };
 }
 
 /** Nodes whose weights become codes. */
@@ -141,10 +144,14 @@ export function roundedNodes({ graph, scheme, wanted, floatProbabilities }: Prep
   return graph.nodes.filter((node) => !float.has(node.name));
 }
 
-/** Nodes that a search may keep float: those that compute on codes otherwise. What only moves data follows its input. */
+/**
+ * Layers, by their names in the float graph, that a search may keep float: those that compute on codes otherwise. What only moves data
+ * follows its input; the parts of a split layer go together.
+ */
 export function searchableNodes({ graph, scheme, wanted, floatProbabilities }: Prepared): string[] {
   const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
-  return graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node)).map((node) => node.name);
+  const nodes = graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node));
+  return [...new Set(nodes.map(({ name, layer = name }) => layer))];
 }
 
 function overrideRanges(graph: Graph, overrides: readonly string[]): void {
@@ -183,16 +190,19 @@ function useStatistics(
   scheme: Scheme,
   settings: Settings,
   { ranges: measured, statistics }: Measured,
+  float: ReadonlySet<string>,
 ): { readonly ranges: Ranges; readonly channels: Channels } {
   if (!statistics) return { ranges: measured, channels: new Map() };
   let channels = channelsOf(statistics);
   let ranges = measured;
   if (settings.equalization && !scheme.perChannelWeights) {
-    const equalization = equalize(graph, channels);
+    const equalization = equalize(graph, channels, float);
     const scaled = scaleChannels(channels, equalization);
-    ranges = scaleRanges(measured, channels, scaled, equalization);
+    ranges = followChannels(measured, channels, scaled, equalization.factors);
     channels = scaled;
   }
-  if (settings.splitting && !scheme.perChannelWeights) ({ ranges, channels } = splitChannels(graph, ranges, channels));
+  if (settings.splitting && !scheme.perChannelWeights) {
+    ({ ranges, channels } = splitChannels(graph, ranges, channels, float));
+  }
   return { ranges, channels };
 }
