@@ -198,6 +198,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "with a scale for all weights: leave the weights of neighbouring layers as they are",
       },
       {
+        name: "no_bias_absorption",
+        doc: "with a scale for all weights: leave in biases what all values of a channel exceed",
+      },
+      {
         name: "no_splitting",
         doc: "with a scale for all weights: do not compute groups of channels in layers of their own",
       },

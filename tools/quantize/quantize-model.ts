@@ -6,6 +6,7 @@ import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import type { Graph, GraphNode } from "../ir/graph";
 import { type Channels, channelsOf } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
+import { absorbBias } from "./absorb-bias";
 import type { AdaptiveRounding } from "./adaptive-rounding";
 import { assignRanges } from "./assign-ranges";
 import { equalize, followChannels, scaleChannels } from "./equalize";
@@ -25,6 +26,8 @@ export interface Settings {
   /** `tensor=min,max`: stronger than anything trained or measured. */
   readonly ranges: readonly string[];
   readonly equalization: boolean;
+  /** What all values of a channel exceed goes through ReLU into the biases behind. */
+  readonly absorption: boolean;
   /** Layers of very uneven channels become several layers. */
   readonly splitting: boolean;
   readonly biasCorrection: boolean;
@@ -37,6 +40,7 @@ export const DEFAULT_SETTINGS: Settings = {
   keepFloat: [],
   ranges: [],
   equalization: true,
+  absorption: true,
   splitting: true,
   biasCorrection: true,
   floatProbabilities: true,
@@ -200,6 +204,9 @@ function useStatistics(
     const scaled = scaleChannels(channels, equalization);
     ranges = followChannels(measured, channels, scaled, equalization.factors);
     channels = scaled;
+  }
+  if (settings.absorption && !scheme.perChannelWeights) {
+    ({ ranges, channels } = absorbBias(graph, ranges, channels, float));
   }
   if (settings.splitting && !scheme.perChannelWeights) {
     ({ ranges, channels } = splitChannels(graph, ranges, channels, float));

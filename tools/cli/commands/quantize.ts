@@ -36,6 +36,7 @@ function settingsOf(options: Options): Settings {
     keepFloat: options.texts("keep_float"),
     ranges: options.texts("range"),
     equalization: !options.flag("no_equalization"),
+    absorption: !options.flag("no_bias_absorption"),
     splitting: !options.flag("no_splitting"),
     biasCorrection: !options.flag("no_bias_correction"),
     floatProbabilities: true,
