@@ -22,6 +22,7 @@ import {
   type GraphNode,
   type GraphPort,
   type Preprocess,
+  type QuantizationOverrides,
   FITS,
   MAX_SIDE,
   RESIZES,
@@ -33,7 +34,14 @@ import {
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { readFile } from "../io/files";
-import { FORMAT_VERSION, preprocessArgument, QUANTIZATION_ARGUMENT, TYPES, typeFromProto } from "./model-file";
+import {
+  FORMAT_VERSION,
+  MISSED_BUDGET_ARGUMENT,
+  preprocessArgument,
+  QUANTIZATION_ARGUMENT,
+  TYPES,
+  typeFromProto,
+} from "./model-file";
 
 export interface StoredModel {
   readonly graph: Graph;
@@ -100,6 +108,7 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
     tensors,
     nodes,
     ...decodeQuantization(net, bad),
+    ...decodeMissedBudget(net),
   };
   for (const port of graph.outputs) {
     if (!tensors.has(port.tensor)) bad(`the output '${port.tensor}' is defined by no node`);
@@ -109,19 +118,25 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
 
 type Fail = (cause: string) => never;
 
+function decodeMissedBudget({ arg }: NetDef): Pick<Graph, "missedBudget"> {
+  const bytes = arg.find(({ name }) => name === MISSED_BUDGET_ARGUMENT)?.s;
+  return bytes ? { missedBudget: new TextDecoder().decode(bytes) } : {};
+}
+
 function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization"> {
   const bytes = net.arg.find((a) => a.name === QUANTIZATION_ARGUMENT)?.s;
   if (!bytes) return {};
-  let value: { scheme?: unknown; runtime?: unknown; keepFloat?: unknown; ranges?: unknown } | null;
+  let value: Partial<Record<keyof QuantizationOverrides, unknown>> | null;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return bad("what it says of quantization is not JSON");
   }
   const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
-  const { scheme, runtime, keepFloat, ranges } = value ?? {};
+  const { scheme, runtime, keepFloat, ranges, weights = [], biasCorrection } = value ?? {};
   const textOrNone = (v: unknown): v is string | undefined => v === undefined || typeof v === "string";
-  if (!strings(keepFloat) || !strings(ranges) || !textOrNone(scheme) || !textOrNone(runtime)) {
+  const lists = strings(keepFloat) && strings(ranges) && strings(weights);
+  if (!lists || !textOrNone(scheme) || !textOrNone(runtime) || !textOrNone(biasCorrection)) {
     return bad("what it says of quantization is incomplete");
   }
   return {
@@ -130,6 +145,8 @@ function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization">
       ...(runtime !== undefined && { runtime }),
       keepFloat,
       ranges,
+      ...(weights.length > 0 && { weights }),
+      ...(biasCorrection !== undefined && { biasCorrection }),
     },
   };
 }

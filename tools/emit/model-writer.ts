@@ -26,8 +26,15 @@ import type {
   TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
-import { writeFileAtomically } from "../io/files";
-import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArgument, QUANTIZATION_ARGUMENT, TYPES } from "./model-file";
+import { type FilesToWrite, writeFilesTogether } from "../io/files";
+import {
+  DATA_ALIGNMENT,
+  FORMAT_VERSION,
+  MISSED_BUDGET_ARGUMENT,
+  preprocessArgument,
+  QUANTIZATION_ARGUMENT,
+  TYPES,
+} from "./model-file";
 
 const SOURCES: Readonly<Record<RangeSource, ProtoSource>> = {
   user: ProtoSource.RANGE_USER,
@@ -119,6 +126,9 @@ export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedMode
     const s = new TextEncoder().encode(JSON.stringify(graph.quantization));
     net.arg.push(argument(QUANTIZATION_ARGUMENT, { s }));
   }
+  if (graph.missedBudget !== undefined) {
+    net.arg.push(argument(MISSED_BUDGET_ARGUMENT, { s: new TextEncoder().encode(graph.missedBudget) }));
+  }
   return { pb: encodeFile(graph, [net]), data: file.pieces };
 }
 
@@ -141,9 +151,14 @@ export function writeModel(graph: Graph, prefix: string, graphDigest?: Uint8Arra
 }
 
 export function writeModelFiles({ pb, data }: EncodedModel, prefix: string): void {
-  writeFileAtomically(`${prefix}.data`, data);
-  writeFileAtomically(`${prefix}.pb`, [pb]);
+  writeFilesTogether(modelFiles({ pb, data }, prefix));
 }
+
+/** The files of a model, for those who write more along with them. */
+export const modelFiles = ({ pb, data }: EncodedModel, prefix: string): FilesToWrite => [
+  [`${prefix}.data`, data],
+  [`${prefix}.pb`, [pb]],
+];
 
 function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): ConstTensor {
   const encoded = ConstTensor.fromPartial({

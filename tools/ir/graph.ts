@@ -148,6 +148,10 @@ export interface QuantizationOverrides {
   readonly keepFloat: readonly string[];
   /** `tensor=min,max`, the tensor by name or pattern. */
   readonly ranges: readonly string[];
+  /** `node=per_tensor` or `node=per_channel`, the node by name or pattern. */
+  readonly weights?: readonly string[];
+  /** Name of a bias correction. */
+  readonly biasCorrection?: string;
 }
 
 export interface Graph {
@@ -156,6 +160,8 @@ export interface Graph {
   outputs: GraphPort[];
   /** Of a float graph whose configuration says so. */
   quantization?: QuantizationOverrides;
+  /** Of a quantized graph: the accuracy budget that no placement met, and what was reached. */
+  missedBudget?: string;
   /** Every tensor that a node or a port names, constants included. */
   tensors: Map<string, Tensor>;
   nodes: GraphNode[];

@@ -1,7 +1,7 @@
 /** The whole of quantization: from a float graph, what was measured and what the user wants, to a quantized graph. */
 
 import type { Statistics } from "../../mace/proto/statistics";
-import { badRangeOverride, rangesDisagree } from "../diagnostics/catalog";
+import { badRangeOverride, badWeightsChoice, onlyPerTensor, rangesDisagree } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import type { Graph, GraphNode } from "../ir/graph";
 import { type Channels, channelsOf } from "../statistics/channels";
@@ -12,7 +12,14 @@ import { assignRanges } from "./assign-ranges";
 import { equalize, followChannels, scaleChannels } from "./equalize";
 import { copiesCodes, type FloatNodes, placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
-import { AUTO_SCHEME, type Scheme, SCHEMES } from "./scheme";
+import {
+  AUTO_SCHEME,
+  type BiasCorrection,
+  DEFAULT_BIAS_CORRECTION,
+  GRANULARITIES,
+  type Scheme,
+  SCHEMES,
+} from "./scheme";
 import { selectNodes, selectTensors } from "./selection";
 import { splitChannels } from "./split-channels";
 import { trainedScheme } from "./trained-grid";
@@ -30,7 +37,10 @@ export interface Settings {
   readonly absorption: boolean;
   /** Layers of very uneven channels become several layers. */
   readonly splitting: boolean;
-  readonly biasCorrection: boolean;
+  /** Absent: DEFAULT_BIAS_CORRECTION. */
+  readonly biasCorrection?: BiasCorrection;
+  /** `node=granularity`, the node by name or pattern as for `keepFloat`: how many scales its weights have. The last that fits counts. */
+  readonly weights: readonly string[];
   /** Whether probabilities that the graph puts out stay float where nothing else decides; accelerators have only codes. */
   readonly floatProbabilities: boolean;
 }
@@ -42,7 +52,7 @@ export const DEFAULT_SETTINGS: Settings = {
   equalization: true,
   absorption: true,
   splitting: true,
-  biasCorrection: true,
+  weights: [],
   floatProbabilities: true,
 };
 
@@ -72,7 +82,11 @@ export interface Prepared {
   readonly ranges: Ranges;
   readonly rangesName: string;
   readonly channels: Channels;
-  readonly biasCorrection: boolean;
+  readonly biasCorrection: BiasCorrection;
+  /** Node to what is taken from its bias by channel, where that was measured. */
+  readonly shifts?: ReadonlyMap<string, Float64Array>;
+  /** Nodes whose weights share one scale although the scheme has one for each channel. */
+  readonly perTensor: ReadonlySet<string>;
   /** Nodes that the user keeps float, and why. */
   readonly wanted: FloatNodes;
   readonly floatProbabilities: boolean;
@@ -102,6 +116,7 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
   overrideRanges(graph, settings.ranges);
   // By the names of the framework: before layers are split.
   const wanted = new Set(settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern)));
+  const perTensor = perTensorWeights(graph, scheme, settings.weights);
   const { ranges, channels } = useStatistics(graph, scheme, settings, measured, wanted);
   return {
     graph,
@@ -109,7 +124,8 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
     ranges,
     rangesName: measured.rangesName,
     channels,
-    biasCorrection: settings.biasCorrection,
+    biasCorrection: settings.biasCorrection ?? DEFAULT_BIAS_CORRECTION,
+    perTensor,
     wanted: new Map([...wanted].map((node) => [node, "the user keeps it float"])),
     floatProbabilities: settings.floatProbabilities,
     warnings,
@@ -118,8 +134,7 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
 
 /** Quantizes a prepared graph, which is not changed: it may be quantized again with another decision. */
 export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: Decision = NO_DECISION): Quantized {
-  const { graph, scheme, ranges, rangesName, channels, biasCorrection, floatProbabilities, rounding, warnings } =
-    prepared;
+  const { graph, scheme, ranges, rangesName, channels, floatProbabilities, rounding, shifts, warnings } = prepared;
   const wanted = new Map(prepared.wanted);
   for (const { name, layer = name } of graph.nodes) {
     if (kept.has(layer) && !wanted.has(name)) wanted.set(name, reasons.get(layer) ?? "the search keeps it float");
@@ -136,7 +151,9 @@ export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: D
   const rangeWarnings = assignRanges(own, float, { file: ranges, fileName: rangesName }, scheme.type);
   const quantized = quantizeGraph(own, scheme, float, {
     channels,
-    biasCorrection,
+    biasCorrection: prepared.biasCorrection !== "none",
+    perTensor: prepared.perTensor,
+    ...(shifts && { shifts }),
     ...(rounding && { rounding }),
   });
   return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...rangeWarnings, ...quantized.warnings] };
@@ -156,6 +173,27 @@ export function searchableNodes({ graph, scheme, wanted, floatProbabilities }: P
   const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
   const nodes = graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node));
   return [...new Set(nodes.map(({ name, layer = name }) => layer))];
+}
+
+/** Names of the nodes that `node=per_tensor` selects. */
+function perTensorWeights(graph: Graph, scheme: Scheme, choices: readonly string[]): Set<string> {
+  const chosen = new Set<string>();
+  for (const text of choices) {
+    const at = text.lastIndexOf("=");
+    const [pattern, granularity] = [text.slice(0, at), text.slice(at + 1)];
+    if (at < 1 || !(GRANULARITIES as readonly string[]).includes(granularity)) {
+      throw new UserError(badWeightsChoice(text, GRANULARITIES));
+    }
+    const nodes = selectNodes(graph, "weights", pattern);
+    if (granularity === "per_channel" && !scheme.perChannelWeights) {
+      throw new UserError(onlyPerTensor(pattern, scheme.name));
+    }
+    for (const node of nodes) {
+      if (granularity === "per_tensor") chosen.add(node);
+      else chosen.delete(node);
+    }
+  }
+  return chosen;
 }
 
 function overrideRanges(graph: Graph, overrides: readonly string[]): void {

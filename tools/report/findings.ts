@@ -23,8 +23,15 @@ export function findingsOf(
   explanations: readonly Explanation[],
   evaluation: Evaluation | undefined,
   statistics: Statistics | undefined,
+  missedBudget?: string,
 ): Finding[] {
   const findings: Finding[] = [];
+  if (missedBudget !== undefined) {
+    findings.push({
+      what: `The accuracy budget was missed: ${missedBudget}.`,
+      attribute: "max_float, or less of min_sqnr and max_drop",
+    });
+  }
   const poor = (evaluation?.layers ?? []).filter((l) => l.sqnr !== null && l.sqnr < POOR_SQNR && l.type !== "Softmax");
   const first = poor[0];
   const origins = new Map(explanations.map(({ tensor, origin }) => [tensor, origin]));

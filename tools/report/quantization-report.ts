@@ -37,7 +37,7 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
   const layerOf = new Map((evaluation?.layers ?? []).map((layer) => [layer.tensor, layer]));
   const observed = new Map((statistics?.tensor ?? []).map((tensor) => [tensor.name ?? "", tensor]));
   const quantizedNodes = quantized.nodes.filter((n) => n.outputs.some((o) => quantized.tensors.get(o)?.quant)).length;
-  const findings = findingsOf(float, explanations, evaluation, statistics);
+  const findings = findingsOf(float, explanations, evaluation, statistics, quantized.missedBudget);
   const sections: string[] = [];
 
   const outputs = (evaluation?.outputs ?? []).map((o) => `${o.tensor}: ${decibels(o.sqnr)}`).join("; ");

@@ -11,6 +11,7 @@ export function explain(options: Options): void {
   const statisticsFile = options.path("statistics");
   const statistics = statisticsFile ? readStatistics(statisticsFile) : undefined;
   const wanted = options.text("tensor");
+  if (graph.missedBudget !== undefined) process.stdout.write(`accuracy budget missed: ${graph.missedBudget}\n`);
   if (wanted === undefined) {
     for (const row of explainGraph(graph, statistics)) process.stdout.write(line(row));
     return;
