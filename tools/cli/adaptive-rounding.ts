@@ -51,6 +51,7 @@ export async function withAdaptiveRounding(options: Options, prepared: Prepared,
     layers.map(({ node }) => ({ name: node.name, output: node.outputs[0] ?? "" })),
     (nodes) => trial.measure(nodes),
   );
+  trial.finish();
   note(`adaptive rounding: ${kept.size} of ${layers.length} layers get closer to the float model by it`);
   return { ...prepared, rounding: rounding.only(kept) };
 }
@@ -58,6 +59,7 @@ export async function withAdaptiveRounding(options: Options, prepared: Prepared,
 /** Runs the model with some of its layers rounded adaptively beside the float one. */
 class RoundingTrial {
   private readonly progress: Progress;
+  private expected = 0;
 
   constructor(
     private readonly options: Options,
@@ -67,11 +69,17 @@ class RoundingTrial {
     private readonly samples: readonly Sample[],
     private readonly folder: string,
   ) {
-    this.progress = new Progress("samples", 2 * samples.length);
+    this.progress = new Progress("samples", 0);
+  }
+
+  finish(): void {
+    this.progress.finish();
   }
 
   async measure(nodes: ReadonlySet<string>): Promise<TrialResult> {
     const { options, runner, prepared, samples, folder } = this;
+    this.expected += 2 * samples.length;
+    this.progress.expect(this.expected);
     const { graph } = quantizePrepared({ ...prepared, rounding: this.rounding.only(nodes) });
     const [float, rounded] = [path.join(folder, "float"), path.join(folder, "rounded")];
     writeModel(graph, rounded);
@@ -85,7 +93,6 @@ class RoundingTrial {
       threads: options.number("num_threads", 0, 1024),
       onProgress: () => this.progress.advance(),
     });
-    this.progress.finish();
     const decibels = (sqnr: number | null): number => sqnr ?? Number.POSITIVE_INFINITY;
     return {
       layers: new Map(layers.map(({ tensor, sqnr }) => [tensor, decibels(sqnr)])),

@@ -7,6 +7,7 @@ import { activationParameters } from "../quant/affine";
 import type { Ranges } from "../statistics/overall-range";
 import { assignRanges } from "./assign-ranges";
 import { sketchGraph } from "./fixture";
+import { DEFAULT_SETTINGS, quantizeModel } from "./quantize-model";
 import { placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
 import { SCHEMES } from "./scheme";
@@ -356,4 +357,34 @@ test("an inner Softmax says the range that its codes have", () => {
     [["MQ417", "s"]],
   );
   assert.equal(result.graph.tensors.get("s")?.range?.max, 255 / 256);
+});
+
+test("weights of chosen operators share one scale", () => {
+  const measured = {
+    ranges: new Map([
+      ["x", [-1, 1] as const],
+      ["y", [0, 2] as const],
+    ]),
+    rangesName: "range file",
+  };
+  const scales = (...weights: readonly string[]): readonly number[] | undefined => {
+    const settings = { ...DEFAULT_SETTINGS, scheme: "int8_per_channel", weights };
+    return quantizeModel(convolution(), settings, measured).graph.tensors.get("w")?.quant?.scales;
+  };
+  const [one, other] = [Math.fround(1 / 127), Math.fround(Math.fround(0.01) / 127)];
+  assert.deepEqual(scales(), [one, other]);
+  assert.deepEqual(scales("y*=per_tensor"), [one, one]);
+  assert.deepEqual(scales("y/node=per_tensor", "y=per_channel"), [one, other], "the last that fits counts");
+  const fails = (scheme: string, text: string, code: string): void =>
+    assert.throws(
+      () => quantizeModel(convolution(), { ...DEFAULT_SETTINGS, scheme, weights: [text] }, measured),
+      (e) => e instanceof UserError && e.diagnostics[0]?.code === code,
+      text,
+    );
+  fails("uint8", "y=per_channel", "MQ419");
+  fails("int8_per_channel", "y=per_row", "MQ418");
+  fails("int8_per_channel", "y", "MQ418");
+  fails("int8_per_channel", "z=per_tensor", "MQ409");
+  const uint8 = { ...DEFAULT_SETTINGS, scheme: "uint8", weights: ["y=per_tensor"] };
+  assert.equal(quantizeModel(convolution(), uint8, measured).graph.tensors.get("w")?.quant?.axis, null);
 });
