@@ -7,9 +7,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { after, before, test } from "node:test";
 import { readModel } from "../../tools/emit/model-reader";
-import { AttrValue, DataType } from "../../tools/schema/tensorflow";
-import { GraphDefBuilder, typeAttribute } from "../../tools/synth/graph-def-builder";
-import { Random } from "../../tools/synth/random";
+import { writeStack } from "./layer-stack";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-budget-"));
 const at = (name: string): string => path.join(folder, name);
@@ -75,37 +73,7 @@ const bytesOf = (prefix: string): string[] =>
   ["pb", "data", "txt"].map((ending) => fs.readFileSync(at(`${prefix}.${ending}`)).toString("base64"));
 
 before(() => {
-  const random = new Random("budget");
-  const values = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());
-  const builder = new GraphDefBuilder();
-  const T = typeAttribute(DataType.DT_FLOAT);
-  const strides = AttrValue.fromPartial({ list: { i: [1, 1, 1, 1] } });
-  const padding = { s: new TextEncoder().encode("SAME") };
-  builder.placeholder("input", [1, SIDE, SIDE, 3]);
-  let last = "input";
-  for (let i = 0; i < LAYERS; i++) {
-    const inputs = i === 0 ? 3 : 6;
-    builder.constant(`w${i}`, [3, 3, inputs, 6], values(54 * inputs));
-    builder.node("Conv2D", `conv${i}`, [last, `w${i}`], { T, strides, padding });
-    last = i === LAYERS - 1 ? "output" : `relu${i}`;
-    builder.node("Relu", last, [`conv${i}`], { T });
-  }
-  fs.writeFileSync(at("net.frozen.pb"), builder.encode());
-  fs.writeFileSync(
-    at("net.yml"),
-    `library_name: lib
-models:
-  net:
-    platform: tensorflow
-    model_file_path: net.frozen.pb
-    subgraphs:
-      - input_tensors: input
-        input_shapes: 1,${SIDE},${SIDE},3
-        output_tensors: output
-`,
-  );
-  fs.mkdirSync(at("samples"));
-  for (let i = 0; i < 6; i++) fs.writeFileSync(at(`samples/input_${i}.dat`), values(SIDE * SIDE * 3));
+  writeStack(folder, { layers: LAYERS, side: SIDE, samples: 6, mixed: 3 });
   const converted = call("convert", "--config", at("net.yml"), "--output_prefix", at("net"));
   assert.equal(converted.code, 0, converted.said);
   const measured = call(
