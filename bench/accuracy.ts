@@ -2,7 +2,7 @@
  * Accuracy of quantized models side by side: our schemes, onnxruntime's static quantization and TensorFlow Lite's converter, calibrated and
  * evaluated on the same input tensors. The peers are Python packages that the build and the tests never use.
  *
- *   accuracy CONFIG.yml CALIBRATION_DIR VALIDATION_DIR LABELS PYTHON
+ *   accuracy DATA_DIR PYTHON [MODEL ...]
  */
 
 import { spawnSync } from "node:child_process";
@@ -13,7 +13,9 @@ import { main as mace } from "../tools/cli/main";
 import { userPath } from "../tools/cli/context";
 import { readModelConfig } from "../tools/config/model-config";
 import { readModel } from "../tools/emit/model-reader";
+import { LayerRunner } from "../tools/evaluate/layer-runner";
 import type { Graph } from "../tools/ir/graph";
+import { elementCount } from "../tools/ir/shape";
 import { groupSamples, listFolder, loadSample, type Sample } from "../tools/statistics/samples";
 import { exportOnnx } from "./onnx-export";
 
@@ -89,6 +91,31 @@ async function benchModel(bench: Bench, name: string, tensorflow: string | undef
   return [...rows, ...(await peers(bench, prefix, graph, background, tensorflow))];
 }
 
+/** The first output of the float model for each validation sample, which are there already, to `<prefix>.expected`. */
+async function writeOutputs(prefix: string): Promise<void> {
+  const { graph } = readModel(`${prefix}.pb`, `${prefix}.data`);
+  const length = elementCount(graph.tensors.get(graph.inputs[0]?.tensor ?? "")?.shape ?? []);
+  const bytes = fs.readFileSync(`${prefix}.validation`);
+  const runner = new LayerRunner(
+    path.resolve("mace/bin/mace_run"),
+    { pb: `${prefix}.pb`, data: `${prefix}.data` },
+    1,
+    "outputs",
+    2,
+  );
+  const out = fs.openSync(`${prefix}.expected`, "w");
+  try {
+    for (let at = 0; at < bytes.length; at += 4 * length) {
+      const tensor = new Float32Array(bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + 4 * length));
+      const [record] = await runner.run({ name: String(at), tensors: [tensor] });
+      fs.writeSync(out, record?.tensors[0] ?? new Float32Array());
+    }
+  } finally {
+    runner.close();
+    fs.closeSync(out);
+  }
+}
+
 /** The peers get tensors, not images, so that preprocessing is no part of the comparison. */
 async function peers(
   { calibration, validation, labels, python }: Bench,
@@ -108,6 +135,7 @@ async function peers(
   const tested = samplesOf(validation);
   await write(`${prefix}.calibration`, samplesOf(calibration));
   await write(`${prefix}.validation`, tested);
+  await writeOutputs(prefix);
   const classes = tested.map(
     ({ name }) => (labels.get(name) ?? labels.get(name.replace(/\.[^.]*$/, "")) ?? -2) + background,
   );
@@ -131,24 +159,50 @@ async function peers(
   return lines.map((line) => JSON.parse(line) as Row);
 }
 
-async function main([config, calibration, validation, labels, python]: readonly string[]): Promise<number> {
-  if (!config || !calibration || !validation || !labels || !python) {
-    process.stderr.write("usage: accuracy CONFIG.yml CALIBRATION_DIR VALIDATION_DIR LABELS PYTHON\n");
+/** Our rows and those of the peers with the same number of scales for weights. */
+const MATCHES = [
+  ["per channel", /^mace int8_per_channel, min-max/, /^onnxruntime (entropy|percentile), per channel|^tflite/],
+  ["per tensor", /^mace uint8, min-max/, /^onnxruntime (entropy|percentile), per tensor/],
+] as const;
+
+/** What we give by default against the best of each peer, in top-1 and in dB. */
+function verdicts(rows: readonly Row[]): string[] {
+  return MATCHES.flatMap(([what, own, others]) => {
+    const ours = rows.find(({ name }) => own.test(name));
+    const peers = rows.filter(({ name }) => others.test(name));
+    if (!ours || peers.length === 0) return [];
+    return peers.map(({ name, top1, sqnr }) => {
+      const word = (difference: number): string => (difference > 0 ? "above" : difference < 0 ? "BELOW" : "equal to");
+      const dB = Number((ours.sqnr - sqnr).toFixed(1));
+      return `${what}: ${word(ours.top1 - top1)} ${name} in top-1 (${(ours.top1 - top1).toFixed(2)}), ${word(dB)} in dB (${dB.toFixed(1)})`;
+    });
+  });
+}
+
+async function main([data, python, ...only]: readonly string[]): Promise<number> {
+  if (!data || !python) {
+    process.stderr.write("usage: accuracy DATA_DIR PYTHON [MODEL ...]\n");
     return 2;
   }
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-accuracy-"));
-  const lines = fs.readFileSync(userPath(labels), "utf8").trim().split("\n");
+  const images = path.join(userPath(data), "images/imagenet_like");
+  const lines = fs.readFileSync(path.join(images, "val_labels.csv"), "utf8").trim().split("\n").slice(1);
+  // Paths of the configuration are relative to it, and the data may be anywhere.
+  fs.symlinkSync(userPath(data), path.join(folder, "data"));
+  const config = path.join(folder, "accuracy.yml");
+  fs.copyFileSync(path.resolve("bench/accuracy.yml"), config);
   const bench: Bench = {
-    config: userPath(config),
-    calibration: userPath(calibration),
-    validation: userPath(validation),
-    labels: new Map(lines.map((line) => [line.split(" ")[0] ?? "", Number(line.split(" ")[1])])),
+    config,
+    calibration: path.join(images, "calib"),
+    validation: path.join(images, "val"),
+    labels: new Map(lines.map((line) => [line.split(",")[0] ?? "", Number(line.split(",")[2])])),
     python: userPath(python),
     folder,
   };
   const deployment = readModelConfig(fs.readFileSync(bench.config, "utf8"), bench.config);
   try {
     for (const model of deployment.models) {
+      if (only.length > 0 && !only.includes(model.name)) continue;
       const file = path.resolve(path.dirname(bench.config), model.modelFile);
       const rows = await benchModel(bench, model.name, model.platform === "tensorflow" ? file : undefined);
       console.log(`\n${model.name.padEnd(44)}   top-1  agreement      dB`);
@@ -156,6 +210,7 @@ async function main([config, calibration, validation, labels, python]: readonly 
         const cells = [top1.toFixed(2).padStart(6), agreement.toFixed(2).padStart(9), sqnr.toFixed(1).padStart(6)];
         console.log(`  ${name.padEnd(42)}  ${cells.join("  ")}`);
       }
+      for (const verdict of verdicts(rows)) console.log(`  ${verdict}`);
     }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

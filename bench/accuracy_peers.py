@@ -31,7 +31,7 @@ def onnx_outputs(file, tensors):
     return np.concatenate([session.run(None, {name: t[None]})[0].reshape(1, -1) for t in tensors])
 
 
-def onnxruntime_rows(prefix, calibration, validation, classes):
+def onnxruntime_rows(prefix, calibration, validation, classes, expected):
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -46,8 +46,7 @@ def onnxruntime_rows(prefix, calibration, validation, classes):
     float_file, prepared, quantized = prefix + ".onnx", prefix + ".prepared.onnx", prefix + ".quantized.onnx"
     name = onnx.load(float_file).graph.input[0].name
     quant_pre_process(float_file, prepared, skip_symbolic_shape=True)
-    expected = onnx_outputs(float_file, validation)
-    show("onnxruntime float", expected, expected, classes)
+    show("onnxruntime float", onnx_outputs(float_file, validation), expected, classes)
     # With onnxruntime's defaults, 128 bins for 128 levels, entropy keeps the whole range: the same as min-max.
     for method in ["MinMax", "Entropy", "Percentile"]:
         for per_channel in [False, True]:
@@ -58,7 +57,6 @@ def onnxruntime_rows(prefix, calibration, validation, classes):
                 reduce_range=False)
             granularity = "per channel" if per_channel else "per tensor"
             show("onnxruntime %s, %s" % (method.lower(), granularity), onnx_outputs(quantized, validation), expected, classes)
-    return expected
 
 
 def tflite_rows(task, calibration, validation, classes, expected):
@@ -85,20 +83,20 @@ def main(file):
         task = json.load(f)
     load = lambda what: np.fromfile(task["prefix"] + what, np.float32).reshape([-1] + task["shape"][1:])
     calibration, validation, classes = load(".calibration"), load(".validation"), np.array(task["classes"])
+    # Every peer is compared with our float model's outputs, so that each stands alone when the other is not there.
+    expected = np.fromfile(task["prefix"] + ".expected", np.float32).reshape(len(validation), -1)
     nchw = lambda x: np.ascontiguousarray(x.transpose(0, 3, 1, 2))
     try:
         import onnxruntime.quantization  # noqa: F401
-        expected = onnxruntime_rows(task["prefix"], nchw(calibration), nchw(validation), classes)
+        onnxruntime_rows(task["prefix"], nchw(calibration), nchw(validation), classes, expected)
     except ImportError as error:
         print("left out: onnxruntime (%s)" % error, file=sys.stderr)
-        return
     if "tensorflow" in task:
         try:
             import tensorflow  # noqa: F401
+            tflite_rows(task, calibration, validation, classes, expected)
         except ImportError as error:
             print("left out: TensorFlow Lite (%s)" % error, file=sys.stderr)
-            return
-        tflite_rows(task, calibration, validation, classes, expected)
 
 
 if __name__ == "__main__":

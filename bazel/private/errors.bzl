@@ -40,8 +40,12 @@ NO_NDK_FOR_DEVICE = "{label}: a program for {abi} that loads the vendor's librar
 
 UNKNOWN_ROUNDING = "{label}: `rounding = \"{value}\"` is not known. Choose one of: {known}."
 
-ROUNDING_WITHOUT_INPUTS = "{label}: `rounding = \"adaptive\"` looks at samples, and there are none. Let `ranges` be a mace_quantize_stat " + \
-                          "target with `inputs`."
+UNKNOWN_BIAS_CORRECTION = "{label}: `bias_correction = \"{value}\"` is not known. Choose one of: {known}."
+
+UNKNOWN_GRANULARITY = "{label}: `weights = {{\"{name}\": \"{value}\"}}` is not known. Choose one of: {known}."
+
+MEASURING_WITHOUT_INPUTS = "{label}: `{attribute}` looks at samples, and there are none. Let `ranges` be a mace_quantize_stat " + \
+                           "target with `inputs`."
 
 UNKNOWN_FALLBACK = "{label}: `fallback = \"{value}\"` is not known. Choose one of: {known}."
 

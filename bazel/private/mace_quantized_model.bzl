@@ -13,14 +13,16 @@ load(
     "BUDGET_WITHOUT_INPUTS",
     "DUPLICATE_ABI",
     "FALLBACK_WITHOUT_DEVICE",
+    "MEASURING_WITHOUT_INPUTS",
     "NOT_ONE_RANGE_FILE",
     "NO_ABIS",
     "NO_BUDGET",
     "RANGES_OF_ANOTHER_MODEL",
     "RANGES_WITHOUT_INPUTS",
-    "ROUNDING_WITHOUT_INPUTS",
     "UNKNOWN_ABI",
+    "UNKNOWN_BIAS_CORRECTION",
     "UNKNOWN_FALLBACK",
+    "UNKNOWN_GRANULARITY",
     "UNKNOWN_ROUNDING",
     "UNKNOWN_RUNTIME",
     "UNKNOWN_SCHEME",
@@ -28,7 +30,7 @@ load(
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
 load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
-load(":schemes.bzl", "DEFAULT_SCHEME", "SCHEMES")
+load(":schemes.bzl", "BIAS_CORRECTIONS", "DEFAULT_SCHEME", "GRANULARITIES", "SCHEMES")
 load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL", "SIMULATORS")
 load(":transitions.bzl", "by_abi", "each_abi")
 load(":vendor_libraries.bzl", "MaceVendorLibrariesInfo")
@@ -58,6 +60,11 @@ _ATTRS = {
         doc = "The runtime where `runtime` is an accelerator: it loads the vendor's library, so it is linked dynamically.",
         cfg = each_abi,
         default = Label("//mace/bin:mace_run_with_accelerators"),
+    ),
+    "bias_correction": attr.string(
+        doc = "What biases make up for: `analytic`, for the rounding of the weights; `empirical`, for all that moves the mean of a layer when the " +
+              "quantized model runs on the samples that the ranges were measured on, where that is better on them; `none`. By default what " +
+              "the configuration says, else `analytic`.",
     ),
     "budget_inputs": attr.label_list(
         doc = "Samples that `min_sqnr` and `max_drop` are measured on; by default those that the ranges were measured on.",
@@ -95,7 +102,8 @@ _ATTRS = {
               "that may get another class. Operators stay float until it is met, as few as the search finds.",
     ),
     "max_float": attr.int(
-        doc = "Per cent of the operators that may stay float for the accuracy budget; when it is not met with them, the build fails.",
+        doc = "Per cent of the operators that may stay float for the accuracy budget. When it is not met with them, the most accurate model is built, " +
+              "with a warning that the model keeps: the report says so, and every mace_quantize_test with a limit fails.",
         default = 50,
     ),
     "min_sqnr": attr.string(
@@ -120,7 +128,7 @@ _ATTRS = {
         default = "nearest",
     ),
     "rounding_samples": attr.int(
-        doc = "How many samples adaptive rounding looks at, evenly spread.",
+        doc = "How many samples adaptive rounding and empirical bias correction look at, evenly spread.",
         default = 64,
     ),
     "runner": attr.label(
@@ -141,6 +149,10 @@ _ATTRS = {
     "target_abis": attr.string_list(
         doc = "ABIs to build the runtime for; see the table of ABIs.",
         default = ["host"],
+    ),
+    "weights": attr.string_dict(
+        doc = "Operator (node, output, or pattern with `*`) to `per_tensor`: one scale for all its weights, although the scheme has one for each " +
+              "channel; or `per_channel`. The last entry that fits counts. The scheme `uint8` is per tensor everywhere.",
     ),
 }
 
@@ -169,6 +181,20 @@ def _check_attributes(ctx):
         fail(UNKNOWN_SCHEME.format(label = ctx.label, value = ctx.attr.scheme, known = ", ".join(SCHEMES)))
     if ctx.attr.rounding not in _ROUNDINGS:
         fail(UNKNOWN_ROUNDING.format(label = ctx.label, value = ctx.attr.rounding, known = ", ".join(_ROUNDINGS)))
+    if ctx.attr.bias_correction not in BIAS_CORRECTIONS:
+        fail(UNKNOWN_BIAS_CORRECTION.format(
+            label = ctx.label,
+            value = ctx.attr.bias_correction,
+            known = ", ".join(BIAS_CORRECTIONS[1:]),
+        ))
+    for name, granularity in ctx.attr.weights.items():
+        if granularity not in GRANULARITIES:
+            fail(UNKNOWN_GRANULARITY.format(
+                label = ctx.label,
+                name = name,
+                value = granularity,
+                known = ", ".join(GRANULARITIES),
+            ))
     if ctx.attr.runtime not in RUNTIMES:
         fail(UNKNOWN_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime, known = ", ".join(RUNTIMES)))
     if ctx.attr.fallback not in FALLBACKS:
@@ -228,21 +254,27 @@ def _budget(ctx):
     if attr.max_drop:
         arguments += ["--max_drop", attr.max_drop]
     return struct(
-        arguments = arguments + ["--max_float", str(attr.max_float), "--budget_samples", str(attr.budget_samples)],
+        arguments = arguments + ["--accept_missed_budget", "--max_float", str(attr.max_float), "--budget_samples", str(attr.budget_samples)],
         labels = ctx.file.budget_labels,
         runner = attr.evaluation_runner[DefaultInfo].files_to_run,
         samples = samples,
     )
 
-def _rounding(ctx):
-    """What quantize_model takes as `rounding`."""
-    if ctx.attr.rounding == "nearest":
+def _measuring(ctx):
+    """What quantize_model takes as `measuring`."""
+    adaptive = ctx.attr.rounding == "adaptive"
+    empirical = ctx.attr.bias_correction == "empirical"
+    if not (adaptive or empirical):
         return None
     samples = _samples(ctx)
     if not samples:
-        fail(ROUNDING_WITHOUT_INPUTS.format(label = ctx.label))
+        fail(MEASURING_WITHOUT_INPUTS.format(
+            label = ctx.label,
+            attribute = "rounding = \"adaptive\"" if adaptive else "bias_correction = \"empirical\"",
+        ))
+    arguments = ["--rounding_samples", str(ctx.attr.rounding_samples)]
     return struct(
-        count = ctx.attr.rounding_samples,
+        arguments = arguments + (["--rounding", "adaptive"] if adaptive else []),
         runner = ctx.attr.evaluation_runner[DefaultInfo].files_to_run,
         samples = samples,
     )
@@ -307,7 +339,9 @@ def _mace_quantized_model_impl(ctx):
         prefix = ctx.label.name,
         runtime = ctx.attr.runtime,
         budget = _budget(ctx),
-        rounding = _rounding(ctx),
+        measuring = _measuring(ctx),
+        bias_correction = ctx.attr.bias_correction,
+        weights = ctx.attr.weights,
     )
     lowered = None
     runner = ctx.split_attr.runner

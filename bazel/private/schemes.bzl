@@ -7,3 +7,9 @@ SCHEMES = {
 }
 
 DEFAULT_SCHEME = "auto"
+
+# How many scales the weights of an operator have.
+GRANULARITIES = ["per_channel", "per_tensor"]
+
+# What biases make up for; empty: what the configuration says, else `analytic`.
+BIAS_CORRECTIONS = ["", "analytic", "empirical", "none"]

@@ -103,6 +103,7 @@ test("a graph with fake quantization computes what its converted file computes",
     for (const scheme of SCHEMES) {
       await pipeline.quantize(scheme);
       const same = classes(scheme).filter((c, i) => c === float[i]).length;
+      rows.push(`vww: ${scheme} agrees with float on ${same} of ${float.length} images`);
       assert.ok(same >= 0.99 * float.length, `${scheme}: ${same} of ${float.length}`);
     }
   });
@@ -122,12 +123,17 @@ test("a graph with fake quantization computes what its converted file computes",
     assert.ok(float.every((found) => found.length > 0), "float finds no face");
     for (const scheme of SCHEMES) {
       await pipeline.quantize(scheme);
+      // Both ways: each face of the float model is found, and no other.
       const departures = pipeline.allOutputs(scheme).flatMap((outputs, i) => {
         const found = detections(outputs);
-        return (float[i] ?? []).map((box) => Math.min(...found.map((other) => departure(box, other))));
+        const expected = float[i] ?? [];
+        assert.equal(found.length, expected.length, `${scheme}: other faces in image ${i}`);
+        const nearest = (box: Box, others: readonly Box[]): number =>
+          Math.min(...others.map((other) => departure(box, other)));
+        return [...expected.map((box) => nearest(box, found)), ...found.map((box) => nearest(box, expected))];
       });
       const greatest = Math.max(...departures);
-      rows.push(`ultraface: ${departures.length} faces, ${scheme} boxes depart by up to ${(100 * greatest).toFixed(2)} % of the image`);
+      rows.push(`ultraface: ${departures.length / 2} faces, ${scheme} boxes depart by up to ${(100 * greatest).toFixed(2)} % of the image`);
       assert.ok(greatest <= 0.01, `${scheme}: a box departs by ${greatest}`);
     }
   });
@@ -148,10 +154,10 @@ test("cifar10_quick, with its mean file", { skip: quick ? false : "the test data
   for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - 1.5, `${scheme}: ${result[scheme]}`);
 });
 
-for (const [name, file, model, shape, input, output, scale, published, weights] of [
-  ["mnist_cntk", "models/onnx/mnist-8.onnx", "onnx", "1,1,28,28", "Input3", "Plus214_Output_0", 1, 98.91, undefined],
-  ["mnist_mlp", "models/tf/mnist_fc_layers_frozen.pb", "tensorflow", "1,784", "X", "output", 1 / 255, 95.48, undefined],
-  ["mnist_lenet", "models/caffe/lenet.prototxt", "caffe", "1,1,28,28", "data", "prob", 1 / 256, 99.14, "lenet_iter_10000.caffemodel"],
+for (const [name, file, model, shape, input, output, scale, published, drop, weights] of [
+  ["mnist_cntk", "models/onnx/mnist-8.onnx", "onnx", "1,1,28,28", "Input3", "Plus214_Output_0", 1, 98.91, 0.1, undefined],
+  ["mnist_mlp", "models/tf/mnist_fc_layers_frozen.pb", "tensorflow", "1,784", "X", "output", 1 / 255, 95.48, 0.15, undefined],
+  ["mnist_lenet", "models/caffe/lenet.prototxt", "caffe", "1,1,28,28", "data", "prob", 1 / 256, 99.14, 0.1, "lenet_iter_10000.caffemodel"],
 ] as const) {
   const sources = filesOf([file, ...(weights === undefined ? [] : [`models/caffe/${weights}`])]);
   test(name, { skip: sources ? false : `the test data has no ${file}` }, async () => {
@@ -171,6 +177,6 @@ for (const [name, file, model, shape, input, output, scale, published, weights] 
     await pipeline.prepare(files.slice(100));
     const result = await evaluate(pipeline, digits.labels.slice(100), published);
     assert.ok(Math.abs((result.float ?? 0) - published) <= 0.2, `float ${result.float}, published ${published}`);
-    for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - 0.15, `${scheme}: ${result[scheme]}`);
+    for (const scheme of SCHEMES) assert.ok((result[scheme] ?? 0) >= (result.float ?? 0) - drop, `${scheme}: ${result[scheme]}`);
   });
 }

@@ -1,7 +1,6 @@
 /** `mace quantize` with an accuracy budget: the search over placements, measured on samples. */
 
 import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { budgetMissed, budgetWithoutSamples } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
@@ -31,19 +30,22 @@ export interface WithinBudget {
   readonly failures: readonly Diagnostic[];
 }
 
-/** @param write writes a model that is better than all before, so that the best one is there whenever the search ends. */
+/**
+ * @param write writes a model that is better than all before, so that the best one is there whenever the search ends.
+ * @param folder a temporary folder.
+ */
 export async function quantizeWithinBudget(
   options: Options,
   prepared: Prepared,
   float: ModelFiles,
-  write: (quantized: Quantized) => void,
+  write: (quantized: Quantized, what: string) => void,
+  folder: string,
 ): Promise<WithinBudget> {
   const budget = limitsOf(options);
   const meter = await startMeter(options, float);
   const nodes = searchableNodes(prepared);
   const most = Math.floor((nodes.length * options.number("max_float", 0, 100, false)) / 100);
   const progress = new Progress("measurements", 1);
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-search-"));
   const candidate = path.join(folder, "candidate");
   const files = { pb: `${candidate}.pb`, data: `${candidate}.data` };
   try {
@@ -59,17 +61,24 @@ export async function quantizeWithinBudget(
         progress.advance();
         return score;
       },
-      onBest: (placement) => write(quantizePrepared(prepared, placement)),
+      onBest: (placement) => write(quantizeAs(placement), `${told(placement)}, not all was tried`),
       onPlan: (measurements) => progress.expect(measurements),
     });
-    note(
-      `accuracy budget: ${describe(found.score, budget)} with ${found.float.size} of ${nodes.length} operators float`,
-    );
-    const quantized = quantizePrepared(prepared, found);
-    return { quantized, failures: found.met ? [] : [missed(budget, found, most)] };
+    note(`accuracy budget: ${told(found)}`);
+    return { quantized: quantizeAs(found), failures: found.met ? [] : [missed(budget, found, most)] };
   } finally {
     progress.finish();
-    fs.rmSync(folder, { recursive: true, force: true });
+  }
+
+  function told({ score, float: kept }: Placement): string {
+    return `${describe(score, budget)} with ${kept.size} of ${nodes.length} operators float`;
+  }
+
+  /** The model of a placement, which says when it is not good enough. */
+  function quantizeAs(placement: Placement): Quantized {
+    const quantized = quantizePrepared(prepared, placement);
+    if (!placement.met) quantized.graph.missedBudget = `${asked(budget)}: ${told(placement)}`;
+    return quantized;
   }
 }
 
@@ -102,10 +111,11 @@ const describe = (score: Placement["score"], { minSqnr, maxDrop }: Budget): stri
     ...(maxDrop === undefined ? [] : [`a drop of ${score.drop.toFixed(2)}`]),
   ].join(" and ");
 
-function missed(budget: Budget, { score, float }: Placement, most: number): Diagnostic {
-  const asked = [
-    ...(budget.minSqnr === undefined ? [] : [`min_sqnr ${budget.minSqnr} dB`]),
-    ...(budget.maxDrop === undefined ? [] : [`max_drop ${budget.maxDrop}`]),
-  ];
-  return budgetMissed(asked.join(", "), describe(score, budget), float.size, most);
-}
+const asked = ({ minSqnr, maxDrop }: Budget): string =>
+  [
+    ...(minSqnr === undefined ? [] : [`min_sqnr ${minSqnr} dB`]),
+    ...(maxDrop === undefined ? [] : [`max_drop ${maxDrop}`]),
+  ].join(", ");
+
+const missed = (budget: Budget, { score, float }: Placement, most: number): Diagnostic =>
+  budgetMissed(asked(budget), describe(score, budget), float.size, most);

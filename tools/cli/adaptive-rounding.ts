@@ -1,21 +1,20 @@
 /** `mace quantize --rounding adaptive`: what the layers of the float model are given, measured on samples. */
 
-import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
-import { budgetWithoutSamples } from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
 import { writeModel } from "../emit/model-writer";
-import { LayerRunner } from "../evaluate/layer-runner";
+import { evaluate } from "../evaluate/evaluate";
+import { LayerRunner, type ModelFiles } from "../evaluate/layer-runner";
 import { readFile, writeFileAtomically } from "../io/files";
-import type { GraphNode } from "../ir/graph";
+import type { Graph, GraphNode } from "../ir/graph";
 import { AdaptiveRounding, type Moments, MomentsCollector } from "../quantize/adaptive-rounding";
 import { type ProductView, productOf } from "../quantize/product-view";
-import { type Prepared, roundedNodes } from "../quantize/quantize-model";
+import { type Prepared, quantizePrepared, roundedNodes } from "../quantize/quantize-model";
+import { keepWhatHelps, type TrialResult } from "../quantize/rounding-trial";
 import { loadSample, type Sample } from "../statistics/samples";
 import type { Options } from "./context";
 import { Progress } from "./progress";
-import { samplesOf, spread } from "./sample-options";
+import { note } from "./report";
+import { measuringOf } from "./sample-options";
 
 /** Bytes of moments that are collected in one run over the samples; layers beyond wait for the next. */
 const MEMORY = 512 * 2 ** 20;
@@ -33,45 +32,85 @@ export const roundsAdaptively = (options: Options): boolean =>
 export const ROUNDINGS = ["nearest", "adaptive"] as const;
 
 /**
- * Measures the inputs of all layers that round weights, on the graph as it is quantized: equalized and split; then hands `use` what rounds
- * with them. Moments of large layers wait in files.
+ * Measures the inputs of all layers that round weights, on the graph as it is quantized (equalized and split), and hands back what rounds
+ * with them. Moments of large layers wait in files. A layer whose output then departs more from the float model's on the samples than
+ * with the nearest codes keeps these, so that no layer gets worse by it, nor the outputs.
  */
-export async function withAdaptiveRounding(
-  options: Options,
-  prepared: Prepared,
-  use: (rounded: Prepared) => Promise<void>,
-): Promise<void> {
-  const runner = options.path("runner");
-  if (runner === undefined) throw new UserError(budgetWithoutSamples("adaptive rounding", "--runner"));
-  if (["rounding_list", "input_dir", "samples_list"].every((name) => options.path(name) === undefined)) {
-    throw new UserError(budgetWithoutSamples("adaptive rounding", "samples"));
-  }
+export async function withAdaptiveRounding(options: Options, prepared: Prepared, folder: string): Promise<Prepared> {
   const { graph } = prepared;
-  const samples = spread(samplesOf(options, graph, "rounding_list"), options.number("rounding_samples", 1, 1e6));
+  const { runner, samples } = measuringOf(options, graph, "adaptive rounding");
   const layers = roundedNodes(prepared).flatMap((node): Layer[] => {
     const product = productOf(graph, node);
     return product ? [{ node, product }] : [];
   });
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-rounding-"));
-  try {
-    const store = new MomentsStore(folder);
-    await measure(options, runner, prepared, layers, samples, folder, store);
-    const progress = new Progress("rounded layers", layers.length);
-    let rounded = 0;
-    const onRounded = (): void => {
+  const store = new MomentsStore(folder);
+  await measure(options, runner, prepared, layers, samples, folder, store);
+  const progress = new Progress("rounded layers", layers.length);
+  let rounded = 0;
+  const rounding = new AdaptiveRounding(
+    (node) => store.read(node),
+    () => {
       progress.advance();
-      // A search over placements rounds again what changed, and has figures of its own.
+      // The trials have progress of their own.
       if (++rounded >= layers.length) progress.finish();
+    },
+  );
+  const trial = new RoundingTrial(options, runner, prepared, rounding, samples, folder);
+  const named = layers.map(({ node }) => ({ name: node.name, output: node.outputs[0] ?? "" }));
+  const kept = await keepWhatHelps(named, (nodes) => trial.measure(nodes)).finally(() => {
+    trial.finish();
+    progress.finish();
+  });
+  note(`adaptive rounding: ${kept.size} of ${layers.length} layers get closer to the float model by it`);
+  return { ...prepared, rounding: rounding.only(kept) };
+}
+
+/** Runs the model with some of its layers rounded adaptively beside the float one. */
+class RoundingTrial {
+  private progress: Progress | undefined;
+  private expected = 0;
+
+  constructor(
+    private readonly options: Options,
+    private readonly runner: string,
+    private readonly prepared: Prepared,
+    private readonly rounding: AdaptiveRounding,
+    private readonly samples: readonly Sample[],
+    private readonly folder: string,
+  ) {}
+
+  finish(): void {
+    this.progress?.finish();
+  }
+
+  async measure(nodes: ReadonlySet<string>): Promise<TrialResult> {
+    const { options, runner, prepared, samples, folder } = this;
+    const { graph } = quantizePrepared({ ...prepared, rounding: this.rounding.only(nodes) });
+    this.expected += 2 * samples.length;
+    const progress = (this.progress ??= new Progress("samples", this.expected));
+    progress.expect(this.expected);
+    const [float, rounded] = [path.join(folder, "float"), path.join(folder, "rounded")];
+    writeModel(graph, rounded);
+    const { layers, outputs } = await evaluate({
+      runner,
+      float: modelAt(float),
+      quantized: modelAt(rounded),
+      samples,
+      layerSamples: samples.length,
+      labels: new Map(),
+      threads: options.number("num_threads", 0, 1024),
+      onProgress: () => progress.advance(),
+    });
+    const decibels = (sqnr: number | null): number => sqnr ?? Number.POSITIVE_INFINITY;
+    return {
+      layers: new Map(layers.map(({ tensor, sqnr }) => [tensor, decibels(sqnr)])),
+      output: Math.min(...outputs.map(({ sqnr }) => decibels(sqnr))),
     };
-    try {
-      await use({ ...prepared, rounding: new AdaptiveRounding((node) => store.read(node), onRounded) });
-    } finally {
-      progress.finish();
-    }
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The files of a model. */
+export const modelAt = (prefix: string): ModelFiles => ({ pb: `${prefix}.pb`, data: `${prefix}.data` });
 
 /** Moments in files. */
 class MomentsStore {
@@ -117,8 +156,13 @@ async function measure(
   const prefix = path.join(folder, "float");
   writeModel(graph, prefix);
   const computed = graph.nodes.reduce((count, node) => count + node.outputs.length, 0);
-  const files = { pb: `${prefix}.pb`, data: `${prefix}.data` };
-  const layerRunner = new LayerRunner(runner, files, computed, "layers", options.number("num_threads", 0, 1024));
+  const layerRunner = new LayerRunner(
+    runner,
+    modelAt(prefix),
+    computed,
+    "layers",
+    options.number("num_threads", 0, 1024),
+  );
   const progress = new Progress("samples", runs.length * samples.length);
   try {
     for (const run of runs) {
@@ -128,7 +172,7 @@ async function measure(
         moments: new MomentsCollector(product, PATCHES),
       }));
       for (const sample of samples) {
-        const values = await layerValues(layerRunner, sample, prepared);
+        const values = await layerValues(layerRunner, sample, graph);
         for (const { node, moments } of collectors) moments.add(values.get(node.inputs[0] ?? "") ?? []);
         progress.advance();
       }
@@ -140,10 +184,11 @@ async function measure(
   }
 }
 
-async function layerValues(
+/** The inputs of the graph and every tensor that it computes, for one sample. */
+export async function layerValues(
   runner: LayerRunner,
   sample: Sample,
-  { graph }: Prepared,
+  graph: Graph,
 ): Promise<ReadonlyMap<string, ArrayLike<number>>> {
   const record = { name: sample.name, tensors: await loadSample(sample, graph) };
   const values = new Map<string, ArrayLike<number>>();

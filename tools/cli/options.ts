@@ -3,7 +3,7 @@
 import { PLATFORMS } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
 import { METHODS } from "../statistics/calibrate";
-import { AUTO_SCHEME, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
+import { AUTO_SCHEME, BIAS_CORRECTIONS, DEFAULT_BIAS_CORRECTION, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
 import { BACK_ENDS, CPU } from "../lower/back-ends";
 
 export interface OptionSpec {
@@ -202,10 +202,29 @@ export const COMMANDS: readonly CommandSpec[] = [
         doc: "with a scale for all weights: leave the weights of neighbouring layers as they are",
       },
       {
+        name: "no_bias_absorption",
+        doc: "with a scale for all weights: leave in biases what all values of a channel exceed",
+      },
+      {
         name: "no_splitting",
         doc: "with a scale for all weights: do not compute groups of channels in layers of their own",
       },
-      { name: "no_bias_correction", doc: "do not make up for the mean error of rounded weights" },
+      {
+        name: "bias_correction",
+        value: "NAME",
+        choices: Object.keys(BIAS_CORRECTIONS),
+        doc: `what biases make up for; default: what the configuration says, else ${DEFAULT_BIAS_CORRECTION}. ${Object.entries(
+          BIAS_CORRECTIONS,
+        )
+          .map(([name, doc]) => `${name}: ${doc}`)
+          .join("; ")}. empirical needs --runner and samples`,
+      },
+      {
+        name: "weights",
+        value: "NAME=per_tensor",
+        repeat: true,
+        doc: "with the scheme int8_per_channel: one scale for all weights of the node, or of those that a pattern with * selects; NAME=per_channel takes nodes out again",
+      },
       {
         name: "scheme",
         value: "NAME",
@@ -254,6 +273,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         default: "50",
         doc: "with a budget: share of the operators that may stay float for it. Exit code 3 when the budget is missed all the same; the best model is written",
       },
+      {
+        name: "accept_missed_budget",
+        doc: "with a budget: a missed one is a warning and recorded in the model, which `mace explain` and `mace evaluate` tell; the build rule does so",
+      },
       { ...RUNNER("mace_run"), required: false },
       ...SAMPLES,
       { name: "labels", value: "FILE", doc: "with a budget: lines `sample class`" },
@@ -274,12 +297,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "rounding_samples",
         value: "N",
         default: "64",
-        doc: "with --rounding adaptive: number of samples, evenly spread over those given",
+        doc: "with --rounding adaptive or --bias_correction empirical: number of samples, evenly spread over those given",
       },
       {
         name: "rounding_list",
         value: "FILE",
-        doc: "with --rounding adaptive: list of the samples for it, where others are for an accuracy budget",
+        doc: "with --rounding adaptive or --bias_correction empirical: list of the samples for it, where others are for an accuracy budget",
       },
       {
         name: "search_cache",

@@ -1,6 +1,6 @@
 /** The samples that --input_dir or --samples_list name. */
 
-import { nothingToDo } from "../diagnostics/catalog";
+import { budgetWithoutSamples, nothingToDo } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import { readTextFile } from "../io/files";
 import type { Graph } from "../ir/graph";
@@ -47,6 +47,17 @@ export async function namingAllUnreadable<T>(
 export function spread(samples: readonly Sample[], count: number): Sample[] {
   if (samples.length <= count) return [...samples];
   return Array.from({ length: count }, (_, i) => samples[Math.floor((i * samples.length) / count)] as Sample);
+}
+
+/** What measuring steps of `mace quantize` run: the runner, on samples of their own (`rounding_list`) or those given. */
+export function measuringOf(options: Options, graph: Graph, wish: string): { runner: string; samples: Sample[] } {
+  const runner = options.path("runner");
+  if (runner === undefined) throw new UserError(budgetWithoutSamples(wish, "--runner"));
+  if (["rounding_list", "input_dir", "samples_list"].every((name) => options.path(name) === undefined)) {
+    throw new UserError(budgetWithoutSamples(wish, "samples"));
+  }
+  const samples = samplesOf(options, graph, "rounding_list");
+  return { runner, samples: spread(samples, options.number("rounding_samples", 1, 1e6)) };
 }
 
 function sampleList(file: string): string[] {

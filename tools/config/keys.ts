@@ -21,6 +21,8 @@ export type KeyKind =
   | "enums"
   /** Name to a range, "min,max" or a list of the two. */
   | "rangeMap"
+  /** Name to one of `values`. */
+  | "enumMap"
   /** Name to number. */
   | "numbers"
   /** Checked by its own code. */
@@ -47,6 +49,10 @@ const STORAGE_TYPES = ["fp32_fp32", "fp16_fp32", "bf16_fp32", "fp16_fp16", "uint
 export const SCHEMAS = ["", "int8", "mace_apu_16bit_per_tensor", "mace_htp_u16a_s8w"] as const;
 /** Names of the quantization schemes, and the one that chooses. */
 export const QUANTIZATION_SCHEMES = ["auto", "int8_per_channel", "uint8"] as const;
+
+/** How many scales the weights of a layer may have. */
+export const WEIGHT_GRANULARITIES = ["per_channel", "per_tensor"] as const;
+export const BIAS_CORRECTION_NAMES = ["analytic", "empirical", "none"] as const;
 
 const top = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({
   kind,
@@ -115,6 +121,16 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
     "Operators that stay float, besides those of the rule: nodes or outputs; * for any characters.",
   ),
   ranges: model("rangeMap", "Tensor, or pattern with *, to min,max; the rule's `range_overrides` are stronger."),
+  weights: model(
+    "enumMap",
+    "Operator, or pattern with *, to per_tensor or per_channel: scales of its weights; the rule's `weights` are stronger.",
+    { values: WEIGHT_GRANULARITIES },
+  ),
+  bias_correction: model(
+    "enum",
+    "What biases make up for; the rule's `bias_correction` and `--bias_correction` are stronger.",
+    { values: BIAS_CORRECTION_NAMES },
+  ),
   quantize_large_weights: model("flag", "Store large weights as uint8.", kept),
   change_concat_ranges: model("flag", "Give the inputs of a Concat one range.", kept),
   winograd: model("int", "Tile size of Winograd convolutions.", kept),

@@ -250,14 +250,19 @@ class Reader {
     const text = (key: string): string | undefined => keys.get(key)?.value as string | undefined;
     const scheme = text("scheme");
     const runtime = ACCELERATORS[text("runtime") ?? ""];
-    const [keepFloat, ranges] = [list("keep_float"), list("ranges")];
-    if (scheme === undefined && runtime === undefined && keepFloat.length === 0 && ranges.length === 0) return {};
+    const biasCorrection = text("bias_correction");
+    const [keepFloat, ranges, weights] = [list("keep_float"), list("ranges"), list("weights")];
+    const words = [scheme, runtime, biasCorrection];
+    if (words.every((word) => word === undefined) && [keepFloat, ranges, weights].every((l) => l.length === 0))
+      return {};
     return {
       quantization: {
         ...(scheme !== undefined && { scheme }),
         ...(runtime !== undefined && { runtime }),
         keepFloat,
         ranges,
+        ...(weights.length > 0 && { weights }),
+        ...(biasCorrection !== undefined && { biasCorrection }),
       },
     };
   }
@@ -428,6 +433,17 @@ class Reader {
           }
           if (!(Number(min) < Number(max))) return fail(expected);
           found.push(`${String(name.value).replace(/:0$/, "")}=${ends.join(",")}`);
+        }
+        return found;
+      }
+      case "enumMap": {
+        const expected = `a map of names to one of ${spec.values?.join(", ")}`;
+        if (!YAML.isMap(node)) return fail(expected);
+        const found: string[] = [];
+        for (const { key: name, value } of node.items) {
+          const known = YAML.isScalar(value) && spec.values?.includes(String(value.value));
+          if (!YAML.isScalar(name) || !known) return fail(expected);
+          found.push(`${String(name.value).replace(/:0$/, "")}=${String(value.value)}`);
         }
         return found;
       }

@@ -173,6 +173,16 @@ test("overrides of quantization, one by one and together", () => {
     ranges: ["x=-1,2.5", "y*=0,6"],
   });
   assert.deepEqual(read(with_("    keep_float: head\n")).models[0]?.quantization, { keepFloat: ["head"], ranges: [] });
+  const biases = with_("    weights: { 'head:0': per_tensor, b*: per_channel }\n    bias_correction: none\n");
+  assert.deepEqual(read(biases).models[0]?.quantization, {
+    keepFloat: [],
+    ranges: [],
+    weights: ["head=per_tensor", "b*=per_channel"],
+    biasCorrection: "none",
+  });
+  for (const wrong of ["x", "{ x: per_row }", "{ x: [per_tensor] }"]) {
+    assert.match(faults(with_(`    weights: ${wrong}\n`))[0]?.text ?? "", /map of names to one of per_channel/, wrong);
+  }
   assert.match(faults(with_("    scheme: int4\n"))[0]?.text ?? "", /int4/);
   for (const wrong of ["x", "{ x: 1 }", "{ x: [1, 0] }", "{ x: [0, .inf] }", "{ x: [0, 1, 2] }", "{ x: }"]) {
     assert.match(faults(with_(`    ranges: ${wrong}\n`))[0]?.text ?? "", /map of tensors to ranges/, wrong);

@@ -802,6 +802,62 @@ export const overrideConflict = (key: string, attribute: string, configured: str
     "leave one of the two out",
   );
 
+export const rangeNotTaken = (
+  tensor: string,
+  given: { readonly min: number; readonly max: number; readonly source: string },
+  taken: { readonly min: number; readonly max: number },
+  why: string,
+): Diagnostic =>
+  make(
+    "MQ417",
+    { tensor },
+    `the ${given.source === "user" ? "given" : "trained"} range ${given.min} … ${given.max} cannot be taken; it is ${taken.min} … ${taken.max}`,
+    why,
+    "give the range to the tensor that the codes come from",
+    "keep the operator float (`keep_float`), or leave the range out",
+  );
+
+export const badWeightsChoice = (text: string, known: readonly string[]): Diagnostic =>
+  make("MQ418", {}, `weights cannot be '${text}'`, undefined, `write node=${known.join(" or node=")}`);
+
+export const onlyPerTensor = (pattern: string, scheme: string): Diagnostic =>
+  make(
+    "MQ419",
+    {},
+    `the weights of '${pattern}' cannot have a scale per channel`,
+    `the scheme ${scheme} has one scale and zero point for all weights of an operator; that is what accelerators take`,
+    "take the scheme int8_per_channel",
+    "leave the choice out: layers of uneven channels are equalized and split instead",
+  );
+
+export const recordedMiss = (file: string, what: string): Diagnostic =>
+  make(
+    "MQ420",
+    { file },
+    "the model missed the accuracy budget that it was quantized for",
+    what,
+    "ask for less (`min_sqnr`, `max_drop` of the quantized model), or let more operators stay float (`max_float`)",
+  );
+
+export const quantizationInterrupted = (saved: string | undefined, what: string): Diagnostic =>
+  make(
+    "MQ421",
+    saved === undefined ? {} : { file: saved },
+    "interrupted",
+    saved === undefined ? "no model was written" : `the best model so far was written: ${what}`,
+    "run it again; with an accuracy budget and --search_cache it goes on from what was measured",
+  );
+
+export const rangeCollapsed = (file: string, names: readonly string[]): Diagnostic =>
+  make(
+    "MQ422",
+    { file },
+    `${names.length} range${names.length === 1 ? "" : "s"} of the file ${names.length === 1 ? "is" : "are"} zero from end to end; the codes of the tensor${names.length === 1 ? "" : "s"} will hold zeros only`,
+    `ranges below 0.0000005 look so in six decimals, as MACE's own script writes them:${listed(names)}`,
+    "measure with `mace stat`, which writes as many digits as it takes",
+    "give the range yourself (`range_overrides`), or keep the operator float (`keep_float`)",
+  );
+
 // --- MQ6xx: back ends ---
 
 export const floatOnDevice = (node: string, type: string, device: string, why: string | undefined): Diagnostic =>

@@ -36,6 +36,7 @@ const KINDS: Readonly<Record<KeySpec["kind"], string>> = {
   enum: "one of the values",
   enums: "one of the values, or list",
   rangeMap: "map of names to ranges",
+  enumMap: "map of names to one of the values",
   numbers: "map of names to numbers",
   nested: "map",
 };

@@ -12,6 +12,9 @@ export const DATA_ALIGNMENT = 64;
 /** Name of the net argument that holds what the configuration says of quantization, as JSON. */
 export const QUANTIZATION_ARGUMENT = "quantization";
 
+/** Name of the net argument of a quantized model that says which accuracy budget was missed. */
+export const MISSED_BUDGET_ARGUMENT = "missed_budget";
+
 /** Name of the net argument that holds the preprocessing of an input, as JSON. */
 export const preprocessArgument = (input: string): string => `preprocess:${input}`;
 

@@ -41,7 +41,7 @@ function graph(): Graph {
           quant: { scales: [0.5, 0.25], zeroPoint: 0, axis: 0 },
         },
       ],
-      ["b", { name: "b", shape: [2], dtype: "int32" as const, data: Int32Array.of(7, -8) }],
+      ["b", { name: "b", shape: [2], dtype: "int32" as const, data: Int32Array.of(7, -8), origin: { tensor: "bias" } }],
       [
         "c",
         {
@@ -69,13 +69,15 @@ function graph(): Graph {
           shape: [1, 2, 2, 2],
           dtype: "int8" as const,
           quant: { scales: [0.125], zeroPoint: -3, axis: null },
-          range: { min: -1, max: 2, source: "file" as const, reason: "range file" },
+          range: { min: -1, max: 2, source: "inherited" as const, reason: "range file", from: "x" },
+          origin: { tensor: "whole", channels: [3, 1], factors: [0.1, 2], shifts: [0, -0.7] },
         },
       ],
     ]),
     nodes: [
       {
         name: "n",
+        layer: "whole",
         type: "Conv2D",
         inputs: ["x", "w", "b"],
         outputs: ["y"],

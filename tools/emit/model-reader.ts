@@ -10,6 +10,7 @@ import {
   type OperatorDef,
   type QuantizeActivationInfo,
   RangeSource as ProtoSource,
+  type TensorOrigin as ProtoOrigin,
 } from "../../mace/proto/mace";
 import { malformedModel } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
@@ -21,17 +22,26 @@ import {
   type GraphNode,
   type GraphPort,
   type Preprocess,
+  type QuantizationOverrides,
   FITS,
   MAX_SIDE,
   RESIZES,
   type RangeSource,
   type Tensor,
+  type TensorOrigin,
   type TensorRange,
   type TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { readFile } from "../io/files";
-import { FORMAT_VERSION, preprocessArgument, QUANTIZATION_ARGUMENT, TYPES, typeFromProto } from "./model-file";
+import {
+  FORMAT_VERSION,
+  MISSED_BUDGET_ARGUMENT,
+  preprocessArgument,
+  QUANTIZATION_ARGUMENT,
+  TYPES,
+  typeFromProto,
+} from "./model-file";
 
 export interface StoredModel {
   readonly graph: Graph;
@@ -98,6 +108,7 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
     tensors,
     nodes,
     ...decodeQuantization(net, bad),
+    ...decodeMissedBudget(net),
   };
   for (const port of graph.outputs) {
     if (!tensors.has(port.tensor)) bad(`the output '${port.tensor}' is defined by no node`);
@@ -107,19 +118,25 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
 
 type Fail = (cause: string) => never;
 
+function decodeMissedBudget({ arg }: NetDef): Pick<Graph, "missedBudget"> {
+  const bytes = arg.find(({ name }) => name === MISSED_BUDGET_ARGUMENT)?.s;
+  return bytes ? { missedBudget: new TextDecoder().decode(bytes) } : {};
+}
+
 function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization"> {
   const bytes = net.arg.find((a) => a.name === QUANTIZATION_ARGUMENT)?.s;
   if (!bytes) return {};
-  let value: { scheme?: unknown; runtime?: unknown; keepFloat?: unknown; ranges?: unknown } | null;
+  let value: Partial<Record<keyof QuantizationOverrides, unknown>> | null;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return bad("what it says of quantization is not JSON");
   }
   const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
-  const { scheme, runtime, keepFloat, ranges } = value ?? {};
+  const { scheme, runtime, keepFloat, ranges, weights = [], biasCorrection } = value ?? {};
   const textOrNone = (v: unknown): v is string | undefined => v === undefined || typeof v === "string";
-  if (!strings(keepFloat) || !strings(ranges) || !textOrNone(scheme) || !textOrNone(runtime)) {
+  const lists = strings(keepFloat) && strings(ranges) && strings(weights);
+  if (!lists || !textOrNone(scheme) || !textOrNone(runtime) || !textOrNone(biasCorrection)) {
     return bad("what it says of quantization is incomplete");
   }
   return {
@@ -128,6 +145,8 @@ function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization">
       ...(runtime !== undefined && { runtime }),
       keepFloat,
       ranges,
+      ...(weights.length > 0 && { weights }),
+      ...(biasCorrection !== undefined && { biasCorrection }),
     },
   };
 }
@@ -158,6 +177,7 @@ function decodeConstant(constant: ConstTensor, data: Uint8Array, bad: Fail): Ten
     shape,
     data: view(data.buffer as ArrayBuffer, data.byteOffset + offset, length),
     ...decodeRange(constant.trained, bad),
+    ...decodeOrigin(constant.origin, shape, bad),
   };
   if (constant.quantized) {
     const perChannel = constant.channelScale.length > 0;
@@ -183,7 +203,7 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
       dtype: checkType(op.outputType[i], bad),
     };
     if (info?.scale) tensor.quant = { scales: [info.scale], zeroPoint: info.zeroPoint ?? 0, axis: null };
-    add({ ...tensor, ...decodeRange(info, bad) });
+    add({ ...tensor, ...decodeRange(info, bad), ...decodeOrigin(info?.origin, tensor.shape, bad) });
   });
   const attributes: Record<string, AttributeValue> = {};
   for (const [attribute, attributeSpec] of Object.entries(spec.attributes)) {
@@ -193,13 +213,43 @@ function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): 
     attributes[attribute] = value;
   }
   const why = op.placementReason ? { why: op.placementReason } : {};
-  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes, ...why };
+  const layer = op.layer ? { layer: op.layer } : {};
+  return { name, type, inputs: [...op.input], outputs: [...op.output], attributes, ...why, ...layer };
+}
+
+function decodeOrigin(
+  origin: ProtoOrigin | undefined,
+  shape: readonly number[],
+  bad: Fail,
+): { readonly origin?: TensorOrigin } {
+  if (!origin) return {};
+  const { tensor = "", channel: channels, factor: factors, shift: shifts } = origin;
+  // One entry for each channel, of a constant for what its first axis writes; or none.
+  const fits = (list: readonly number[]): boolean => list.length === 0 || shape.includes(list.length);
+  const positive = factors.every((f) => f > 0 && Number.isFinite(f));
+  if (![channels, factors, shifts].every(fits) || !positive || !shifts.every(Number.isFinite)) {
+    return bad(`what it says of the origin of '${tensor}' does not fit the tensor`);
+  }
+  return {
+    origin: {
+      tensor,
+      ...(channels.length > 0 && { channels }),
+      ...(factors.length > 0 && { factors }),
+      ...(shifts.length > 0 && { shifts }),
+    },
+  };
 }
 
 function decodeRange(info: QuantizeActivationInfo | undefined, bad: Fail): Pick<Tensor, "range" | "trained"> {
   const source = SOURCES[info?.source ?? 0];
   if (!info || !source) return {};
-  const range: TensorRange = { min: info.minval ?? 0, max: info.maxval ?? 0, source, reason: info.reason ?? "" };
+  const range: TensorRange = {
+    min: info.minval ?? 0,
+    max: info.maxval ?? 0,
+    source,
+    reason: info.reason ?? "",
+    ...(info.from && { from: info.from }),
+  };
   if (!info.trained) return { range };
   const { scale, zeroPoint, axis, dataType, qmin, qmax, fixedPoint } = info.trained;
   const type = typeFromProto(dataType);

@@ -10,6 +10,7 @@ import {
   OperatorDef,
   type QuantizeActivationInfo,
   RangeSource as ProtoSource,
+  TensorOrigin as ProtoOrigin,
   TrainedQuantization as ProtoTrained,
 } from "../../mace/proto/mace";
 import { invariant } from "../diagnostics/diagnostic";
@@ -21,11 +22,19 @@ import type {
   GraphPort,
   RangeSource,
   Tensor,
+  TensorOrigin,
   TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
-import { writeFileAtomically } from "../io/files";
-import { DATA_ALIGNMENT, FORMAT_VERSION, preprocessArguments, QUANTIZATION_ARGUMENT, TYPES } from "./model-file";
+import { type FilesToWrite, writeFilesTogether } from "../io/files";
+import {
+  DATA_ALIGNMENT,
+  FORMAT_VERSION,
+  MISSED_BUDGET_ARGUMENT,
+  preprocessArguments,
+  QUANTIZATION_ARGUMENT,
+  TYPES,
+} from "./model-file";
 
 const SOURCES: Readonly<Record<RangeSource, ProtoSource>> = {
   user: ProtoSource.RANGE_USER,
@@ -113,6 +122,9 @@ export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedMode
     const s = new TextEncoder().encode(JSON.stringify(graph.quantization));
     net.arg.push(argument(QUANTIZATION_ARGUMENT, { s }));
   }
+  if (graph.missedBudget !== undefined) {
+    net.arg.push(argument(MISSED_BUDGET_ARGUMENT, { s: new TextEncoder().encode(graph.missedBudget) }));
+  }
   return { pb: encodeFile(graph, [net]), data: file.pieces };
 }
 
@@ -135,9 +147,14 @@ export function writeModel(graph: Graph, prefix: string, graphDigest?: Uint8Arra
 }
 
 export function writeModelFiles({ pb, data }: EncodedModel, prefix: string): void {
-  writeFileAtomically(`${prefix}.data`, data);
-  writeFileAtomically(`${prefix}.pb`, [pb]);
+  writeFilesTogether(modelFiles({ pb, data }, prefix));
 }
+
+/** The files of a model, for those who write more along with them. */
+export const modelFiles = ({ pb, data }: EncodedModel, prefix: string): FilesToWrite => [
+  [`${prefix}.data`, data],
+  [`${prefix}.pb`, [pb]],
+];
 
 function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): ConstTensor {
   const encoded = ConstTensor.fromPartial({
@@ -148,6 +165,7 @@ function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): Con
     dataSize: data.length,
     quantized: tensor.quant !== undefined,
     trained: tensor.range ? encodeQuantizeInfo(tensor) : undefined,
+    origin: tensor.origin ? encodeOrigin(tensor.origin) : undefined,
   });
   if (tensor.quant) {
     encoded.zeroPoint = tensor.quant.zeroPoint;
@@ -184,8 +202,11 @@ function encodeNode(graph: Graph, node: GraphNode): OperatorDef {
     arg: args,
     outputShape: outputs.map((tensor) => ({ dims: [...tensor.shape] })),
     outputType: outputs.map((tensor) => TYPES[tensor.dtype].proto),
-    quantizeInfo: outputs.some((tensor) => tensor.quant || tensor.range) ? outputs.map(encodeQuantizeInfo) : [],
+    quantizeInfo: outputs.some((tensor) => tensor.quant || tensor.range || tensor.origin)
+      ? outputs.map(encodeQuantizeInfo)
+      : [],
     placementReason: node.why,
+    layer: node.layer,
   });
 }
 
@@ -198,7 +219,13 @@ function encodeQuantizeInfo(tensor: Tensor): QuantizeActivationInfo {
     source: tensor.range ? SOURCES[tensor.range.source] : undefined,
     reason: tensor.range?.reason,
     trained: tensor.trained ? encodeTrained(tensor.trained) : undefined,
+    from: tensor.range?.from,
+    origin: tensor.origin && !tensor.data ? encodeOrigin(tensor.origin) : undefined,
   };
+}
+
+function encodeOrigin({ tensor, channels = [], factors = [], shifts = [] }: TensorOrigin): ProtoOrigin {
+  return ProtoOrigin.fromPartial({ tensor, channel: [...channels], factor: [...factors], shift: [...shifts] });
 }
 
 function encodeTrained({ scales, zeroPoint, axis, type, qmin, qmax, requantize }: TrainedQuantization): ProtoTrained {

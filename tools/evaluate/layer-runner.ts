@@ -12,6 +12,13 @@ export interface ModelFiles {
 
 /** Runs a model sample by sample; what it computes comes back on the program's standard output. */
 export class LayerRunner {
+  private static readonly running = new Set<LayerRunner>();
+
+  /** Ends every runner; who waits for one gets an error. */
+  static closeAll(): void {
+    for (const runner of LayerRunner.running) runner.close();
+  }
+
   private readonly child: ChildProcess;
   private readonly decoder = new RecordDecoder();
   private readonly records: SampleRecord[] = [];
@@ -34,6 +41,7 @@ export class LayerRunner {
     const stream = what === "layers" ? "--layers_output=-" : "--output_stream=-";
     const files = [`--model_file=${model.pb}`, `--model_data_file=${model.data}`];
     this.child = spawn(program, [...files, "--input_stream=-", stream, `--num_threads=${threads}`, ...more]);
+    LayerRunner.running.add(this);
     this.child.stderr?.on("data", (chunk: Buffer) => {
       this.diagnostics += chunk.toString();
     });
@@ -48,6 +56,7 @@ export class LayerRunner {
 
   private end(how: string): void {
     this.ended ??= how;
+    LayerRunner.running.delete(this);
     this.wake();
   }
 

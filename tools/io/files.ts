@@ -16,23 +16,47 @@ export function readTextFile(file: string, what: string): string {
   return new TextDecoder().decode(readFile(file, what));
 }
 
+/** Files and the pieces that make each up. */
+export type FilesToWrite = readonly (readonly [file: string, pieces: readonly (Uint8Array | string)[]])[];
+
 /** Writes the pieces one after another to a temporary neighbour, then renames it into place. */
 export function writeFileAtomically(file: string, pieces: readonly (Uint8Array | string)[]): void {
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`);
+  writeFilesTogether([[file, pieces]]);
+}
+
+/**
+ * Writes files that belong together, each to a temporary neighbour; only when all are written they are renamed into place, in this
+ * order. What stops the program while it writes leaves the earlier files as they were.
+ */
+export function writeFilesTogether(files: FilesToWrite): void {
+  const temporaries = files.map(([file]) =>
+    path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`),
+  );
+  let current = "";
   try {
-    const descriptor = fs.openSync(temporary, "w");
-    try {
-      for (const piece of pieces) {
-        const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
-        for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at, bytes.length - at);
-      }
-    } finally {
-      fs.closeSync(descriptor);
-    }
-    fs.renameSync(temporary, file);
+    files.forEach(([file, pieces], i) => {
+      current = file;
+      writePieces(temporaries[i] as string, pieces);
+    });
+    files.forEach(([file], i) => {
+      current = file;
+      fs.renameSync(temporaries[i] as string, file);
+    });
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
-    throw new UserError(fileUnwritable(file, (error as Error).message));
+    for (const temporary of temporaries) fs.rmSync(temporary, { force: true });
+    throw new UserError(fileUnwritable(current, (error as Error).message));
+  }
+}
+
+function writePieces(file: string, pieces: readonly (Uint8Array | string)[]): void {
+  const descriptor = fs.openSync(file, "w");
+  try {
+    for (const piece of pieces) {
+      const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
+      for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at, bytes.length - at);
+    }
+  } finally {
+    fs.closeSync(descriptor);
   }
 }
 

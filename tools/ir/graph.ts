@@ -37,6 +37,23 @@ export interface TensorRange {
   readonly max: number;
   readonly source: RangeSource;
   readonly reason: string;
+  /** The tensor that the range is inherited from, by its name in the quantized graph. */
+  readonly from?: string;
+}
+
+/**
+ * What a tensor is of a tensor of the float graph, where quantization rescaled, shifted, reordered or divided its channels (the last
+ * axis): here[c] = there[channels[c]] / factors[c] - shifts[c].
+ */
+export interface TensorOrigin {
+  /** Name in the float graph. */
+  readonly tensor: string;
+  /** Absent: all channels, in order. */
+  readonly channels?: readonly number[];
+  /** Absent: all 1. */
+  readonly factors?: readonly number[];
+  /** Absent: all 0. */
+  readonly shifts?: readonly number[];
 }
 
 export interface Tensor {
@@ -55,6 +72,8 @@ export interface Tensor {
    * so that rounding them to the grid gives the file's codes back. Whoever changes the values makes a new tensor without it.
    */
   trained?: TrainedQuantization;
+  /** Absent where the tensor is the float graph's own. */
+  origin?: TensorOrigin;
 }
 
 export type AttributeValue = number | string | readonly number[];
@@ -70,6 +89,8 @@ export interface GraphNode {
   attributes: Record<string, AttributeValue>;
   /** In a quantized graph: why the node is float, or runs on codes, where something else than the operator table decided. */
   readonly why?: string;
+  /** The node of the float graph that this one computes a part of, where quantization divided it. */
+  readonly layer?: string;
 }
 
 /** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
@@ -127,6 +148,10 @@ export interface QuantizationOverrides {
   readonly keepFloat: readonly string[];
   /** `tensor=min,max`, the tensor by name or pattern. */
   readonly ranges: readonly string[];
+  /** `node=per_tensor` or `node=per_channel`, the node by name or pattern. */
+  readonly weights?: readonly string[];
+  /** Name of a bias correction. */
+  readonly biasCorrection?: string;
 }
 
 export interface Graph {
@@ -135,6 +160,8 @@ export interface Graph {
   outputs: GraphPort[];
   /** Of a float graph whose configuration says so. */
   quantization?: QuantizationOverrides;
+  /** Of a quantized graph: the accuracy budget that no placement met, and what was reached. */
+  missedBudget?: string;
   /** Every tensor that a node or a port names, constants included. */
   tensors: Map<string, Tensor>;
   nodes: GraphNode[];

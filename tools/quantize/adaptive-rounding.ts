@@ -85,16 +85,22 @@ export interface CodeParameters {
 
 /** Rounds the weights of layers whose moments can be had; each layer once, however often its graph is quantized. */
 export class AdaptiveRounding {
-  private readonly known = new Map<string, { readonly nearest: Codes; readonly chosen: Codes }>();
-
   /**
    * @param moments of the input of a node, or undefined when they were not measured.
    * @param onRounded called after each node whose codes were searched.
+   * @param nodes those that are rounded; absent: all.
    */
   constructor(
     private readonly moments: (node: string) => Moments | undefined,
     private readonly onRounded: () => void = () => undefined,
+    private readonly nodes?: ReadonlySet<string>,
+    private readonly known = new Map<string, { readonly nearest: Codes; readonly chosen: Codes }>(),
   ) {}
+
+  /** The same for some nodes only. */
+  only(nodes: ReadonlySet<string>): AdaptiveRounding {
+    return new AdaptiveRounding(this.moments, this.onRounded, nodes, this.known);
+  }
 
   /** Changes `codes`, which are the nearest ones. */
   round(
@@ -105,6 +111,7 @@ export class AdaptiveRounding {
     parameters: CodeParameters,
     corrected: boolean,
   ): void {
+    if (this.nodes && !this.nodes.has(node)) return;
     const key = `${corrected} ${node}`;
     const known = this.known.get(key);
     if (known?.nearest.every((code, i) => code === codes[i])) {

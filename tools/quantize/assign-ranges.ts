@@ -1,17 +1,21 @@
 /**
  * Gives every tensor that becomes codes its range, with the reason. Strongest first: user, trained (QAT), declared range
  * of an input, range file, the operator's own rule, inherited, interval arithmetic. No range: an error that names all such tensors.
+ * What an operator's arithmetic fixes is stronger than all: codes that it copies, and the steps of Softmax. A warning says so where
+ * the user or training wanted something else.
  */
 
-import { missingRanges, type MissingRange } from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
+import { missingRanges, type MissingRange, rangeNotTaken } from "../diagnostics/catalog";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import type { Graph, GraphNode, RangeSource, Tensor, TensorRange } from "../ir/graph";
 import { ELTWISE, OPERATORS, POOLING, REDUCE } from "../ir/operators";
-import { extremes } from "../quant/affine";
+import { type CodeType, extremes } from "../quant/affine";
+import { softmaxOutput } from "../quant/tables";
 import type { Ranges } from "../statistics/overall-range";
 import { isFixed } from "./equalize";
 import { functionRange } from "./function-range";
 import { copiesCodes, type FloatNodes, producersOf } from "./placement";
+import { trainedParameters } from "./trained-grid";
 
 export interface RangeInputs {
   /** Contents of the range file; empty when there is none. */
@@ -19,9 +23,22 @@ export interface RangeInputs {
   readonly fileName: string;
 }
 
-/** Sets `range` on the tensors of `graph` in place. */
-export function assignRanges(graph: Graph, float: FloatNodes, { file, fileName }: RangeInputs): void {
+/** Sets `range` on the tensors of `graph` in place; returns warnings about ranges that were given and cannot be taken. */
+export function assignRanges(
+  graph: Graph,
+  float: FloatNodes,
+  { file, fileName }: RangeInputs,
+  type: CodeType,
+): Diagnostic[] {
   const missing: MissingRange[] = [];
+  const warnings: Diagnostic[] = [];
+  const replace = (tensor: Tensor, range: TensorRange, why: string): void => {
+    const given = tensor.range;
+    if (given && isFixed(tensor) && (given.min !== range.min || given.max !== range.max)) {
+      warnings.push(rangeNotTaken(tensor.name, given, range, why));
+    }
+    tensor.range = range;
+  };
   const known = (name: string): TensorRange | undefined => {
     const tensor = graph.tensors.get(name);
     if (tensor?.data instanceof Float32Array && !tensor.range) {
@@ -52,10 +69,25 @@ export function assignRanges(graph: Graph, float: FloatNodes, { file, fileName }
       if (!float.has(node.name) && copiesCodes(node)) {
         // The codes are the input's, so anything else than its range would be wrong.
         const source = known(node.inputs[0] ?? "");
-        if (source) tensor.range = inherited(source, node.inputs[0] ?? "");
+        if (source) {
+          const why = `${node.type} '${node.name}' copies codes, and '${node.inputs[0]}' has ${source.min} … ${source.max}`;
+          replace(tensor, inherited(source, node.inputs[0] ?? ""), why);
+        }
         const { trained } = graph.tensors.get(node.inputs[0] ?? "") as Tensor;
         if (trained) tensor.trained = trained;
         else delete tensor.trained;
+        continue;
+      }
+      if (!float.has(node.name) && node.type === "Softmax") {
+        const fixed = softmaxOutput(type);
+        const trained = trainedParameters(tensor, type);
+        if (trained?.scale === fixed.scale && trained.zeroPoint === fixed.zeroPoint) continue;
+        replace(
+          tensor,
+          ruleRange(node, known) as TensorRange,
+          `the table of Softmax '${node.name}' has steps of 1/256`,
+        );
+        delete tensor.trained;
         continue;
       }
       if (isFixed(tensor)) continue;
@@ -66,14 +98,16 @@ export function assignRanges(graph: Graph, float: FloatNodes, { file, fileName }
   }
   if (missing.length > 0) throw new UserError(missingRanges(missing, fileName));
   writeIntoConcat(graph, float);
+  return warnings;
 }
 
 function range(min: number, max: number, source: RangeSource, reason: string): TensorRange {
   return { min, max, source, reason };
 }
 
-function inherited(from: TensorRange, name: string): TensorRange {
-  return range(from.min, from.max, "inherited", `same codes as '${name}'`);
+/** The range of another tensor, by name. */
+function inherited({ min, max }: TensorRange, from: string, reason = `same codes as '${from}'`): TensorRange {
+  return { min, max, source: "inherited", reason, from };
 }
 
 /** What the operator itself says about its output's range. */
@@ -89,11 +123,11 @@ function ruleRange(node: GraphNode, known: (name: string) => TensorRange | undef
     }
     case "Pooling":
       return first?.range && node.attributes.pooling_type === POOLING.AVG
-        ? range(first.range.min, first.range.max, "inherited", `an average of '${first.name}' lies within its range`)
+        ? inherited(first.range, first.name, `an average of '${first.name}' lies within its range`)
         : undefined;
     case "Reduce":
       return first?.range && node.attributes.reduce_type === REDUCE.MEAN
-        ? range(first.range.min, first.range.max, "inherited", `a mean of '${first.name}' lies within its range`)
+        ? inherited(first.range, first.name, `a mean of '${first.name}' lies within its range`)
         : undefined;
     case "Concat": {
       const ranges = inputs.map((input) => input.range);
@@ -160,18 +194,14 @@ function writeIntoConcat(graph: Graph, float: FloatNodes): void {
   for (const port of graph.outputs) readers.set(port.tensor, (readers.get(port.tensor) ?? 0) + 1);
   for (const node of [...graph.nodes].reverse()) {
     if (node.type !== "Concat" || float.has(node.name)) continue;
-    const own = graph.tensors.get(node.outputs[0] ?? "")?.range;
+    const [output = ""] = node.outputs;
+    const own = graph.tensors.get(output)?.range;
     for (const input of node.inputs) {
       const tensor = graph.tensors.get(input);
       const producer = producers.get(input);
       if (!own || !tensor?.range || !producer || float.has(producer.name) || readers.get(input) !== 1) continue;
       if (isFixed(tensor) || copiesCodes(producer) || producer.type === "Softmax") continue;
-      tensor.range = range(
-        own.min,
-        own.max,
-        "inherited",
-        `written in the parameters of '${node.name}', its only reader`,
-      );
+      tensor.range = inherited(own, output, `written in the parameters of '${node.name}', its only reader`);
     }
   }
 }

@@ -40,16 +40,24 @@ export interface Equalization {
   readonly factors: ReadonlyMap<string, Float64Array>;
 }
 
-/** Rescales weights and biases of `graph` in place; constants are replaced, not written to. */
-export function equalize(graph: Graph, channels: Channels): Equalization {
-  const links = findLinks(graph, channels);
+/**
+ * Rescales weights and biases of `graph` in place; constants are replaced, not written to. Tensors remember their factors as `origin`.
+ *
+ * @param float names of nodes that keep their weights.
+ */
+export function equalize(graph: Graph, channels: Channels, float: ReadonlySet<string> = new Set()): Equalization {
+  const links = findLinks(graph, channels, float);
   for (let sweep = 0; sweep < SWEEPS; sweep++) for (const link of links) balance(link);
   for (const scaled of new Set(links.flatMap((link) => [link.weights, ...link.readers]))) scaled.apply();
   const factors = new Map<string, Float64Array>();
   for (const { writer, factor, tensors } of links) {
     const bias = graph.tensors.get(writer.inputs[2] ?? "");
     if (bias?.data instanceof Float32Array) bias.data = bias.data.map((b, c) => b / (factor[c] ?? 1));
-    for (const name of tensors) factors.set(name, factor);
+    for (const name of tensors) {
+      factors.set(name, factor);
+      const tensor = graph.tensors.get(name);
+      if (tensor && factor.some((f) => f !== 1)) tensor.origin = { tensor: name, factors: [...factor] };
+    }
   }
   return { factors };
 }
@@ -67,15 +75,22 @@ export function scaleChannels(channels: Channels, { factors }: Equalization): Ch
 }
 
 /**
- * The ranges that go with the equalized tensors. A range that was narrowed against the extremes (by percentiles, say) is
+ * The ranges that go with tensors whose channels changed. A range that was narrowed against the extremes (by percentiles, say) is
  * narrowed in the same proportion.
+ *
+ * @param changed the tensors.
  */
-export function scaleRanges(ranges: Ranges, before: Channels, after: Channels, { factors }: Equalization): Ranges {
+export function followChannels(
+  ranges: Ranges,
+  before: Channels,
+  after: Channels,
+  changed: { has(tensor: string): boolean },
+): Ranges {
   const least = (c: ChannelStatistics | undefined): number => c?.min.reduce((a, b) => Math.min(a, b)) ?? 0;
   const greatest = (c: ChannelStatistics | undefined): number => c?.max.reduce((a, b) => Math.max(a, b)) ?? 0;
   return new Map(
     [...ranges].map(([name, [min, max]]) => {
-      if (!factors.has(name)) return [name, [min, max]];
+      if (!changed.has(name)) return [name, [min, max]];
       const [was, is] = [before.get(name), after.get(name)];
       const share = (end: number, extreme: number): number => (extreme === 0 ? 1 : end / extreme);
       return [name, [least(is) * share(min, least(was)), greatest(is) * share(max, greatest(was))]];
@@ -83,7 +98,7 @@ export function scaleRanges(ranges: Ranges, before: Channels, after: Channels, {
   );
 }
 
-function findLinks(graph: Graph, channels: Channels): Link[] {
+function findLinks(graph: Graph, channels: Channels, float: ReadonlySet<string>): Link[] {
   const readers = new Map<string, GraphNode[]>();
   for (const node of graph.nodes) {
     for (const input of new Set(node.inputs)) readers.set(input, [...(readers.get(input) ?? []), node]);
@@ -101,11 +116,11 @@ function findLinks(graph: Graph, channels: Channels): Link[] {
   for (const writer of graph.nodes) {
     const weights = weightsOf(graph, writer);
     const bias = writer.inputs[2];
-    if (!weights || !ownedBy(weights) || (bias && readers.get(bias)?.length !== 1)) continue;
+    if (!weights || float.has(writer.name) || !ownedBy(weights) || (bias && readers.get(bias)?.length !== 1)) continue;
     const tensors: string[] = [];
     const users: GraphNode[] = [];
     if (!collect(writer.outputs[0] ?? "", weights.outputs)) continue;
-    const views = users.map((user) => weightsOf(graph, user));
+    const views = users.map((user) => (float.has(user.name) ? undefined : weightsOf(graph, user)));
     if (
       users.length === 0 ||
       !views.every((v): v is WeightsView => v !== undefined && v.inputs === weights.outputs && ownedBy(v))

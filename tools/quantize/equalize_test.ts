@@ -4,7 +4,8 @@ import type { ConstantData, Graph } from "../ir/graph";
 import { interpret } from "../ir/interpret";
 import type { Channels } from "../statistics/channels";
 import { Random } from "../synth/random";
-import { equalize, scaleChannels, scaleRanges } from "./equalize";
+import { absorbBias } from "./absorb-bias";
+import { equalize, scaleChannels, followChannels } from "./equalize";
 import { observe, sketchGraph } from "./fixture";
 
 const CHANNELS = 4;
@@ -103,15 +104,61 @@ test("ranges follow, in the proportion in which they were narrowed", () => {
   const equalization = equalize(graph, before);
   const after = scaleChannels(before, equalization);
   const least = (c: Channels): number => Math.min(...(c.get("a")?.min ?? []));
-  const ranges = scaleRanges(
+  const ranges = followChannels(
     new Map([
       ["a", [least(before) / 2, 1]],
       ["y", [-1, 1]],
     ]),
     before,
     after,
-    equalization,
+    equalization.factors,
   );
   assert.ok(Math.abs((ranges.get("a")?.[0] ?? 0) - least(after) / 2) < 1e-9);
   assert.deepEqual(ranges.get("y"), [-1, 1]);
+});
+
+test("the sum of a residual branch, and what it adds up, keep their channels; inside of the branch they move", () => {
+  const random = new Random("residual");
+  const uneven = (c: number): number => [1, 30, 0.03, 1][c] ?? 1;
+  const values = (count: number, gain: (i: number) => number): number[] =>
+    Array.from({ length: count }, (_, i) => random.normal() * gain(i));
+  const pointwise = (inputs: number, gain: (i: number) => number) => ({
+    shape: [CHANNELS, 1, 1, inputs],
+    data: values(CHANNELS * inputs, gain),
+  });
+  const bias = { shape: [CHANNELS], data: values(CHANNELS, () => 0.5) };
+  const shape = [1, 4, 4, CHANNELS];
+  const graph = sketchGraph(
+    { x: [1, 4, 4, 2] },
+    {
+      w1: pointwise(2, (i) => uneven(i >> 1)),
+      w2: pointwise(CHANNELS, (i) => uneven(i >> 2)),
+      w3: pointwise(CHANNELS, (i) => 1 / uneven(i % CHANNELS)),
+      w4: pointwise(CHANNELS, () => 1),
+      b1: bias,
+      b2: bias,
+      b3: bias,
+      b4: bias,
+    },
+    [
+      { type: "Conv2D", inputs: ["x", "w1", "b1"], outputs: { a: shape } },
+      { type: "Conv2D", inputs: ["a", "w2", "b2"], outputs: { inside: shape }, attributes: { activation: "RELU" } },
+      { type: "Conv2D", inputs: ["inside", "w3", "b3"], outputs: { b: shape } },
+      { type: "Eltwise", inputs: ["a", "b"], outputs: { sum: shape }, attributes: { type: 0 } },
+      { type: "Conv2D", inputs: ["sum", "w4", "b4"], outputs: { y: shape } },
+    ],
+    ["y"],
+  );
+  const before = observe(graph, feeds(1));
+  const expected = interpret(graph, feeds(1)).get("y") ?? [];
+  const { factors } = equalize(graph, before);
+  assert.deepEqual([...factors.keys()], ["inside"]);
+  const { shifts } = absorbBias(graph, new Map(), scaleChannels(before, { factors }));
+  assert.ok([...shifts.keys()].every((name) => name === "inside"));
+  const most = Math.max(...expected.map(Math.abs));
+  interpret(graph, feeds(1))
+    .get("y")
+    ?.forEach((v, i) => {
+      assert.ok(Math.abs(v - (expected[i] ?? 0)) <= 1e-5 * most);
+    });
 });

@@ -1,10 +1,10 @@
 /** What the configuration says of quantization, under what the rule or the command line says: that is stronger. */
 
-import { overrideConflict, unknownScheme } from "../diagnostics/catalog";
+import { overrideConflict, unknownScheme, unknownWord } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import type { QuantizationOverrides } from "../ir/graph";
 import type { Settings } from "./quantize-model";
-import { AUTO_SCHEME, SCHEMES } from "./scheme";
+import { AUTO_SCHEME, BIAS_CORRECTIONS, type BiasCorrection, SCHEMES } from "./scheme";
 
 export interface Merged {
   readonly settings: Settings;
@@ -21,13 +21,26 @@ export function withOverrides(settings: Settings, configured: QuantizationOverri
   if (settings.scheme !== AUTO_SCHEME && scheme !== AUTO_SCHEME && settings.scheme !== scheme) {
     conflicts.push(overrideConflict("`scheme`", settings.scheme, scheme));
   }
-  const own = new Map(settings.ranges.map(split));
-  for (const [tensor, range] of configured.ranges.map(split)) {
-    const stronger = own.get(tensor);
-    if (stronger !== undefined && stronger !== range) {
-      conflicts.push(overrideConflict(`the range of '${tensor}' is`, stronger, range));
+  const { biasCorrection } = configured;
+  const corrections = Object.keys(BIAS_CORRECTIONS);
+  if (biasCorrection !== undefined && !corrections.includes(biasCorrection)) {
+    throw new UserError(unknownWord("bias correction", biasCorrection, corrections));
+  }
+  if (settings.biasCorrection && biasCorrection !== undefined && settings.biasCorrection !== biasCorrection) {
+    conflicts.push(overrideConflict("`bias_correction`", settings.biasCorrection, biasCorrection));
+  }
+  const { weights = [] } = configured;
+  for (const [what, stronger, weaker] of [
+    ["the range of", settings.ranges, configured.ranges],
+    ["the weights of", settings.weights, weights],
+  ] as const) {
+    const own = new Map(stronger.map(split));
+    for (const [name, value] of weaker.map(split)) {
+      const wins = own.get(name);
+      if (wins !== undefined && wins !== value) conflicts.push(overrideConflict(`${what} '${name}' is`, wins, value));
     }
   }
+  const chosen = settings.biasCorrection ?? (biasCorrection as BiasCorrection | undefined);
   return {
     settings: {
       ...settings,
@@ -35,6 +48,8 @@ export function withOverrides(settings: Settings, configured: QuantizationOverri
       keepFloat: [...new Set([...configured.keepFloat, ...settings.keepFloat])],
       // The last one that names a tensor wins.
       ranges: [...configured.ranges, ...settings.ranges],
+      weights: [...weights, ...settings.weights],
+      ...(chosen && { biasCorrection: chosen }),
     },
     conflicts,
   };

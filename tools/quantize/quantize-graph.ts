@@ -47,6 +47,10 @@ export interface QuantizationFacts {
   readonly channels: Channels;
   /** Whether biases make up for the mean error of rounded weights. */
   readonly biasCorrection: boolean;
+  /** Node to what is taken from its bias by channel instead of what the rounding of its weights adds. */
+  readonly shifts?: ReadonlyMap<string, Float64Array>;
+  /** Nodes whose weights share one scale although the scheme has one for each channel. */
+  readonly perTensor?: ReadonlySet<string>;
   /** Absent: every weight takes the nearest code. */
   readonly rounding?: AdaptiveRounding;
 }
@@ -62,6 +66,8 @@ interface CodeForm {
 const FIXED_POINT_ELTWISE: ReadonlySet<number> = new Set([ELTWISE.SUM, ELTWISE.SUB, ELTWISE.PROD]);
 
 const tensorwise = ({ scale, zeroPoint }: Affine): AffineParameters => ({ scales: [scale], zeroPoint, axis: null });
+
+const originOf = ({ origin }: Tensor): Pick<Tensor, "origin"> => (origin ? { origin } : {});
 
 class Quantizer {
   private readonly graph: Graph;
@@ -80,7 +86,7 @@ class Quantizer {
     private readonly source: Graph,
     private readonly scheme: Scheme,
     private readonly float: FloatNodes,
-    facts: QuantizationFacts,
+    private readonly facts: QuantizationFacts,
   ) {
     this.channels = facts.channels;
     this.biasCorrection = facts.biasCorrection;
@@ -151,7 +157,13 @@ class Quantizer {
       const codes = this.codes.get(name);
       invariant(codes, `tensor '${name}' is read before it is written`);
       const output = this.outputs.has(name) ? name : this.freeName(`${name}/float`);
-      made = this.define({ name: output, shape: tensor.shape, dtype: "float32", range: tensor.range });
+      made = this.define({
+        name: output,
+        shape: tensor.shape,
+        dtype: "float32",
+        range: tensor.range,
+        ...originOf(tensor),
+      });
       this.graph.nodes.push({
         name: `${name}/dequantize`,
         type: "Dequantize",
@@ -196,6 +208,7 @@ class Quantizer {
         dtype: this.scheme.type,
         quant: tensorwise(affine),
         range: tensor.range,
+        ...originOf(tensor),
       });
       this.graph.nodes.push({
         name: `${name}/quantize`,
@@ -246,6 +259,7 @@ class Quantizer {
         dtype: this.scheme.type,
         quant: tensorwise(affine),
         range: tensor.range,
+        ...originOf(tensor),
       });
       this.codes.set(name, made);
       return { name: made, affine };
@@ -331,14 +345,20 @@ class Quantizer {
     const depthwise = node.type === "DepthwiseConv2d";
     const channels = depthwise ? (tensor.shape[2] ?? 1) * (tensor.shape[3] ?? 1) : (tensor.shape[0] ?? 1);
     const inner = depthwise ? 1 : tensor.data.length / channels;
-    const trained = trainedWeights(tensor, this.scheme, channels, (i) => Math.floor(i / inner) % channels);
+    const shared = this.facts.perTensor?.has(node.name) ?? false;
+    const grid = trainedWeights(tensor, this.scheme, channels, (i) => Math.floor(i / inner) % channels);
+    const trained = shared && new Set(grid?.scales).size > 1 ? undefined : grid;
     if (trained) {
       const { codes: data, zeroPoint, scales } = trained;
       const quant = { scales, zeroPoint, axis: this.scheme.perChannelWeights ? (depthwise ? 2 : 0) : null };
       made = { name: free, shape: tensor.shape, dtype: this.scheme.perChannelWeights ? "int8" : "uint8", data, quant };
     } else if (this.scheme.perChannelWeights) {
-      const { codes, scales } = perChannelWeights(tensor.data, channels, inner, leastScales);
-      const quant = { scales: [...scales], zeroPoint: 0, axis: depthwise ? 2 : 0 };
+      // One scale for all is the format of one for each, repeated: kernels know no other.
+      const { codes, scales } = shared
+        ? perChannelWeights(tensor.data, 1, tensor.data.length, [Math.max(0, ...leastScales)])
+        : perChannelWeights(tensor.data, channels, inner, leastScales);
+      const all = shared ? Array<number>(channels).fill(scales[0] ?? 1) : [...scales];
+      const quant = { scales: all, zeroPoint: 0, axis: depthwise ? 2 : 0 };
       made = { name: free, shape: tensor.shape, dtype: "int8", data: codes, quant };
     } else {
       const view = weightsOf(this.source, node);
@@ -351,6 +371,7 @@ class Quantizer {
       const data = quantizeArray(tensor.data, affine, "uint8");
       made = { name: free, shape: tensor.shape, dtype: "uint8", data, quant: tensorwise(affine) };
     }
+    Object.assign(made, originOf(tensor));
     if (!trained) this.roundAdaptively(node, tensor.data, made);
     if (tensor.trained && !trained) this.regridded.push(name);
     this.codes.set(name, this.define(made));
@@ -379,9 +400,11 @@ class Quantizer {
 
   /**
    * By how much the rounding of the weights moves each output on average: sum of (rounded - real weight) * mean of the
-   * input channel. Analytic bias correction subtracts it. Empty when the means are not known.
+   * input channel. Analytic bias correction subtracts it, empirical one what was measured. Empty when the means are not known.
    */
   private outputShift(node: GraphNode, rounded: Tensor): Float64Array {
+    const measured = this.facts.shifts?.get(node.name);
+    if (measured) return measured;
     const view = weightsOf(this.source, node);
     const means = this.channels.get(node.inputs[0] ?? "")?.mean;
     const { quant, data: codes } = rounded;
@@ -413,6 +436,7 @@ class Quantizer {
       shape: tensor.shape,
       dtype: "int32",
       data: codes,
+      ...originOf(tensor),
     });
   }
 

@@ -1,17 +1,25 @@
 /** The whole of quantization: from a float graph, what was measured and what the user wants, to a quantized graph. */
 
 import type { Statistics } from "../../mace/proto/statistics";
-import { badRangeOverride, rangesDisagree } from "../diagnostics/catalog";
+import { badRangeOverride, badWeightsChoice, onlyPerTensor, rangesDisagree } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import type { Graph, GraphNode } from "../ir/graph";
 import { type Channels, channelsOf } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
+import { absorbBias } from "./absorb-bias";
 import type { AdaptiveRounding } from "./adaptive-rounding";
 import { assignRanges } from "./assign-ranges";
-import { equalize, scaleChannels, scaleRanges } from "./equalize";
+import { equalize, followChannels, scaleChannels } from "./equalize";
 import { copiesCodes, type FloatNodes, placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
-import { AUTO_SCHEME, type Scheme, SCHEMES } from "./scheme";
+import {
+  AUTO_SCHEME,
+  type BiasCorrection,
+  DEFAULT_BIAS_CORRECTION,
+  GRANULARITIES,
+  type Scheme,
+  SCHEMES,
+} from "./scheme";
 import { selectNodes, selectTensors } from "./selection";
 import { splitChannels } from "./split-channels";
 import { trainedScheme } from "./trained-grid";
@@ -25,9 +33,14 @@ export interface Settings {
   /** `tensor=min,max`: stronger than anything trained or measured. */
   readonly ranges: readonly string[];
   readonly equalization: boolean;
+  /** What all values of a channel exceed goes through ReLU into the biases behind. */
+  readonly absorption: boolean;
   /** Layers of very uneven channels become several layers. */
   readonly splitting: boolean;
-  readonly biasCorrection: boolean;
+  /** Absent: DEFAULT_BIAS_CORRECTION. */
+  readonly biasCorrection?: BiasCorrection;
+  /** `node=granularity`, the node by name or pattern as for `keepFloat`: how many scales its weights have. The last that fits counts. */
+  readonly weights: readonly string[];
   /** Whether probabilities that the graph puts out stay float where nothing else decides; accelerators have only codes. */
   readonly floatProbabilities: boolean;
 }
@@ -37,8 +50,9 @@ export const DEFAULT_SETTINGS: Settings = {
   keepFloat: [],
   ranges: [],
   equalization: true,
+  absorption: true,
   splitting: true,
-  biasCorrection: true,
+  weights: [],
   floatProbabilities: true,
 };
 
@@ -68,7 +82,11 @@ export interface Prepared {
   readonly ranges: Ranges;
   readonly rangesName: string;
   readonly channels: Channels;
-  readonly biasCorrection: boolean;
+  readonly biasCorrection: BiasCorrection;
+  /** Node to what is taken from its bias by channel, where that was measured. */
+  readonly shifts?: ReadonlyMap<string, Float64Array>;
+  /** Nodes whose weights share one scale although the scheme has one for each channel. */
+  readonly perTensor: ReadonlySet<string>;
   /** Nodes that the user keeps float, and why. */
   readonly wanted: FloatNodes;
   readonly floatProbabilities: boolean;
@@ -77,7 +95,7 @@ export interface Prepared {
   readonly warnings: readonly Diagnostic[];
 }
 
-/** What a search found out about nodes: which stay float besides the others, and why each is what it is. */
+/** What a search found out about layers, by their names in the float graph: which stay float besides the others, and why each is what it is. */
 export interface Decision {
   readonly float: ReadonlySet<string>;
   readonly reasons: ReadonlyMap<string, string>;
@@ -96,16 +114,19 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
   const scheme = SCHEMES[name] as Scheme;
   const warnings = compareWithTraining(graph, measured.ranges);
   overrideRanges(graph, settings.ranges);
-  const { ranges, channels } = useStatistics(graph, scheme, settings, measured);
-  const wanted = settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern));
+  // By the names of the framework: before layers are split.
+  const wanted = new Set(settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern)));
+  const perTensor = perTensorWeights(graph, scheme, settings.weights);
+  const { ranges, channels } = useStatistics(graph, scheme, settings, measured, wanted);
   return {
     graph,
     scheme,
     ranges,
     rangesName: measured.rangesName,
     channels,
-    biasCorrection: settings.biasCorrection,
-    wanted: new Map(wanted.map((node) => [node, "the user keeps it float"])),
+    biasCorrection: settings.biasCorrection ?? DEFAULT_BIAS_CORRECTION,
+    perTensor,
+    wanted: new Map([...wanted].map((node) => [node, "the user keeps it float"])),
     floatProbabilities: settings.floatProbabilities,
     warnings,
   };
@@ -113,26 +134,29 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
 
 /** Quantizes a prepared graph, which is not changed: it may be quantized again with another decision. */
 export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: Decision = NO_DECISION): Quantized {
-  const { graph, scheme, ranges, rangesName, channels, biasCorrection, floatProbabilities, rounding, warnings } =
-    prepared;
+  const { graph, scheme, ranges, rangesName, channels, floatProbabilities, rounding, shifts, warnings } = prepared;
   const wanted = new Map(prepared.wanted);
-  for (const node of kept) if (!wanted.has(node)) wanted.set(node, reasons.get(node) ?? "the search keeps it float");
+  for (const { name, layer = name } of graph.nodes) {
+    if (kept.has(layer) && !wanted.has(name)) wanted.set(name, reasons.get(layer) ?? "the search keeps it float");
+  }
   const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
   const own: Graph = {
     ...graph,
     tensors: new Map([...graph.tensors].map(([name, tensor]) => [name, { ...tensor }])),
     nodes: graph.nodes.map((node) => {
-      const why = float.get(node.name) ?? reasons.get(node.name);
+      const why = float.get(node.name) ?? reasons.get(node.layer ?? node.name);
       return why === undefined ? node : { ...node, why };
     }),
   };
-  assignRanges(own, float, { file: ranges, fileName: rangesName });
+  const rangeWarnings = assignRanges(own, float, { file: ranges, fileName: rangesName }, scheme.type);
   const quantized = quantizeGraph(own, scheme, float, {
     channels,
-    biasCorrection,
+    biasCorrection: prepared.biasCorrection !== "none",
+    perTensor: prepared.perTensor,
+    ...(shifts && { shifts }),
     ...(rounding && { rounding }),
   });
-  return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...quantized.warnings] };
+  return { graph: quantized.graph, scheme, float, warnings: [...warnings, ...rangeWarnings, ...quantized.warnings] };
 }
 
 /** Nodes whose weights become codes. */
@@ -141,10 +165,35 @@ export function roundedNodes({ graph, scheme, wanted, floatProbabilities }: Prep
   return graph.nodes.filter((node) => !float.has(node.name));
 }
 
-/** Nodes that a search may keep float: those that compute on codes otherwise. What only moves data follows its input. */
+/**
+ * Layers, by their names in the float graph, that a search may keep float: those that compute on codes otherwise. What only moves data
+ * follows its input; the parts of a split layer go together.
+ */
 export function searchableNodes({ graph, scheme, wanted, floatProbabilities }: Prepared): string[] {
   const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
-  return graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node)).map((node) => node.name);
+  const nodes = graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node));
+  return [...new Set(nodes.map(({ name, layer = name }) => layer))];
+}
+
+/** Names of the nodes that `node=per_tensor` selects. */
+function perTensorWeights(graph: Graph, scheme: Scheme, choices: readonly string[]): Set<string> {
+  const chosen = new Set<string>();
+  for (const text of choices) {
+    const at = text.lastIndexOf("=");
+    const [pattern, granularity] = [text.slice(0, at), text.slice(at + 1)];
+    if (at < 1 || !(GRANULARITIES as readonly string[]).includes(granularity)) {
+      throw new UserError(badWeightsChoice(text, GRANULARITIES));
+    }
+    const nodes = selectNodes(graph, "weights", pattern);
+    if (granularity === "per_channel" && !scheme.perChannelWeights) {
+      throw new UserError(onlyPerTensor(pattern, scheme.name));
+    }
+    for (const node of nodes) {
+      if (granularity === "per_tensor") chosen.add(node);
+      else chosen.delete(node);
+    }
+  }
+  return chosen;
 }
 
 function overrideRanges(graph: Graph, overrides: readonly string[]): void {
@@ -183,16 +232,22 @@ function useStatistics(
   scheme: Scheme,
   settings: Settings,
   { ranges: measured, statistics }: Measured,
+  float: ReadonlySet<string>,
 ): { readonly ranges: Ranges; readonly channels: Channels } {
   if (!statistics) return { ranges: measured, channels: new Map() };
   let channels = channelsOf(statistics);
   let ranges = measured;
   if (settings.equalization && !scheme.perChannelWeights) {
-    const equalization = equalize(graph, channels);
+    const equalization = equalize(graph, channels, float);
     const scaled = scaleChannels(channels, equalization);
-    ranges = scaleRanges(measured, channels, scaled, equalization);
+    ranges = followChannels(measured, channels, scaled, equalization.factors);
     channels = scaled;
   }
-  if (settings.splitting && !scheme.perChannelWeights) ({ ranges, channels } = splitChannels(graph, ranges, channels));
+  if (settings.absorption && !scheme.perChannelWeights) {
+    ({ ranges, channels } = absorbBias(graph, ranges, channels, float));
+  }
+  if (settings.splitting && !scheme.perChannelWeights) {
+    ({ ranges, channels } = splitChannels(graph, ranges, channels, float));
+  }
   return { ranges, channels };
 }

@@ -7,6 +7,7 @@ import { activationParameters } from "../quant/affine";
 import type { Ranges } from "../statistics/overall-range";
 import { assignRanges } from "./assign-ranges";
 import { sketchGraph } from "./fixture";
+import { DEFAULT_SETTINGS, quantizeModel } from "./quantize-model";
 import { placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
 import { SCHEMES } from "./scheme";
@@ -20,8 +21,8 @@ const scheme = (name: string) => {
 function quantize(graph: Graph, ranges: Record<string, readonly [number, number]>, name = "int8_per_channel") {
   const float = placeFloatNodes(graph, scheme(name));
   const file: Ranges = new Map(Object.entries(ranges));
-  assignRanges(graph, float, { file, fileName: "range file" });
-  return { ...quantizeGraph(graph, scheme(name), float), float };
+  const rangeWarnings = assignRanges(graph, float, { file, fileName: "range file" }, scheme(name).type);
+  return { ...quantizeGraph(graph, scheme(name), float), float, rangeWarnings };
 }
 
 const outline = (graph: Graph): string[] =>
@@ -150,6 +151,7 @@ test("operators that copy codes inherit, whatever the file says", () => {
     max: 3,
     source: "inherited",
     reason: "same codes as 'x'",
+    from: "x",
   });
   assert.equal(graph.tensors.get("y")?.range?.source, "inherited");
 });
@@ -217,13 +219,11 @@ test("sums that may not fit 32 bits are refused", () => {
 test("bias correction takes back what rounded weights add on average", () => {
   const graph = convolution();
   const float = placeFloatNodes(graph, scheme("uint8"));
-  assignRanges(graph, float, {
-    file: new Map([
-      ["x", [-1, 1]],
-      ["y", [0, 2]],
-    ]),
-    fileName: "range file",
-  });
+  const file: Ranges = new Map([
+    ["x", [-1, 1]],
+    ["y", [0, 2]],
+  ]);
+  assignRanges(graph, float, { file, fileName: "range file" }, "uint8");
   const mean = 0.5;
   const x = { min: Float64Array.of(-1), max: Float64Array.of(1), mean: Float64Array.of(mean) };
   const facts = { channels: new Map([["x", x]]), biasCorrection: true };
@@ -298,4 +298,93 @@ test("a product of matrices with more terms than 32 bits hold stays float", () =
     const float = placeFloatNodes(product(33026, transposed), scheme("int8_per_channel"));
     assert.match([...float.values()].join(), /sums of 33026 products of codes may exceed 32 bits/);
   }
+});
+
+const given = (min: number, max: number, source: "user" | "trained") => ({ min, max, source, reason: "given" });
+
+test("what a user wants of a tensor whose codes are copied is not taken, and a warning says so", () => {
+  const reshape = (range?: ReturnType<typeof given>): Graph => {
+    const graph = sketchGraph(
+      { x: [1, 4] },
+      {},
+      [
+        { type: "Reshape", inputs: ["x"], outputs: { r: [2, 2] } },
+        { type: "Eltwise", inputs: ["r", "r"], outputs: { y: [2, 2] }, attributes: { type: ELTWISE.SUM } },
+      ],
+      ["y"],
+    );
+    Object.assign(graph.tensors.get("r") ?? {}, range && { range });
+    return graph;
+  };
+  for (const source of ["user", "trained"] as const) {
+    const graph = reshape(given(-3, 3, source));
+    const { rangeWarnings, graph: quantized } = quantize(graph, { x: [-1, 1], y: [-2, 2] });
+    assert.deepEqual(
+      rangeWarnings.map(({ code, cause }) => [code, cause]),
+      [["MQ417", "Reshape 'r/node' copies codes, and 'x' has -1 … 1"]],
+    );
+    const r = quantized.tensors.get("r");
+    assert.equal(r?.range?.source, "inherited");
+    assert.deepEqual(r?.quant, quantized.tensors.get("x/quantized")?.quant);
+  }
+  assert.deepEqual(quantize(reshape(given(-1, 1, "trained")), { x: [-1, 1], y: [-2, 2] }).rangeWarnings, []);
+  assert.deepEqual(quantize(reshape(), { x: [-1, 1], r: [-9, 9], y: [-2, 2] }).rangeWarnings, []);
+});
+
+test("an inner Softmax says the range that its codes have", () => {
+  const softmax = (): Graph =>
+    sketchGraph(
+      { x: [1, 4] },
+      {},
+      [
+        { type: "Softmax", inputs: ["x"], outputs: { s: [1, 4] } },
+        { type: "Eltwise", inputs: ["s", "x"], outputs: { y: [1, 4] }, attributes: { type: ELTWISE.PROD } },
+      ],
+      ["y"],
+    );
+  const ranges = { x: [-4, 4], s: [0, 0.5], y: [-4, 4] } as const;
+  const measured = quantize(softmax(), ranges);
+  assert.deepEqual(measured.rangeWarnings, []);
+  const { range, quant } = measured.graph.tensors.get("s") ?? {};
+  assert.deepEqual([range?.min, range?.max, range?.source], [0, 255 / 256, "operator"]);
+  assert.deepEqual(quant, { scales: [1 / 256], zeroPoint: -128, axis: null });
+
+  const wanted = softmax();
+  Object.assign(wanted.tensors.get("s") ?? {}, { range: given(0, 0.5, "user") });
+  const result = quantize(wanted, ranges);
+  assert.deepEqual(
+    result.rangeWarnings.map(({ code, place }) => [code, place.tensor]),
+    [["MQ417", "s"]],
+  );
+  assert.equal(result.graph.tensors.get("s")?.range?.max, 255 / 256);
+});
+
+test("weights of chosen operators share one scale", () => {
+  const measured = {
+    ranges: new Map([
+      ["x", [-1, 1] as const],
+      ["y", [0, 2] as const],
+    ]),
+    rangesName: "range file",
+  };
+  const scales = (...weights: readonly string[]): readonly number[] | undefined => {
+    const settings = { ...DEFAULT_SETTINGS, scheme: "int8_per_channel", weights };
+    return quantizeModel(convolution(), settings, measured).graph.tensors.get("w")?.quant?.scales;
+  };
+  const [one, other] = [Math.fround(1 / 127), Math.fround(Math.fround(0.01) / 127)];
+  assert.deepEqual(scales(), [one, other]);
+  assert.deepEqual(scales("y*=per_tensor"), [one, one]);
+  assert.deepEqual(scales("y/node=per_tensor", "y=per_channel"), [one, other], "the last that fits counts");
+  const fails = (scheme: string, text: string, code: string): void =>
+    assert.throws(
+      () => quantizeModel(convolution(), { ...DEFAULT_SETTINGS, scheme, weights: [text] }, measured),
+      (e) => e instanceof UserError && e.diagnostics[0]?.code === code,
+      text,
+    );
+  fails("uint8", "y=per_channel", "MQ419");
+  fails("int8_per_channel", "y=per_row", "MQ418");
+  fails("int8_per_channel", "y", "MQ418");
+  fails("int8_per_channel", "z=per_tensor", "MQ409");
+  const uint8 = { ...DEFAULT_SETTINGS, scheme: "uint8", weights: ["y=per_tensor"] };
+  assert.equal(quantizeModel(convolution(), uint8, measured).graph.tensors.get("w")?.quant?.axis, null);
 });

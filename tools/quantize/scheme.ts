@@ -26,6 +26,18 @@ export const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
 };
 
+/** How many scales the weights of a layer have. */
+export const GRANULARITIES = ["per_channel", "per_tensor"] as const;
+
+/** What makes up for the mean error that quantization adds to the outputs of a layer: its bias. */
+export const BIAS_CORRECTIONS = {
+  analytic: "for the rounding of the weights, from the means of the channels that were measured",
+  empirical: "for all that was measured to move the layer's mean when the quantized model runs on samples",
+  none: "nothing",
+} as const;
+export type BiasCorrection = keyof typeof BIAS_CORRECTIONS;
+export const DEFAULT_BIAS_CORRECTION: BiasCorrection = "analytic";
+
 /** For models without trained codes. */
 export const DEFAULT_SCHEME = "int8_per_channel";
 /** The scheme that holds the trained codes of a model; DEFAULT_SCHEME where it has none. */

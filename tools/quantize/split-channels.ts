@@ -8,7 +8,7 @@
  * with them. A depthwise convolution behind the layer is split along, before the groups are concatenated.
  */
 
-import type { Graph, GraphNode, Tensor } from "../ir/graph";
+import type { Graph, GraphNode, Tensor, TensorOrigin } from "../ir/graph";
 import { uniqueName } from "../ir/builder";
 import { invariant } from "../diagnostics/diagnostic";
 import type { Channels, ChannelStatistics } from "../statistics/channels";
@@ -48,9 +48,19 @@ export interface SplitResult {
   readonly groups: ReadonlyMap<string, number>;
 }
 
-/** Splits layers of `graph` in place; returns ranges and channel statistics of the tensors as they are then. */
-export function splitChannels(graph: Graph, ranges: Ranges, channels: Channels): SplitResult {
-  const splitter = new Splitter(graph, ranges, channels);
+/**
+ * Splits layers of `graph` in place; returns ranges and channel statistics of the tensors as they are then. Tensors remember what
+ * they are of the float graph's (`origin`), nodes the layer that they are a part of (`layer`).
+ *
+ * @param float names of nodes that are not split.
+ */
+export function splitChannels(
+  graph: Graph,
+  ranges: Ranges,
+  channels: Channels,
+  float: ReadonlySet<string> = new Set(),
+): SplitResult {
+  const splitter = new Splitter(graph, ranges, channels, float);
   for (const writer of [...graph.nodes]) splitter.split(writer);
   return { ranges: splitter.ranges, channels: splitter.channels, groups: splitter.groups };
 }
@@ -66,6 +76,7 @@ class Splitter {
     private readonly graph: Graph,
     ranges: Ranges,
     channels: Channels,
+    private readonly float: ReadonlySet<string>,
   ) {
     this.ranges = new Map(ranges);
     this.channels = new Map(channels);
@@ -81,7 +92,7 @@ class Splitter {
 
   split(writer: GraphNode): void {
     const weights = this.ownWeights(writer);
-    if (!weights || weights.depthwise) return;
+    if (!weights || weights.depthwise || this.float.has(writer.name)) return;
     const family = this.familyOf(writer, weights);
     if (!family) return;
     const own = channelWeights(weights);
@@ -127,7 +138,10 @@ class Splitter {
     const [output = ""] = writer.outputs;
     if (!collect(output) || readers.length + depthwise.length === 0) return undefined;
     if (!tensors.every((name) => this.channels.get(name)?.min.length === weights.outputs)) return undefined;
-    const first = this.readersOf(output).length === 1 ? depthwise.find((node) => node.inputs[0] === output) : undefined;
+    const first =
+      this.readersOf(output).length === 1
+        ? depthwise.find((node) => node.inputs[0] === output && !this.float.has(node.name))
+        : undefined;
     const others = depthwise.filter((node) => node !== first);
     return {
       writer,
@@ -151,7 +165,12 @@ class Splitter {
       if (bias?.data instanceof Float32Array) bias.data = pick(bias.data, order);
     }
     const facts = new Map(tensors.map((name) => [name, this.channels.get(name) as ChannelStatistics]));
-    for (const [name, statistics] of facts) this.channels.set(name, pickStatistics(statistics, order));
+    const origins = new Map(tensors.map((name) => [name, this.graph.tensors.get(name)?.origin ?? { tensor: name }]));
+    for (const [name, statistics] of facts) {
+      this.channels.set(name, pickStatistics(statistics, order));
+      const tensor = this.graph.tensors.get(name);
+      if (tensor) tensor.origin = pickOrigin(origins.get(name) as TensorOrigin, order);
+    }
 
     const layers = depthwise ? [writer, depthwise] : [writer];
     const last = (depthwise ?? writer).outputs[0] ?? "";
@@ -166,6 +185,8 @@ class Splitter {
         input = part.outputs[0] ?? "";
         const statistics = pickStatistics(facts.get(output) as ChannelStatistics, group);
         this.channels.set(input, statistics);
+        const made = this.graph.tensors.get(input);
+        if (made) made.origin = pickOrigin(origins.get(output) as TensorOrigin, group);
         const range = this.ranges.get(output);
         if (range) this.ranges.set(input, partOf(range, statistics));
       }
@@ -178,6 +199,7 @@ class Splitter {
       inputs: concatenated,
       outputs: [last],
       attributes: { axis },
+      layer: (depthwise ?? writer).name,
     });
     this.graph.nodes.splice(this.graph.nodes.indexOf(writer), 1, ...nodes);
     for (const layer of layers) {
@@ -200,12 +222,16 @@ class Splitter {
       dtype: "float32",
       shape: view.depthwise ? [shape[0] ?? 1, shape[1] ?? 1, group.length, 1] : [group.length, ...shape.slice(1)],
       data: takeOutputs(view, group),
+      origin: { tensor: view.tensor.name },
     });
     const inputs = [input, weights];
     const bias = this.graph.tensors.get(layer.inputs[2] ?? "");
     if (bias?.data instanceof Float32Array) {
       const data = pick(bias.data, group);
-      inputs.push(this.addTensor({ name: `${bias.name}/part${g}`, dtype: "float32", shape: [group.length], data }));
+      const origin = { tensor: bias.name };
+      inputs.push(
+        this.addTensor({ name: `${bias.name}/part${g}`, dtype: "float32", shape: [group.length], data, origin }),
+      );
     }
     const made = this.addTensor({
       name: `${output.name}/part${g}`,
@@ -213,7 +239,7 @@ class Splitter {
       shape: [...output.shape.slice(0, -1), group.length],
     });
     const name = this.freeNodeName(`${layer.name}/part${g}`);
-    return { name, type: layer.type, inputs, outputs: [made], attributes: { ...layer.attributes } };
+    return { name, type: layer.type, inputs, outputs: [made], attributes: { ...layer.attributes }, layer: layer.name };
   }
 
   private addTensor(tensor: Tensor): string {
@@ -371,6 +397,15 @@ function pick<T extends Float32Array | Float64Array>(values: T, order: readonly 
 
 function pickStatistics({ min, max, mean }: ChannelStatistics, order: readonly number[]): ChannelStatistics {
   return { min: pick(min, order), max: pick(max, order), mean: pick(mean, order) };
+}
+
+function pickOrigin({ tensor, channels, factors, shifts }: TensorOrigin, order: readonly number[]): TensorOrigin {
+  return {
+    tensor,
+    channels: order.map((c) => channels?.[c] ?? c),
+    ...(factors && { factors: order.map((c) => factors[c] ?? 1) }),
+    ...(shifts && { shifts: order.map((c) => shifts[c] ?? 0) }),
+  };
 }
 
 /** The range of some channels: their extremes, as far as the range of the whole goes. */

@@ -23,23 +23,32 @@ export function findingsOf(
   explanations: readonly Explanation[],
   evaluation: Evaluation | undefined,
   statistics: Statistics | undefined,
+  missedBudget?: string,
 ): Finding[] {
   const findings: Finding[] = [];
+  if (missedBudget !== undefined) {
+    findings.push({
+      what: `The accuracy budget was missed: ${missedBudget}.`,
+      attribute: "max_float, or less of min_sqnr and max_drop",
+    });
+  }
   const poor = (evaluation?.layers ?? []).filter((l) => l.sqnr !== null && l.sqnr < POOR_SQNR && l.type !== "Softmax");
   const first = poor[0];
+  const origins = new Map(explanations.map(({ tensor, origin }) => [tensor, origin]));
   if (first) {
     findings.push({
       what: `${poor.length} layer${poor.length === 1 ? "" : "s"} below ${POOR_SQNR} dB, the first is ${first.type} '${first.node}' (${first.tensor}) with ${first.sqnr?.toFixed(1)} dB.`,
-      attribute: `keep_float = [${JSON.stringify(first.tensor)}]`,
+      attribute: `keep_float = [${JSON.stringify(origins.get(first.tensor) ?? first.tensor)}]`,
     });
   }
-  const clipped = explanations.filter((e) => (e.observed?.clipped ?? 0) > MUCH_CLIPPED);
+  // Attributes name tensors of the float graph, and give ranges in its units.
+  const clipped = explanations.filter((e) => e.tensor === e.origin && (e.observed?.clipped ?? 0) > MUCH_CLIPPED);
   clipped.sort((a, b) => (b.observed?.clipped ?? 0) - (a.observed?.clipped ?? 0));
   for (const { tensor, observed } of clipped.slice(0, 5)) {
     if (!observed) continue;
     findings.push({
       what: `'${tensor}' clips ${(100 * observed.clipped).toFixed(2)} % of the observed values.`,
-      attribute: `range_overrides = {${JSON.stringify(tensor)}: "${observed.range.map((v) => Number(v.toPrecision(6))).join(",")}"}`,
+      attribute: `range_overrides = {${JSON.stringify(tensor)}: "${observed.measured.map((v) => Number(v.toPrecision(6))).join(",")}"}`,
     });
   }
   if (statistics) {

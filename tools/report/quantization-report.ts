@@ -37,7 +37,7 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
   const layerOf = new Map((evaluation?.layers ?? []).map((layer) => [layer.tensor, layer]));
   const observed = new Map((statistics?.tensor ?? []).map((tensor) => [tensor.name ?? "", tensor]));
   const quantizedNodes = quantized.nodes.filter((n) => n.outputs.some((o) => quantized.tensors.get(o)?.quant)).length;
-  const findings = findingsOf(float, explanations, evaluation, statistics);
+  const findings = findingsOf(float, explanations, evaluation, statistics, quantized.missedBudget);
   const sections: string[] = [];
 
   const outputs = (evaluation?.outputs ?? []).map((o) => `${o.tensor}: ${decibels(o.sqnr)}`).join("; ");
@@ -95,13 +95,14 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
       explanations.map((e) => {
         const layer = layerOf.get(e.tensor);
         const tensor = observed.get(e.tensor);
-        const span = e.observed?.range;
+        // The histogram is of the float graph's tensor; its units may be others than those of the range.
+        const span = e.observed?.measured;
         let drawing = "";
         if (tensor && span && span[0] < span[1]) {
           const at = (v: number): number => Math.min(1, Math.max(0, (v - span[0]) / (span[1] - span[0])));
           drawing = bars(
             linearHistogram(tensor, span, 48).map(Math.sqrt),
-            e.range ? e.range.map(at) : [],
+            e.range && e.changed === undefined ? e.range.map(at) : [],
             `values of ${escapeHtml(e.tensor)}`,
           );
         }
@@ -111,7 +112,7 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
           decibels(layer?.sqnr),
           layer ? layer.cosine.toFixed(5) : "",
           e.range ? `${short(e.range[0])} … ${short(e.range[1])}` : escapeHtml(e.codes),
-          escapeHtml(e.source ? `${e.source}: ${e.reason}` : ""),
+          escapeHtml([...(e.source ? [`${e.source}: ${e.reason}`] : []), ...(e.changed ? [e.changed] : [])].join("; ")),
           escapeHtml(e.placement ?? ""),
           e.observed ? (100 * e.observed.clipped).toFixed(3) : "",
           drawing,

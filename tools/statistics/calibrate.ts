@@ -12,7 +12,7 @@ export const METHODS = {
   percentile: "the range that holds the given share of the values, as many clipped at each end",
   entropy: "the range whose codes keep most information (least Kullback-Leibler divergence)",
   mse: "the range with the least mean square of rounding and clipping errors",
-  auto: "for each tensor, that of these ranges with the best signal-to-noise ratio on the observed values",
+  auto: "for each tensor, that of these ranges with the best signal-to-noise ratio, as the histogram of the observed values estimates it",
 } as const;
 
 export type Method = keyof typeof METHODS;

@@ -17,7 +17,8 @@ export interface RunnerCallbacks {
   onOutput(chunk: Uint8Array): void;
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** The signals that end a run early, with what it has. */
+export const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 export type StopSignal = (typeof SIGNALS)[number];
 

@@ -13,7 +13,21 @@ def _list(ctx, option, files):
     args.use_param_file(option, use_always = True)
     return args
 
-def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, range_overrides, prefix, runtime, budget = None, rounding = None):
+def quantize_model(
+        ctx,
+        tool,
+        model,
+        ranges,
+        statistics,
+        scheme,
+        keep_float,
+        range_overrides,
+        prefix,
+        runtime,
+        budget = None,
+        measuring = None,
+        bias_correction = "",
+        weights = {}):
     """Declares an action MaceQuantize.
 
     Args:
@@ -27,8 +41,10 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
       range_overrides: dict of tensor or pattern to "min,max"
       prefix: name of the outputs in the package, without ending
       runtime: name of the device that the model is for
-      rounding: None, or a struct of `count`, how many samples adaptive rounding looks at, `runner`, the FilesToRunProvider of `mace_run` for
-        the build machine, and `samples`, a list of Files
+      measuring: None, or what adaptive rounding and empirical bias correction need: a struct of `arguments`, the list of what the command line
+        says of them, `runner`, the FilesToRunProvider of `mace_run` for the build machine, and `samples`, a list of Files
+      bias_correction: its name, or "" for that of the configuration
+      weights: dict of node or pattern to how many scales its weights have
       budget: None, or a struct of `arguments`, the list of what the command line says of the accuracy budget, `runner`, the
         FilesToRunProvider of `mace_run` for the build machine, and the Files `samples` to measure on and `labels`, or None
 
@@ -59,17 +75,20 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
         args.add("--keep_float", name)
     for tensor, range in range_overrides.items():
         args.add("--range", "%s=%s" % (tensor, range))
+    if bias_correction:
+        args.add("--bias_correction", bias_correction)
+    for node, granularity in weights.items():
+        args.add("--weights", "%s=%s" % (node, granularity))
     inputs = depset([model.data, model.model] + [file for file in [ranges, statistics] if file])
     output = ctx.actions.args()
     output.add("--output_prefix", outputs.model.path[:-len(".pb")])
     search = []
-    runner = budget.runner if budget else rounding.runner if rounding else None
+    runner = budget.runner if budget else measuring.runner if measuring else None
     if runner:
         search.append(_arguments(ctx, ["--runner", runner.executable]))
-    if rounding:
-        count = str(rounding.count)
-        search.append(_arguments(ctx, ["--rounding", "adaptive", "--rounding_samples", count]))
-        search.append(_list(ctx, "--rounding_list=%s", rounding.samples))
+    if measuring:
+        search.append(_arguments(ctx, measuring.arguments))
+        search.append(_list(ctx, "--rounding_list=%s", measuring.samples))
     if budget:
         limits = _arguments(ctx, budget.arguments)
         if budget.labels:
@@ -80,7 +99,7 @@ def quantize_model(ctx, tool, model, ranges, statistics, scheme, keep_float, ran
         arguments = [args] + search + [output],
         inputs = depset(
             (budget.samples + ([budget.labels] if budget.labels else []) if budget else []) +
-            (rounding.samples if rounding else []),
+            (measuring.samples if measuring else []),
             transitive = [inputs],
         ),
         outputs = [outputs.data, outputs.model, outputs.text],

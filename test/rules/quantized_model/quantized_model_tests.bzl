@@ -191,7 +191,9 @@ def _rounding_test_impl(ctx):
     action = only_action_of(env, "MaceQuantize")
     flags = flags_of(action)
     start = flags.index("--rounding")
-    asserts.equals(env, ["--rounding", "adaptive", "--rounding_samples", "9"], flags[start:start + 4])
+    asserts.equals(env, ["--rounding_samples", "9", "--rounding", "adaptive"], flags[start - 2:start + 2])
+    at = flags.index("--bias_correction")
+    asserts.equals(env, ["--bias_correction", "empirical", "--weights", "stem*=per_tensor"], flags[at:at + 4])
     asserts.true(env, "--runner" in flags)
     asserts.true(env, "sample_a.png" in [file.basename for file in action.inputs.to_list()])
     return analysistest.end(env)
@@ -244,6 +246,8 @@ def quantized_model_test_suite(name):
         ranges = "//test/rules/fakes:stat",
         rounding = "adaptive",
         rounding_samples = 9,
+        bias_correction = "empirical",
+        weights = {"stem*": "per_tensor"},
     )
     _rounding_test(name = name + "_rounding_test", target_under_test = ":rounding")
 
@@ -358,6 +362,9 @@ def quantized_model_test_suite(name):
         ),
         ("rounding", {"rounding": "up"}, "`rounding = \"up\"` is not known. Choose one of: nearest, adaptive"),
         ("rounding_samples", {"rounding": "adaptive"}, "`rounding = \"adaptive\"` looks at samples, and there are none"),
+        ("bias_samples", {"bias_correction": "empirical"}, "`bias_correction = \"empirical\"` looks at samples, and there are none"),
+        ("bias_correction", {"bias_correction": "some"}, "`bias_correction = \"some\"` is not known. Choose one of: analytic, empirical, none"),
+        ("weights", {"weights": {"x": "per_row"}}, "`weights = {\"x\": \"per_row\"}` is not known. Choose one of: per_channel, per_tensor"),
         ("budget", {"min_sqnr": "20"}, "has an accuracy budget and no samples to measure on"),
         ("budget_labels", {"budget_labels": "measured.overall_range"}, "have no effect without an accuracy budget"),
         (

@@ -1,4 +1,4 @@
-import { checkFailed } from "../../diagnostics/catalog";
+import { checkFailed, recordedMiss } from "../../diagnostics/catalog";
 import type { Diagnostic } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { evaluate as compare, type Evaluation, type TensorReport } from "../../evaluate/evaluate";
@@ -51,7 +51,12 @@ export async function evaluate(options: Options): Promise<void> {
   const output = options.path("output");
   if (output) writeFileAtomically(output, [`${JSON.stringify(result, null, 1)}\n`]);
   if (!options.flag("quiet")) process.stdout.write(table(result));
-  const failures = check(result, limits);
+  const { missedBudget } = readModel(quantized.pb, quantized.data).graph;
+  const checked = limits.minSqnr !== undefined || limits.maxDrop !== undefined;
+  const failures = [
+    ...check(result, limits),
+    ...(checked && missedBudget !== undefined ? [recordedMiss(quantized.pb, missedBudget)] : []),
+  ];
   if (failures.length > 0) throw new CheckFailed(failures);
 }
 

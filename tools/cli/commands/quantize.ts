@@ -2,43 +2,44 @@ import {
   alreadyQuantized,
   nothingToDo,
   otherRuntimeConfigured,
+  quantizationInterrupted,
+  rangeCollapsed,
   staleStatistics,
   unknownRangeTensors,
   wrongSchemeForDevice,
 } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
-import { writeModel } from "../../emit/model-writer";
-import { readTextFile, writeFileAtomically } from "../../io/files";
+import { encodeModel, modelFiles, writeModel } from "../../emit/model-writer";
+import { readTextFile, writeFilesTogether } from "../../io/files";
 import type { Graph } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
 import { BACK_ENDS, CPU } from "../../lower/back-ends";
-import {
-  type Prepared,
-  prepareModel,
-  type Quantized,
-  quantizePrepared,
-  type Settings,
-} from "../../quantize/quantize-model";
+import { prepareModel, type Quantized, quantizePrepared, type Settings } from "../../quantize/quantize-model";
 import { withOverrides } from "../../quantize/overrides";
-import { AUTO_SCHEME, DEVICE_SCHEME, SCHEMES } from "../../quantize/scheme";
+import { AUTO_SCHEME, type BiasCorrection, DEVICE_SCHEME, SCHEMES } from "../../quantize/scheme";
 import { parseOverallRange, type Ranges } from "../../statistics/overall-range";
 import { readStatistics } from "../../statistics/statistics";
 import { roundsAdaptively, withAdaptiveRounding } from "../adaptive-rounding";
 import { hasBudget, quantizeWithinBudget } from "../accuracy-budget";
 import { CheckFailed } from "../check-failed";
 import type { Options } from "../context";
+import { withEmpiricalBias } from "../empirical-bias";
 import { withProgress } from "../progress";
 import { note, warn } from "../report";
+import { withWorkFolder } from "../work-folder";
 
 function settingsOf(options: Options): Settings {
+  const biasCorrection = options.text("bias_correction");
   return {
     scheme: options.choice("scheme", "scheme", [AUTO_SCHEME, ...Object.keys(SCHEMES)]),
     keepFloat: options.texts("keep_float"),
     ranges: options.texts("range"),
     equalization: !options.flag("no_equalization"),
+    absorption: !options.flag("no_bias_absorption"),
     splitting: !options.flag("no_splitting"),
-    biasCorrection: !options.flag("no_bias_correction"),
+    weights: options.texts("weights"),
+    ...(biasCorrection !== undefined && { biasCorrection: biasCorrection as BiasCorrection }),
     floatProbabilities: true,
   };
 }
@@ -73,6 +74,8 @@ export async function quantize(options: Options): Promise<void> {
   const ranges: Ranges = rangeFile ? parseOverallRange(readTextFile(rangeFile, "range file"), rangeFile) : new Map();
   const strangers = [...ranges.keys()].filter((name) => !model.graph.tensors.has(name));
   if (strangers.length > 0) warn(unknownRangeTensors(rangeFile ?? "", strangers));
+  const collapsed = [...ranges].filter(([, [min, max]]) => min === 0 && max === 0).map(([name]) => name);
+  if (collapsed.length > 0) warn(rangeCollapsed(rangeFile ?? "", collapsed));
   const statisticsFile = options.path("statistics");
   const statistics = statisticsFile ? readStatistics(statisticsFile) : undefined;
   if (statistics && Buffer.compare(model.digest, statistics.graphDigest ?? new Uint8Array()) !== 0) {
@@ -81,34 +84,40 @@ export async function quantize(options: Options): Promise<void> {
   const rangesName = rangeFile ? "range file" : "no range file was given";
   const settings = settingsForDevice(options, model.graph);
   const prepared = prepareModel(model.graph, settings, { ranges, rangesName, statistics });
-  const measured = async (use: (chosen: Prepared) => Promise<void>): Promise<void> =>
-    roundsAdaptively(options) ? withAdaptiveRounding(options, prepared, use) : use(prepared);
-  const write = ({ graph }: Quantized, to: string): void => {
-    writeModel(graph, to, model.digest);
-    writeFileAtomically(`${to}.txt`, [printGraph(graph)]);
-  };
   if (reference !== undefined) writeModel(model.graph, reference, model.digest);
   if (prefix === undefined) {
     tell(quantizePrepared(prepared));
     return;
   }
-  await measured(async (chosen) => {
-    if (hasBudget(options)) {
-      const { quantized, failures } = await quantizeWithinBudget(options, chosen, { pb, data }, (q) =>
-        write(q, prefix),
-      );
-      tell(quantized);
-      if (failures.length > 0) throw new CheckFailed(failures);
+  let saved: string | undefined;
+  const write = ({ graph }: Quantized, what: string): void => {
+    const files = modelFiles(encodeModel(graph, model.digest), prefix);
+    writeFilesTogether([...files, [`${prefix}.txt`, [printGraph(graph)]]]);
+    saved = what;
+  };
+  const work = async (folder: string): Promise<void> => {
+    const rounded = roundsAdaptively(options) ? await withAdaptiveRounding(options, prepared, folder) : prepared;
+    const empirical = rounded.biasCorrection === "empirical";
+    const chosen = empirical ? await withEmpiricalBias(options, rounded, folder) : rounded;
+    if (!hasBudget(options)) {
+      await withProgress("steps of quantization", 2, (progress) => {
+        const quantized = quantizePrepared(chosen);
+        progress.advance();
+        tell(quantized);
+        write(quantized, "");
+        progress.advance();
+      });
       return;
     }
-    await withProgress("steps of quantization", 2, (progress) => {
-      const quantized = quantizePrepared(chosen);
-      progress.advance();
-      tell(quantized);
-      write(quantized, prefix);
-      progress.advance();
-    });
-  });
+    const { quantized, failures } = await quantizeWithinBudget(options, chosen, { pb, data }, write, folder);
+    tell(quantized);
+    if (failures.length === 0) return;
+    if (!options.flag("accept_missed_budget")) throw new CheckFailed(failures);
+    for (const failure of failures) warn(failure);
+  };
+  await withWorkFolder(work, () =>
+    quantizationInterrupted(saved === undefined ? undefined : `${prefix}.pb`, saved ?? ""),
+  );
 }
 
 function tell({ warnings, float }: Quantized): void {
