@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
 import sharp from "sharp";
-import { dataFile } from "../../test/data/data";
 import { UserError } from "../diagnostics/diagnostic";
+import { testData } from "../importers/testing/test-data";
 import type { Fit, Preprocess, Resize } from "../ir/graph";
 import { decodeImage, type Pixels } from "./decode";
 import { encodeImage } from "./encode";
@@ -236,13 +236,13 @@ test("a BMP from the top down is the same picture", async () => {
   assert.deepEqual(await decodeImage(bytes, "down.bmp"), expected);
 });
 
-test("photographs of the test data", { skip: dataFile("images/misc/cat.jpg") ? false : "no test data" }, async () => {
+test("photographs of the test data", { skip: testData("images/misc/cat.jpg") ? false : "no test data" }, async () => {
   for (const [name, width, height] of [
     ["cat.jpg", 480, 360],
     ["grace_hopper.bmp", 512, 600],
     ["sunflower.bmp", 512, 340],
   ] as const) {
-    const bytes = fs.readFileSync(dataFile(`images/misc/${name}`) ?? "");
+    const bytes = fs.readFileSync(testData(`images/misc/${name}`) ?? "");
     const pixels = await decodeImage(bytes, name);
     assert.deepEqual([pixels.width, pixels.height], [width, height]);
     // Samples of what Pillow decodes.

@@ -8,9 +8,9 @@ def _collect_shard(ctx, tool, runner, model, samples, shard, shards, strict, out
     args.add("--runner", runner.executable)
     if shards > 1:
         args.add("--shard", "%d/%d" % (shard, shards))
+    args.add("--output", output)
     if strict:
         args.add("--strict")
-    args.add("--output", output)
 
     # A file of its own: there may be thousands.
     sample_list = ctx.actions.args()
