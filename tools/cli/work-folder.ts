@@ -4,13 +4,15 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Diagnostic } from "../diagnostics/diagnostic";
+import { runnerFailed } from "../diagnostics/catalog";
+import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import { LayerRunner } from "../evaluate/layer-runner";
 import { SIGNALS, type StopSignal } from "../statistics/runner";
 import { Interrupted } from "./interrupted";
 
 /** A terminal sends Ctrl-C to the runners as well, whose end may be noticed before the signal is. */
 const GRACE_MS = 200;
+const RUNNER_FAILED = runnerFailed("", "", "").code;
 
 /**
  * Calls `work` with the folder. SIGINT and SIGTERM end it: runners are stopped, so that it fails wherever it waits, and the error
@@ -30,7 +32,8 @@ export async function withWorkFolder<T>(work: (folder: string) => Promise<T>, sa
   try {
     return await work(folder);
   } catch (error) {
-    if (early === undefined) await delay(GRACE_MS);
+    const ended = error instanceof UserError && error.diagnostics.some(({ code }) => code === RUNNER_FAILED);
+    if (ended && early === undefined) await delay(GRACE_MS);
     if (early !== undefined) throw new Interrupted(early, said());
     throw error;
   } finally {

@@ -82,13 +82,14 @@ def _budget_test_impl(ctx):
         "20",
         "--max_drop",
         "0.5",
+        "--accept_missed_budget",
         "--max_float",
         "30",
         "--budget_samples",
         "7",
         "--labels",
         "measured.overall_range",
-    ], flags[start:start + 10])
+    ], flags[start:start + 11])
     asserts.equals(env, "--runner", flags[start - 2])
     inputs = [file.basename for file in action.inputs.to_list()]
     for sample in ctx.attr.samples:
