@@ -126,7 +126,13 @@ function window(side: number, depth: number, channels: number, kernel: number): 
   return Int32Array.of(side, side, depth, kernel, kernel, 1, 1, before, before, side, side, channels);
 }
 
-function product(kind: number, side: number, depth: number, channels: number, kernel: number): (Int32Array | Uint8Array)[] {
+function product(
+  kind: number,
+  side: number,
+  depth: number,
+  channels: number,
+  kernel: number,
+): (Int32Array | Uint8Array)[] {
   const filter = kernel * kernel * depth * (kind === 0 ? channels : 1);
   return [
     Int32Array.of(kind),

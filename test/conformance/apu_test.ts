@@ -101,8 +101,12 @@ test("the device computes what the CPU does", () => {
       const step = grid.scales[0] ?? 1;
       const read = graph.tensors.get(nodes[0].inputs[0] ?? "")?.quant?.scales[0] ?? 1;
       const coarse = ["Pooling", "Reduce"].includes(type) ? Math.max(step, read) : step;
-      const within = (y: number): number => Math.min(Math.max(y, -step * grid.zeroPoint), step * (255 - grid.zeroPoint));
-      const worst = device.reduce((max, y, k) => Math.max(max, Math.abs(within(y) - (cpu[k] ?? Number.NaN)) / coarse), 0);
+      const within = (y: number): number =>
+        Math.min(Math.max(y, -step * grid.zeroPoint), step * (255 - grid.zeroPoint));
+      const worst = device.reduce(
+        (max, y, k) => Math.max(max, Math.abs(within(y) - (cpu[k] ?? Number.NaN)) / coarse),
+        0,
+      );
       compared.set(type, Math.max(compared.get(type) ?? 0, worst));
       assert.ok(worst <= most + 0.01, `${type} ${JSON.stringify(nodes[0].attributes)}: ${worst} steps`);
     }

@@ -285,7 +285,10 @@ function mean(o: Operator): Cell {
   const kept = x.shape.map((d, i) => (axes.includes(i) ? 1 : d));
   const sums = new Array<number>(size(kept)).fill(0);
   for (let i = 0; i < x.data.length; i++) {
-    const to = place(kept, cellOf(x.shape, i).map((v, k) => (axes.includes(k) ? 0 : v))) as number;
+    const to = place(
+      kept,
+      cellOf(x.shape, i).map((v, k) => (axes.includes(k) ? 0 : v)),
+    ) as number;
     sums[to] = (sums[to] as number) + (x.data[i] as number);
   }
   const terms = x.data.length / sums.length;

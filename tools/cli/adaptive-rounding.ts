@@ -87,8 +87,8 @@ class RoundingTrial {
     const { options, runner, prepared, samples, folder } = this;
     const { graph } = quantizePrepared({ ...prepared, rounding: this.rounding.only(nodes) });
     this.expected += 2 * samples.length;
-    const progress = (this.progress ??= new Progress("samples", this.expected));
-    progress.expect(this.expected);
+    this.progress ??= new Progress("samples", this.expected);
+    this.progress.expect(this.expected);
     const [float, rounded] = [path.join(folder, "float"), path.join(folder, "rounded")];
     writeModel(graph, rounded);
     const { layers, outputs } = await evaluate({
@@ -99,7 +99,7 @@ class RoundingTrial {
       layerSamples: samples.length,
       labels: new Map(),
       threads: options.number("num_threads", 0, 1024),
-      onProgress: () => progress.advance(),
+      onProgress: () => this.progress?.advance(),
     });
     const decibels = (sqnr: number | null): number => sqnr ?? Number.POSITIVE_INFINITY;
     return {

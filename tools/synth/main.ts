@@ -15,7 +15,10 @@ import { mobilenetV2 } from "./mobilenet-v2";
 import { sampleImage } from "./sample-images";
 import { picture, SIDE, type Split } from "./shapes";
 
-const NETWORKS: Readonly<Record<string, () => Uint8Array>> = { "inception-v3": inceptionV3, "mobilenet-v2": mobilenetV2 };
+const NETWORKS: Readonly<Record<string, () => Uint8Array>> = {
+  "inception-v3": inceptionV3,
+  "mobilenet-v2": mobilenetV2,
+};
 
 async function main([what, ...rest]: readonly string[]): Promise<number> {
   const network = NETWORKS[what ?? ""];

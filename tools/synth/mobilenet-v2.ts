@@ -48,8 +48,7 @@ class MobilenetV2 {
   /** An inverted residual: wide inside, linear at its end, added to its input where the shapes are equal. */
   private block(index: number, x: Activation, expansion: number, channels: number, stride: number): Activation {
     const scope = `${SCOPE}/expanded_conv${index === 0 ? "" : `_${index}`}`;
-    const wide =
-      expansion === 1 ? x : this.convolution(`${scope}/expand`, x, x.channels * expansion, 1, 1, true);
+    const wide = expansion === 1 ? x : this.convolution(`${scope}/expand`, x, x.channels * expansion, 1, 1, true);
     const filtered = this.depthwise(`${scope}/depthwise`, wide, stride);
     const projected = this.convolution(`${scope}/project`, filtered, channels, 1, 1, false);
     if (stride !== 1 || x.channels !== channels) return projected;
@@ -97,7 +96,11 @@ class MobilenetV2 {
     const scope = `${name}/BatchNorm`;
     const values = (what: string, of: (random: Random) => number): string => {
       const random = new Random(`${scope}/${what}`);
-      return this.builder.variable(`${scope}/${what}`, [channels], Float32Array.from({ length: channels }, () => of(random)));
+      return this.builder.variable(
+        `${scope}/${what}`,
+        [channels],
+        Float32Array.from({ length: channels }, () => of(random)),
+      );
     };
     const output = this.builder.node(
       "FusedBatchNorm",
@@ -133,7 +136,10 @@ class MobilenetV2 {
     const random = new Random(`${layer}/biases`);
     const values = Float32Array.from({ length: CLASSES }, () => random.normal() * 0.1);
     const biases = this.builder.variable(`${layer}/biases`, [CLASSES], values);
-    const logits = this.builder.node("BiasAdd", `${layer}/BiasAdd`, [convolved, biases], { T: FLOAT, data_format: NHWC });
+    const logits = this.builder.node("BiasAdd", `${layer}/BiasAdd`, [convolved, biases], {
+      T: FLOAT,
+      data_format: NHWC,
+    });
     const squeezed = this.builder.node("Squeeze", `${scope}/Squeeze`, [logits], {
       T: FLOAT,
       squeeze_dims: intsAttribute([1, 2]),

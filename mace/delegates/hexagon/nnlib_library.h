@@ -25,8 +25,8 @@ class NnlibLibrary {
   Status OperatorNumber(const std::string& name, unsigned* number) const;
   // Text that the library logged of a graph since the last call, on one line; may be empty.
   std::string Log(hexagon_nn_nn_id id) const;
-  // A failure of `function`, with the log; kOutOfResources when the log or FastRPC speaks of memory.
-  // That the DSP does not find or accept its part of the library is told apart.
+  // A failure of `function`, with the log; kOutOfResources when the log or FastRPC speaks of
+  // memory. That the DSP does not find or accept its part of the library is told apart.
   Status Failed(const char* function, int result, hexagon_nn_nn_id id) const;
   Status Failed(const char* function, int result) const;
 

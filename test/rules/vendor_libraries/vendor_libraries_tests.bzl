@@ -1,7 +1,6 @@
 """What the repository rules of vendors' libraries decide, from attributes and what is in the SDK."""
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
-
 load("//bazel/private:vendor_libraries.bzl", "VENDOR_LIBRARIES", "build_file", "check_origin", "find_libraries")
 
 def _attr(path = "", url = "", sha256 = ""):

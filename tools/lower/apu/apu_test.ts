@@ -78,7 +78,12 @@ test("probabilities have the device's grid", () => {
 
 test("slopes of PRELU are codes with a scale of their own", () => {
   const slope = { shape: [3], data: [0, 0.25, 0.5] };
-  const sketch = { type: "Activation", inputs: ["x", "k"], outputs: { y: [1, 2, 2, 3] }, attributes: { activation: "PRELU" } };
+  const sketch = {
+    type: "Activation",
+    inputs: ["x", "k"],
+    outputs: { y: [1, 2, 2, 3] },
+    attributes: { activation: "PRELU" },
+  };
   const graph = sketchGraph({ x: [1, 2, 2, 3] }, { k: slope }, [sketch], ["y"]);
   const ranges = new Map(["x", "y"].map((name) => [name, [-1, 1] as [number, number]]));
   const settings = { ...DEFAULT_SETTINGS, scheme: "uint8" };
@@ -87,7 +92,7 @@ test("slopes of PRELU are codes with a scale of their own", () => {
   assert.deepEqual(codes?.dims, [1, 1, 1, 3]);
   const real = Array.from(codes.data ?? [], (q) => q * (codes.scale ?? 0));
   // As far as the tables of 8-bit codes know them.
-  [0, 0.25, 0.5].forEach((k, i) => assert.ok(Math.abs((real[i] ?? 9) - k) <= 0.005, String(real)));
+  for (const [i, k] of [0, 0.25, 0.5].entries()) assert.ok(Math.abs((real[i] ?? 9) - k) <= 0.005, String(real));
 });
 
 test("every operator that the APU lacks is refused by its name", () => {
@@ -196,11 +201,7 @@ test("refusals name node, rule and remedies", () => {
     ],
     ["MQ632", one("Activation", { activation: "PRELU" }, [[1, 4]], [1, 4], { k: [4] }), "slopes from 0 to 1"],
     ["MQ634", one("FullyConnected", {}, [[1, 2]], [1, 2], { w: [2, 2] }, { y: [0, 1e-9] }), "ratio"],
-    [
-      "MQ634",
-      one("Conv2D", {}, [image], [1, 4, 4, 2], { w: [2, 1, 1, 2] }, { x: [0, 1e6], y: [0, 1e-3] }),
-      "ratio",
-    ],
+    ["MQ634", one("Conv2D", {}, [image], [1, 4, 4, 2], { w: [2, 1, 1, 2] }, { x: [0, 1e6], y: [0, 1e-3] }), "ratio"],
     ["MQ633", one("Activation", { activation: "ELU", activation_coefficient: 1 }, [image], image), "ELU"],
     [
       "MQ634",

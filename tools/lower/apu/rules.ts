@@ -20,7 +20,8 @@ export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
   Pooling: "no dilation; counted padding only inside of the pads",
   Reduce: "mean",
   Eltwise: "sum, difference, product, minimum, maximum",
-  Activation: "RELU, RELUX with limit 6, TANH, SIGMOID, HARDSWISH of the usual coefficients, LEAKYRELU, PRELU with slopes from 0 to 1",
+  Activation:
+    "RELU, RELUX with limit 6, TANH, SIGMOID, HARDSWISH of the usual coefficients, LEAKYRELU, PRELU with slopes from 0 to 1",
   Softmax: "not its logarithm",
   Concat: "",
   Split: "",

@@ -543,7 +543,11 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
     ["MQ606", one("Eltwise", { type: ELTWISE.SUM }, [[2], [2]], [2], {}, { y: [0, 1e-5] }), /too far apart/],
     ["MQ606", one("Eltwise", { type: ELTWISE.MIN }, [[2], [2]], [2], {}, { y: [0, 0.01] }), /too far apart/],
     ["MQ603", one("Softmax", { log: 1 }, [[1, 4]], [1, 4]), /log 1/],
-    ["MQ603", one("Deconv2D", { dilations: [2, 2] }, [[1, 2, 2, 1]], [1, 4, 4, 1], { w: [1, 2, 2, 1] }), /dilations 2,2/],
+    [
+      "MQ603",
+      one("Deconv2D", { dilations: [2, 2] }, [[1, 2, 2, 1]], [1, 4, 4, 1], { w: [1, 2, 2, 1] }),
+      /dilations 2,2/,
+    ],
     ["MQ603", one("Eltwise", { type: ELTWISE.DIV }, [[2], [2]], [2]), /type 3/],
     ["MQ606", one("Eltwise", { type: ELTWISE.PROD }, [[2], [2]], [2], {}, TINY), /too far apart/],
     ["MQ606", one("FullyConnected", {}, [[1, 2]], [1, 2], { w: [2, 2] }, { y: [0, 1e-9] }), /too far apart/],
