@@ -6,10 +6,8 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, before, test } from "node:test";
-import { AttrValue, DataType } from "../../tools/schema/tensorflow";
 import { readStatistics } from "../../tools/statistics/statistics";
-import { GraphDefBuilder, typeAttribute } from "../../tools/synth/graph-def-builder";
-import { Random } from "../../tools/synth/random";
+import { writeStack } from "./layer-stack";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-interrupted-"));
 const at = (name: string): string => path.join(folder, name);
@@ -102,34 +100,7 @@ const stat = (...more: readonly string[]): string[] => [
 const bytes = (file: string): Buffer => fs.readFileSync(at(file));
 
 before(() => {
-  const random = new Random("interrupted");
-  const values = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());
-  const builder = new GraphDefBuilder();
-  const FLOAT = typeAttribute(DataType.DT_FLOAT);
-  builder.placeholder("input", [1, SIDE, SIDE, 3]);
-  builder.constant("w", [3, 3, 3, 5], values(135));
-  const strides = AttrValue.fromPartial({ list: { i: [1, 2, 2, 1] } });
-  const padding = { s: new TextEncoder().encode("SAME") };
-  builder.node("Conv2D", "conv", ["input", "w"], { T: FLOAT, strides, padding });
-  builder.node("Relu", "output", ["conv"], { T: FLOAT });
-  fs.writeFileSync(at("net.frozen.pb"), builder.encode());
-  fs.writeFileSync(
-    at("net.yml"),
-    `library_name: lib
-models:
-  net:
-    platform: tensorflow
-    model_file_path: net.frozen.pb
-    subgraphs:
-      - input_tensors: input
-        input_shapes: 1,${SIDE},${SIDE},3
-        output_tensors: output
-`,
-  );
-  fs.mkdirSync(at("samples"));
-  for (let i = 0; i < SAMPLES; i++) {
-    fs.writeFileSync(at(`samples/input_${String(i).padStart(2, "0")}.dat`), values(SIDE * SIDE * 3));
-  }
+  writeStack(folder, { layers: 1, side: SIDE, samples: SAMPLES, mixed: 3 });
   const converted = call(mace, "convert", "--config", at("net.yml"), "--output_prefix", at("net"));
   assert.equal(converted.code, 0, converted.said);
   const whole = call(mace, ...stat("--runner", RUNNER, "--output", at("whole"), "--ranges", at("whole.ranges")));
