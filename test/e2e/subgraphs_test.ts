@@ -114,6 +114,32 @@ test("two files become the model that one file would be, and run as it does", as
   assert.equal(quantized.said.match(/stays float/g)?.length, 1, quantized.said);
 });
 
+test("check tensors are the outputs of the graph, of a subgraph and of the whole", async () => {
+  const outputs = async (text: string): Promise<string[]> => {
+    await succeed(main, "convert", "--config", put("check.yml", text), "--output_prefix", at("check"));
+    const shown = await succeed(main, "inspect", at("check.pb"));
+    return shown.split("\n").filter((line) => line.startsWith("output"));
+  };
+  const check = (shape: string): string =>
+    yaml("        check_tensors: conv\n        check_shapes: 1,6,8,8\n".replace("1,6,8,8", shape));
+  assert.deepEqual(await outputs(check("1,6,8,8")), ["output  conv  float32 [1, 8, 8, 6] NCHW"]);
+  // The later subgraph still reads what is no output any more.
+  const early = yaml().replace("        order: 0\n", "        order: 0\n        check_tensors: conv\n");
+  assert.deepEqual(await outputs(early), [
+    "output  conv  float32 [1, 10, 10, 8] NCHW",
+    "output  out  float32 [1, 8, 8, 6] NCHW",
+  ]);
+  const wrong = await call(
+    main,
+    "convert",
+    "--config",
+    put("check.yml", check("1,6,8,9")),
+    "--output_prefix",
+    at("bad"),
+  );
+  assert.match(wrong.said, /MQ115[\s\S]*conv/);
+});
+
 for (const [what, text, words] of [
   ["another device", yaml("        runtime: dsp\n"), /MQ116[\s\S]*'body' and 'head'[\s\S]*fallback/],
   [

@@ -162,7 +162,9 @@ class Reader {
   }
 
   private stop(): void {
-    if (this.faults.length > 0) throw new UserError(this.faults);
+    // What subgraphs have from their model is read for each of them.
+    const unique = new Map(this.faults.map((fault) => [JSON.stringify(fault), fault]));
+    if (unique.size > 0) throw new UserError([...unique.values()]);
   }
 
   private place(at: number | YAML.Node): DiagnosticPlace {
@@ -277,7 +279,14 @@ class Reader {
 
   /** The subgraphs with their names, in the order of the file; none if there are none or they are at fault. */
   private subgraphs(name: string, node: YAML.Node | undefined): readonly (readonly [string, YAML.YAMLMap])[] {
-    if (YAML.isMap(node)) return node.items.length > 0 ? this.named(node, "subgraphs") : [];
+    if (YAML.isMap(node)) {
+      return node.items.flatMap(({ key, value }): [string, YAML.YAMLMap][] => {
+        const subgraph = String(YAML.isScalar(key) ? key.value : key);
+        if (YAML.isMap(value)) return [[subgraph, value]];
+        this.faults.push(catalog.wrongKind(this.place(node), `'${subgraph}'`, "a map of keys", "something else"));
+        return [];
+      });
+    }
     if (!YAML.isSeq(node)) return [];
     if (node.items.length > 1) {
       const names = node.items.map((_, i) => `${name}_${i + 1}`);

@@ -282,6 +282,18 @@ test("what is the whole model's is the same in all subgraphs", () => {
   assert.deepEqual([read(same).models[0]?.quantize, read(same).models[0]?.runtime], [true, "dsp"]);
 });
 
+test("what all subgraphs have from their model is told once", () => {
+  const wrong = CHAIN.replace("    runtime: cpu\n", "    preprocess: nonsense\n    runtime: cpu\n");
+  assert.deepEqual(
+    faults(wrong).map(({ code }) => code),
+    ["MQ104"],
+  );
+  assert.deepEqual(
+    faults(CHAIN.replace("      body:\n", "      third: 3\n      body:\n")).map(({ code }) => code),
+    ["MQ103"],
+  );
+});
+
 test("check tensors become the outputs, and need no lists of the outputs", () => {
   const checked = (lines: string): string => GOOD.replace("    runtime: cpu+gpu\n", `    runtime: cpu\n${lines}`);
   const outputs = (lines: string) => read(checked(lines)).models[0]?.outputs;
