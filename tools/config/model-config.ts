@@ -343,6 +343,8 @@ class Reader {
     const made = new Map<string, OutputConfig>();
     const read = new Set<string>();
     const inputs: InputConfig[] = [];
+    // Check tensors are wanted for themselves, read or not.
+    const wanted = new Set(parts.flatMap((part) => (part.checked ? part.outputs : [])).map(({ tensor }) => tensor));
     parts.forEach((part, i) => {
       const later = new Set(parts.slice(i + 1).flatMap((other) => other.inputs.map(({ tensor }) => tensor)));
       // Outputs whose place check tensors took are still there for later subgraphs.
@@ -357,9 +359,6 @@ class Reader {
       for (const port of [...part.outputs, ...links]) made.set(port.tensor, port);
     });
     const side = keys.has("check_tensors") ? "check" : keys.has("output_tensors") ? "output" : undefined;
-    // Check tensors are wanted for themselves, read or not.
-    const wanted = new Set(parts.flatMap((part) => (part.checked ? part.outputs : [])).map(({ tensor }) => tensor));
-    for (const part of parts) for (const { tensor } of part.checked ?? []) wanted.delete(tensor);
     if (side === undefined) {
       return { inputs, outputs: [...made.values()].filter(({ tensor }) => !read.has(tensor) || wanted.has(tensor)) };
     }

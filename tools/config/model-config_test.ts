@@ -260,12 +260,16 @@ test("outputs and check tensors of a model of several subgraphs", () => {
   );
   assert.deepEqual(
     checked?.outputs.map(({ tensor }) => tensor),
-    ["relu", "score", "box"],
+    ["relu", "mid", "score", "box"],
   );
   const other = read(CHAIN.replace("        order: 0\n", "        order: 0\n        check_tensors: relu\n")).models[0];
   assert.deepEqual(
     other?.parts[0]?.outputs.map(({ tensor }) => tensor),
     ["relu", "mid"],
+  );
+  assert.deepEqual(
+    other?.outputs.map(({ tensor }) => tensor),
+    ["relu", "score", "box"],
   );
   assert.match(faults(top("    output_tensors: nowhere\n"))[0]?.text ?? "", /MQ117[\s\S]*mid, extra, score, box/);
 });
