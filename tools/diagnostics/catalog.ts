@@ -270,8 +270,10 @@ export const severalGraphs = (file: string, count: number): Diagnostic =>
 export const subgraphPortsDiffer = (
   file: string,
   tensor: string,
-  [from, given]: readonly [string, string],
-  [to, wanted]: readonly [string, string],
+  from: string,
+  given: string,
+  to: string,
+  wanted: string,
 ): Diagnostic =>
   make(
     "MQ223",

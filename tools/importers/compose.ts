@@ -142,7 +142,7 @@ class Composer {
       `${tensor.dtype} [${tensor.shape.join(", ")}]${tensor.shape.length === 4 ? `, ${image(end) ? "an image (NHWC)" : "no image (NONE)"}` : ""}`;
     const [from, to] = [text(given, source.port), text(wanted, port)];
     if (from !== to) {
-      throw new UserError(subgraphPortsDiffer(this.file, port.tensor, [source.part, from], [part.name, to]));
+      throw new UserError(subgraphPortsDiffer(this.file, port.tensor, source.part, from, part.name, to));
     }
     this.read.add(port.tensor);
     return this.joinGrids(part, given, wanted);
