@@ -203,8 +203,9 @@ async function main([data, python, ...only]: readonly string[]): Promise<number>
   try {
     for (const model of deployment.models) {
       if (only.length > 0 && !only.includes(model.name)) continue;
-      const file = path.resolve(path.dirname(bench.config), model.modelFile);
-      const rows = await benchModel(bench, model.name, model.platform === "tensorflow" ? file : undefined);
+      const [part] = model.parts;
+      const file = path.resolve(path.dirname(bench.config), part?.modelFile ?? "");
+      const rows = await benchModel(bench, model.name, part?.platform === "tensorflow" ? file : undefined);
       console.log(`\n${model.name.padEnd(44)}   top-1  agreement      dB`);
       for (const { name, top1, agreement, sqnr } of rows) {
         const cells = [top1.toFixed(2).padStart(6), agreement.toFixed(2).padStart(9), sqnr.toFixed(1).padStart(6)];

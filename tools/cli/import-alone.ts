@@ -15,6 +15,12 @@ export interface ImportedAlone {
   readonly graph: Graph;
 }
 
+/** Format of a file by its bytes and its name. */
+export function formatOf(bytes: Uint8Array, file: string): ModelFormat | undefined {
+  const detected = detectFormat(bytes, file);
+  return detected === "text" && file.endsWith(".prototxt") ? "caffe" : detected;
+}
+
 /**
  * @param bytes as `readModelSource` gives them.
  * @param shapes `NAME=1,224,224,3`, for inputs whose shape the file leaves open.
@@ -25,8 +31,7 @@ export function importAlone(
   weightsFile: string | undefined,
   shapes: readonly string[],
 ): ImportedAlone {
-  const detected = detectFormat(bytes, file);
-  const format = detected === "text" && file.endsWith(".prototxt") ? "caffe" : detected;
+  const format = formatOf(bytes, file);
   const importer = format === undefined ? undefined : IMPORTERS[format];
   if (!importer || format === undefined) {
     throw new UserError(malformedModel({ file }, "it is of no format that this program reads"));

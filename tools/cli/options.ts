@@ -130,7 +130,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "inspect",
     summary: "show what a model file holds",
-    description: `Prints inputs, outputs, operators, parameters and multiply-adds of a canonical model (.pb with its .data) or of a framework's file (${PLATFORMS.slice(0, 3).join(", ")}).`,
+    description: `Prints inputs, outputs, operators, parameters and multiply-adds of a canonical model (.pb with its .data) or of a framework's file (${PLATFORMS.slice(0, 4).join(", ")}). Of a file that cannot be imported it prints what the file says, and marks what is not supported (exit code 1).`,
     arguments: "<file>",
     options: [
       {

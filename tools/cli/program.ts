@@ -92,12 +92,17 @@ function leaveQuietly(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
-/** Takes the value off an option that no command has, which is looked for by its name alone. */
-function withoutStrangeValues(program: ProgramSpec, argv: readonly string[]): string[] {
+/**
+ * Options as the tables have them: dashes in a name stand for underscores, and an option that no command has loses its value, as it is
+ * looked for by its name alone.
+ */
+function normalized(program: ProgramSpec, argv: readonly string[]): string[] {
   const known = new Set(commandsOf(program).flatMap(({ options }) => options.map(({ name }) => name)));
   return argv.map((argument) => {
-    const [, name] = /^--([^=]+)=/.exec(argument) ?? [];
-    return name === undefined || known.has(name) ? argument : `--${name}`;
+    const [, name, value = ""] = /^--([^=]+)(=[\s\S]*)?$/.exec(argument) ?? [];
+    if (name === undefined || known.has(name)) return argument;
+    const own = name.replaceAll("-", "_");
+    return known.has(own) ? `--${own}${value}` : `--${name}`;
   });
 }
 
@@ -111,7 +116,7 @@ export async function runProgram(
   try {
     await buildProgram(program, async (spec, options) => {
       await handlers[spec.name]?.(options);
-    }).parseAsync(withoutStrangeValues(program, argv), { from: "user" });
+    }).parseAsync(normalized(program, argv), { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

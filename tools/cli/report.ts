@@ -10,3 +10,8 @@ export function warn(diagnostic: Diagnostic): void {
 export function note(text: string): void {
   process.stderr.write(`note: ${text}\n`);
 }
+
+/** What a configuration asks for and does not get; no error, but nobody should wait for it. */
+export function noteIgnored(ignored: readonly Diagnostic[]): void {
+  for (const { message, cause } of ignored) note(cause === undefined ? message : `${message}: ${cause}`);
+}

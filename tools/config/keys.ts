@@ -34,6 +34,10 @@ export interface KeySpec {
   readonly scope: "top" | "model";
   readonly values?: readonly string[];
   readonly effect?: "kept" | "dead";
+  /** With `effect`: the value that asks for nothing, of which nobody needs to be told. */
+  readonly idle?: string | number | boolean;
+  /** It describes a subgraph; other keys of a model are the same for all of its subgraphs. */
+  readonly part?: true;
   readonly doc: string;
 }
 
@@ -66,50 +70,74 @@ const model = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec
   doc,
   ...more,
 });
+const part = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec =>
+  model(kind, doc, { part: true, ...more });
 const kept = { effect: "kept" } as const;
+const off = { ...kept, idle: false } as const;
+const none = { ...kept, idle: 0 } as const;
 
 export const KEYS: Readonly<Record<string, KeySpec>> = {
   library_name: top("string", "Name of the library."),
   target_abis: top("enums", "ABIs; in Bazel the rule's attribute decides.", { values: ABIS }),
   target_socs: top("strings", "SoCs to check for on attached devices.", kept),
-  model_graph_format: top("enum", "How the graph is delivered.", { values: MODEL_FORMATS, ...kept }),
-  model_data_format: top("enum", "How the constants are delivered.", { values: MODEL_FORMATS, ...kept }),
+  model_graph_format: top("enum", "How the graph is delivered; here always as a file.", {
+    values: MODEL_FORMATS,
+    ...kept,
+    idle: "file",
+  }),
+  model_data_format: top("enum", "How the constants are delivered; here always as a file.", {
+    values: MODEL_FORMATS,
+    ...kept,
+    idle: "file",
+  }),
   quantize_stat: top("flag", "As the flag of that name of //tools:converter; the rules and `mace` do not look at it."),
   docker_image_tag: top("string", "Image of the Caffe validator.", kept),
   dockerfile_path: top("string", "Image of the Caffe validator.", kept),
   dockerfile_sha256_checksum: top("string", "Image of the Caffe validator.", kept),
   models: top("nested", "Name to model."),
 
-  platform: model("enum", "Framework of the model file.", { values: PLATFORMS }),
-  model_file_path: model("string", "Model file; in Bazel found among `srcs` by its base name."),
-  model_sha256_checksum: model("string", "SHA-256 of the model file, checked when given."),
-  weight_file_path: model("string", "Weights file (Caffe); found like the model file."),
-  weight_sha256_checksum: model("string", "SHA-256 of the weights file, checked when given."),
-  mean_file_path: model(
+  platform: part("enum", "Framework of the model file.", { values: PLATFORMS }),
+  model_file_path: part("string", "Model file; in Bazel found among `srcs` by its base name."),
+  model_sha256_checksum: part("string", "SHA-256 of the model file, checked when given."),
+  weight_file_path: part("string", "Weights file (Caffe); found like the model file."),
+  weight_sha256_checksum: part("string", "SHA-256 of the weights file, checked when given."),
+  mean_file_path: part(
     "string",
     "Mean image of a Caffe network (.binaryproto), subtracted from its input in the graph; preprocess then gives the pixels.",
   ),
-  subgraphs: model("nested", "One subgraph in a list, or a map name to subgraph."),
-  input_tensors: model("strings", "Names of the inputs."),
-  input_shapes: model("shapes", "Shape of each input, in the layout of input_data_formats."),
-  input_ranges: model("ranges", "Least and greatest value of each input."),
-  input_data_types: model("enums", "Element type of each input buffer.", { values: DATA_TYPES }),
-  input_data_formats: model("enums", "Layout of each input buffer.", { values: DATA_FORMATS }),
-  input_aliases: model("strings", "Public names of the inputs."),
-  output_tensors: model("strings", "Names of the outputs."),
-  output_shapes: model("shapes", "Shape of each output, checked when given."),
-  output_data_types: model("enums", "Element type of each output buffer.", { values: DATA_TYPES }),
-  output_data_formats: model("enums", "Layout of each output buffer.", { values: DATA_FORMATS }),
-  output_aliases: model("strings", "Public names of the outputs."),
-  check_tensors: model("strings", "Intermediate tensors that become the outputs."),
-  check_shapes: model("shapes", "Shapes of check_tensors."),
-  preprocess: model("nested", "How images become the input: color, mean, scale or preset."),
+  subgraphs: model("nested", "One subgraph in a list, or a map name to subgraph; several make one model (see below)."),
+  input_tensors: part("strings", "Names of the inputs."),
+  input_shapes: part("shapes", "Shape of each input, in the layout of input_data_formats."),
+  input_ranges: part("ranges", "Least and greatest value of each input."),
+  input_data_types: part(
+    "enums",
+    "Element type of each input buffer in MACE; here they are float32, and a note says so of others.",
+    { values: DATA_TYPES },
+  ),
+  input_data_formats: part("enums", "Layout of each input buffer.", { values: DATA_FORMATS }),
+  input_aliases: part("strings", "Public names of the inputs."),
+  output_tensors: part("strings", "Names of the outputs."),
+  output_shapes: part("shapes", "Shape of each output, checked when given."),
+  output_data_types: part(
+    "enums",
+    "Element type of each output buffer in MACE; here they are float32, and a note says so of others.",
+    { values: DATA_TYPES },
+  ),
+  output_data_formats: part("enums", "Layout of each output buffer.", { values: DATA_FORMATS }),
+  output_aliases: part("strings", "Public names of the outputs."),
+  check_tensors: part("strings", "Intermediate tensors that become the outputs."),
+  check_shapes: part("shapes", "Shapes of check_tensors."),
+  preprocess: part("nested", "How images become the input: color, mean, scale or preset."),
   runtime: model(
     "enum",
     "Device that runs the model. `dsp` (also `hexagon`) and `apu`: quantized models are lowered for it; others run on the CPU.",
     { values: RUNTIMES },
   ),
-  data_type: model("enum", "Storage and compute types.", { values: STORAGE_TYPES, ...kept }),
+  data_type: model("enum", "Storage and compute types; here float32, or the codes of a quantized model.", {
+    values: STORAGE_TYPES,
+    ...kept,
+    idle: "fp32_fp32",
+  }),
   quantize: model("flag", "Quantize weights and activations; in Bazel the rule decides."),
   quantize_schema: model("enum", "Number format of a quantized model.", { values: SCHEMAS }),
   quantize_range_file: model("string", "overall_range file; in Bazel the rule's `ranges`."),
@@ -131,15 +159,27 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
     "What biases make up for; the rule's `bias_correction` and `--bias_correction` are stronger.",
     { values: BIAS_CORRECTION_NAMES },
   ),
-  quantize_large_weights: model("flag", "Store large weights as uint8.", kept),
-  change_concat_ranges: model("flag", "Give the inputs of a Concat one range.", kept),
-  winograd: model("int", "Tile size of Winograd convolutions.", kept),
-  obfuscate: model("flag", "Replace tensor names.", kept),
-  limit_opencl_kernel_time: model("flag", "GPU.", kept),
-  opencl_queue_window_size: model("int", "GPU.", kept),
+  quantize_large_weights: model(
+    "flag",
+    "Store large weights of a float model as uint8; `quantize` does it for all of them.",
+    off,
+  ),
+  change_concat_ranges: model(
+    "flag",
+    "Give the inputs of a Concat one range; here a Concat rescales each input exactly, which keeps the precision of narrow ones.",
+    off,
+  ),
+  winograd: model("int", "Tile size of Winograd convolutions; here the runtime chooses its kernels.", none),
+  obfuscate: model("flag", "Replace tensor names; here ranges and reports are keyed on them, and they stay.", off),
+  limit_opencl_kernel_time: model("flag", "GPU, on which nothing runs here.", off),
+  opencl_queue_window_size: model("int", "GPU, on which nothing runs here.", none),
   nnlib_graph_mode: model("flag", "Had an effect on old Hexagon libraries only.", { effect: "dead" }),
-  cl_mem_type: model("enum", "GPU.", { values: ["image", "buffer"], ...kept }),
-  graph_optimize_options: model("strings", "Pass list of MACE's converter.", kept),
+  cl_mem_type: model("enum", "GPU, on which nothing runs here.", { values: ["image", "buffer"], ...kept }),
+  graph_optimize_options: model(
+    "strings",
+    "Pass list of MACE's converter; here all passes run, and `--check_passes` shows that they change nothing.",
+    kept,
+  ),
   backend: model("enum", "Reference for ONNX validation.", { values: ["tensorflow", "caffe2", "pytorch"], ...kept }),
   validation_inputs_data: model(
     "strings",
@@ -154,5 +194,5 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   accuracy_validation_script: model("strings", "Python validator.", kept),
   accelerator_api: model("enum", "API of an HTP-like device.", { values: ["qnn"], ...kept }),
   apu_version_with_no_device: model("int", "APU version when no device is attached.", kept),
-  order: model("int", "Position of a subgraph among several.", kept),
+  order: part("int", "Position of a subgraph among several; default: as they stand in the file."),
 };

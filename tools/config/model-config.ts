@@ -26,7 +26,9 @@ export interface OutputConfig {
   readonly alias?: string;
 }
 
-export interface ModelConfig {
+/** A network in files of its own: a model is one, or several of which later ones read what earlier ones compute. */
+export interface SubgraphConfig {
+  /** Its key in a map of subgraphs; MACE's name for the one of a list. */
   readonly name: string;
   readonly platform: string;
   readonly modelFile: string;
@@ -35,6 +37,16 @@ export interface ModelConfig {
   readonly weightSha256?: string;
   /** Mean image that the graph subtracts from its input. */
   readonly meanFile?: string;
+  readonly inputs: readonly InputConfig[];
+  /** What it is imported for: its outputs, or its check tensors with those outputs that later subgraphs read. */
+  readonly outputs: readonly OutputConfig[];
+}
+
+export interface ModelConfig {
+  readonly name: string;
+  /** In the order in which they run; at least one. */
+  readonly parts: readonly SubgraphConfig[];
+  /** Of the whole. */
   readonly inputs: readonly InputConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly runtime: string;
@@ -61,7 +73,7 @@ export interface DeploymentConfig {
   /** Models are converted for statistics, and run for them. */
   readonly quantizeStat: boolean;
   readonly models: readonly ModelConfig[];
-  /** Keys that were accepted and have no effect, in order of appearance. */
+  /** Keys that were accepted and ask for something that has no effect here, each once, in order of appearance. */
   readonly ignored: readonly Diagnostic[];
 }
 
@@ -91,9 +103,24 @@ export function readModelConfig(
   return new Reader(text, file, environment).read();
 }
 
+/** What MACE calls the subgraph of a list. */
+const DEFAULT_GRAPH = "default_graph";
+
+interface Part extends SubgraphConfig {
+  /** With check tensors: the outputs that they replace. */
+  readonly checked?: readonly OutputConfig[];
+}
+
+/** Keys that describe the interface of a model of several subgraphs where they stand beside them: no defaults of theirs. */
+function ofTheWhole(key: string, { value }: Entry): boolean {
+  if (/^(output|check)_(tensors|shapes|aliases)$/.test(key)) return true;
+  return /^output_data_/.test(key) && Array.isArray(value) && value.length > 1;
+}
+
 class Reader {
   private readonly faults: Diagnostic[] = [];
   private readonly ignored: Diagnostic[] = [];
+  private readonly noted = new Set<string>();
   private readonly lines: readonly string[];
   private readonly counter = new YAML.LineCounter();
 
@@ -128,8 +155,16 @@ class Reader {
     };
   }
 
+  private ignore(key: string, diagnostic: Diagnostic): void {
+    if (this.noted.has(key)) return;
+    this.noted.add(key);
+    this.ignored.push(diagnostic);
+  }
+
   private stop(): void {
-    if (this.faults.length > 0) throw new UserError(this.faults);
+    // What subgraphs have from their model is read for each of them.
+    const unique = new Map(this.faults.map((fault) => [JSON.stringify(fault), fault]));
+    if (unique.size > 0) throw new UserError([...unique.values()]);
   }
 
   private place(at: number | YAML.Node): DiagnosticPlace {
@@ -160,7 +195,8 @@ class Reader {
         continue;
       }
       found.set(key, { value: this.value(key, spec, valueNode), node: valueNode });
-      if (spec.effect) this.ignored.push(catalog.ignoredKey(this.place(keyNode), key, spec.doc));
+      const asks = spec.effect !== undefined && (spec.idle === undefined || found.get(key)?.value !== spec.idle);
+      if (asks) this.ignore(key, catalog.ignoredKey(this.place(keyNode), key, spec.doc));
     }
     return found;
   }
@@ -184,54 +220,155 @@ class Reader {
 
   private model(name: string, map: YAML.YAMLMap): ModelConfig | undefined {
     const keys = this.scope(map, "model", `the model '${name}'`);
-    const subgraphs = keys.get("subgraphs")?.node;
-    let subgraph: YAML.YAMLMap | undefined;
-    if (YAML.isSeq(subgraphs) || YAML.isMap(subgraphs)) {
-      const all = YAML.isSeq(subgraphs) ? subgraphs.items : subgraphs.items.map((item) => item.value);
-      const first = all[0];
-      if (all.length > 1) this.faults.push(catalog.severalSubgraphs(this.place(subgraphs), all.length));
-      if (YAML.isMap(first)) subgraph = first;
-    }
-    if (!subgraph) {
-      const at = this.place(subgraphs ?? map);
+    const node = keys.get("subgraphs")?.node;
+    const maps = this.subgraphs(name, node);
+    if (maps.length === 0) {
+      const at = this.place(node ?? map);
       this.faults.push(
-        subgraphs
-          ? catalog.wrongKind(at, "'subgraphs'", "a list or map with one subgraph", "something else")
+        node
+          ? catalog.wrongKind(
+              at,
+              "'subgraphs'",
+              "a list with one subgraph, or a map name to subgraph",
+              "something else",
+            )
           : catalog.missingKey(at, "subgraphs", `the model '${name}'`),
       );
       return undefined;
     }
     // Keys of the model are defaults for the subgraph's.
-    const merged: Scope = new Map([...keys, ...this.scope(subgraph, "model", `a subgraph of '${name}'`)]);
-    for (const key of ["platform", "model_file_path", "input_tensors", "output_tensors"]) {
-      if (!merged.has(key)) this.faults.push(catalog.missingKey(this.place(subgraph), key, `the model '${name}'`));
+    const defaults = maps.length === 1 ? keys : new Map([...keys].filter(([key, entry]) => !ofTheWhole(key, entry)));
+    const scopes = maps
+      .map(([part, own]) => ({
+        part,
+        own,
+        keys: new Map([...defaults, ...this.scope(own, "model", `a subgraph of '${name}'`)]),
+      }))
+      .map((scope, place) => ({ ...scope, order: (scope.keys.get("order")?.value as number | undefined) ?? place }))
+      .sort((a, b) => a.order - b.order);
+    const [first] = scopes;
+    if (!first) return undefined;
+    for (const { own, keys: merged } of scopes) {
+      for (const key of ["platform", "model_file_path", "input_tensors", "output_tensors"]) {
+        if (!merged.has(key)) this.faults.push(catalog.missingKey(this.place(own), key, `the model '${name}'`));
+      }
     }
-    const text = (key: string): string | undefined => merged.get(key)?.value as string | undefined;
-    const preprocess = merged.get("preprocess");
-    const inputs = this.ports(merged, "input");
-    const outputs = this.ports(merged, merged.has("check_tensors") ? "check" : "output");
-    const image = preprocess ? this.preprocess(preprocess.node) : undefined;
+    this.checkAgreement(scopes);
+    const all = scopes.map(({ part, keys: merged }) => this.subgraph(part, merged));
+    const whole = first.keys;
+    const ports = scopes.length === 1 ? all[0] : this.composed(keys, all);
+    const { parts = [], inputs = [], outputs = [] } = ports ? { parts: all, ...ports } : {};
+    const text = (key: string): string | undefined => whole.get(key)?.value as string | undefined;
     return {
       name,
-      platform: text("platform") ?? "",
+      parts: parts.map(({ checked: _, ...part }) => part),
+      inputs,
+      outputs,
+      runtime: text("runtime") ?? "cpu",
+      quantize: (whole.get("quantize")?.value as boolean | undefined) ?? false,
+      schema: text("quantize_schema") ?? "",
+      rangeFile: text("quantize_range_file"),
+      ...this.quantization(whole),
+      validation: {
+        inputFiles: this.files(whole, "validation_inputs_data", "input_tensors", inputs.length),
+        outputFiles: this.files(whole, "validation_outputs_data", "output_tensors", outputs.length),
+        thresholds: (whole.get("validation_threshold")?.value as ReadonlyMap<string, number> | undefined) ?? new Map(),
+      },
+    };
+  }
+
+  /** The subgraphs with their names, in the order of the file; none if there are none or they are at fault. */
+  private subgraphs(name: string, node: YAML.Node | undefined): readonly (readonly [string, YAML.YAMLMap])[] {
+    if (YAML.isMap(node)) {
+      return node.items.flatMap(({ key, value }): [string, YAML.YAMLMap][] => {
+        const subgraph = String(YAML.isScalar(key) ? key.value : key);
+        if (YAML.isMap(value)) return [[subgraph, value]];
+        this.faults.push(catalog.wrongKind(this.place(node), `'${subgraph}'`, "a map of keys", "something else"));
+        return [];
+      });
+    }
+    if (!YAML.isSeq(node)) return [];
+    if (node.items.length > 1) {
+      const names = node.items.map((_, i) => `${name}_${i + 1}`);
+      this.faults.push(catalog.severalSubgraphs(this.place(node), names));
+    }
+    const [first] = node.items;
+    return YAML.isMap(first) ? [[DEFAULT_GRAPH, first]] : [];
+  }
+
+  /** The subgraphs of a model are quantized and run as one. */
+  private checkAgreement(scopes: readonly { readonly part: string; readonly keys: Scope }[]): void {
+    const [first] = scopes;
+    for (const [key, spec] of Object.entries(KEYS)) {
+      if (spec.part || spec.effect || spec.scope !== "model" || key === "subgraphs") continue;
+      const value = (keys: Scope): string => {
+        const found = keys.get(key)?.value;
+        return JSON.stringify(found instanceof Map ? [...found] : found) ?? "";
+      };
+      for (const { part, keys } of scopes.slice(1)) {
+        if (!first || value(keys) === value(first.keys)) continue;
+        const at = keys.get(key)?.node ?? first.keys.get(key)?.node;
+        this.faults.push(catalog.subgraphsDisagree(this.place(at ?? 0), key, [first.part, part]));
+        break;
+      }
+    }
+  }
+
+  private subgraph(name: string, keys: Scope): Part {
+    const text = (key: string): string | undefined => keys.get(key)?.value as string | undefined;
+    const preprocess = keys.get("preprocess");
+    const platform = text("platform") ?? "";
+    const image = preprocess ? this.preprocess(preprocess.node) : undefined;
+    const checked = keys.has("check_tensors") ? this.ports(keys, "check", platform) : undefined;
+    const outputs = this.ports(keys, "output", platform, checked !== undefined);
+    return {
+      name,
+      platform,
       modelFile: text("model_file_path") ?? "",
       modelSha256: text("model_sha256_checksum"),
       weightFile: text("weight_file_path"),
       weightSha256: text("weight_sha256_checksum"),
       meanFile: text("mean_file_path"),
-      inputs: inputs.map((input) => (image ? { ...input, preprocess: image } : input)),
-      outputs,
-      runtime: text("runtime") ?? "cpu",
-      quantize: (merged.get("quantize")?.value as boolean | undefined) ?? false,
-      schema: text("quantize_schema") ?? "",
-      rangeFile: text("quantize_range_file"),
-      ...this.quantization(merged),
-      validation: {
-        inputFiles: this.files(merged, "validation_inputs_data", "input_tensors", inputs.length),
-        outputFiles: this.files(merged, "validation_outputs_data", "output_tensors", outputs.length),
-        thresholds: (merged.get("validation_threshold")?.value as ReadonlyMap<string, number> | undefined) ?? new Map(),
-      },
+      inputs: this.ports(keys, "input", platform).map((input) => (image ? { ...input, preprocess: image } : input)),
+      outputs: checked ?? outputs,
+      ...(checked && { checked: outputs }),
     };
+  }
+
+  /** Interface of the whole: what no earlier subgraph computes, and what no later one reads or the model names. */
+  private composed(
+    keys: Scope,
+    parts: Part[],
+  ): { readonly inputs: readonly InputConfig[]; readonly outputs: readonly OutputConfig[] } {
+    const made = new Map<string, OutputConfig>();
+    const read = new Set<string>();
+    const inputs: InputConfig[] = [];
+    // Check tensors are wanted for themselves, read or not.
+    const wanted = new Set(parts.flatMap((part) => (part.checked ? part.outputs : [])).map(({ tensor }) => tensor));
+    parts.forEach((part, i) => {
+      const later = new Set(parts.slice(i + 1).flatMap((other) => other.inputs.map(({ tensor }) => tensor)));
+      // Outputs whose place check tensors took are still there for later subgraphs.
+      const links = (part.checked ?? []).filter(
+        ({ tensor }) => later.has(tensor) && !part.outputs.some((port) => port.tensor === tensor),
+      );
+      for (const input of part.inputs) {
+        if (made.has(input.tensor)) read.add(input.tensor);
+        else inputs.push(input);
+      }
+      parts[i] = { ...part, outputs: [...part.outputs, ...links] };
+      for (const port of [...part.outputs, ...links]) made.set(port.tensor, port);
+    });
+    const side = keys.has("check_tensors") ? "check" : keys.has("output_tensors") ? "output" : undefined;
+    if (side === undefined) {
+      return { inputs, outputs: [...made.values()].filter(({ tensor }) => !read.has(tensor) || wanted.has(tensor)) };
+    }
+    const entry = keys.get(`${side}_tensors`);
+    const outputs = this.ports(keys, side, parts[0]?.platform ?? "").map((port) => {
+      const own = made.get(port.tensor);
+      if (!own) this.faults.push(catalog.noSubgraphOutput(this.place(entry?.node ?? 0), port.tensor, [...made.keys()]));
+      return { ...own, ...port, format: keys.has("output_data_formats") ? port.format : (own?.format ?? port.format) };
+    });
+    return { inputs, outputs };
   }
 
   /** Files of the tensors that `other` names, one of each. */
@@ -267,29 +404,42 @@ class Reader {
     };
   }
 
-  /** Inputs, outputs or check tensors: the parallel lists zipped, each list as long as the tensors or of one element. */
-  private ports(keys: Scope, side: "input" | "output" | "check"): InputConfig[] {
+  /**
+   * Inputs, outputs or check tensors: the parallel lists zipped, each list as long as the tensors or of one element.
+   *
+   * @param replaced they give way to check tensors, so that lists which are as long as those are no fault.
+   */
+  private ports(keys: Scope, side: "input" | "output" | "check", platform: string, replaced = false): InputConfig[] {
     const tensors = (keys.get(`${side}_tensors`)?.value ?? []) as readonly string[];
+    const other = side === "check" ? "output" : side;
     const list = <T>(key: string, replicate: boolean): readonly (T | undefined)[] => {
       const entry = keys.get(key);
       if (!entry?.value) return [];
       const values = entry.value as readonly T[];
       if (replicate && values.length === 1) return tensors.map(() => values[0]);
-      if (values.length !== tensors.length) {
-        this.faults.push(
-          catalog.wrongCount(this.place(entry.node), key, values.length, `${side}_tensors`, tensors.length),
-        );
-        return [];
+      if (values.length === tensors.length) return values;
+      // `output_*` that are parallel to the outputs say nothing of check tensors, unless they say the same of all.
+      if (side === "check" && key.startsWith("output_")) {
+        return new Set(values).size === 1 ? tensors.map(() => values[0]) : [];
       }
-      return values;
+      if (!replaced) {
+        const count = catalog.wrongCount(this.place(entry.node), key, values.length, `${side}_tensors`, tensors.length);
+        this.faults.push(count);
+      }
+      return [];
     };
     const shapes = list<readonly number[]>(`${side}_shapes`, false);
-    const other = side === "check" ? "output" : side;
     const ranges = list<readonly [number, number]>(`${side}_ranges`, true);
     const formats = list<string>(`${other}_data_formats`, true);
     const aliases = side === "check" ? [] : list<string>(`${side}_aliases`, false);
+    const types = list<string>(`${other}_data_types`, true);
+    const foreign = types.find((type) => type !== undefined && type !== "float32");
+    const typed = keys.get(`${other}_data_types`);
+    if (foreign !== undefined && typed) {
+      this.ignore(`${other}_data_types`, catalog.floatBuffers(this.place(typed.node), `${other}_data_types`, foreign));
+    }
     return tensors.map((name, i) => ({
-      tensor: name.replace(/:0$/, ""),
+      tensor: platform === "tensorflow" ? name.replace(/:0$/, "") : name,
       ...(shapes[i] ? { shape: shapes[i] } : {}),
       ...(ranges[i] ? { range: ranges[i] } : {}),
       format: (formats[i] ?? "NHWC") === "OIHW" ? "NONE" : ((formats[i] ?? "NHWC") as BufferFormat),

@@ -46,11 +46,15 @@ test("a file of MACE's model zoo is read", () => {
   assert.equal(config.libraryName, "inception-v3");
   assert.deepEqual(config.targetAbis, ["armeabi-v7a", "arm64-v8a"]);
   const [model] = config.models;
-  assert.equal(model?.platform, "tensorflow");
+  assert.equal(model?.parts[0]?.platform, "tensorflow");
   assert.deepEqual(model?.inputs, [{ tensor: "input", shape: [1, 299, 299, 3], format: "NHWC" }]);
   assert.deepEqual(model?.outputs, [{ tensor: "InceptionV3/Predictions/Reshape_1", shape: [1, 1001], format: "NHWC" }]);
   const ignored = config.ignored.map((d) => d.message);
-  assert.ok(ignored.some((m) => m.includes("nnlib_graph_mode")));
+  // Values that ask for nothing are not told; a key that never had an effect is.
+  assert.deepEqual(
+    ignored.map((message) => message.split("'")[1]),
+    ["nnlib_graph_mode", "obfuscate"],
+  );
 });
 
 test("scalars stand for lists of one, and one value for all tensors", () => {
@@ -78,7 +82,7 @@ test("keys of a subgraph win over the model's, and a map of subgraphs is accepte
 
 test("environment variables are replaced", () => {
   const text = GOOD.replace("inception_v3.pb", "${ZOO}/inception_v3.pb");
-  assert.equal(read(text, { ZOO: "zoo" }).models[0]?.modelFile, "zoo/inception_v3.pb");
+  assert.equal(read(text, { ZOO: "zoo" }).models[0]?.parts[0]?.modelFile, "zoo/inception_v3.pb");
   assert.deepEqual(
     faults(text).map((f) => f.code),
     ["MQ108"],
@@ -136,7 +140,7 @@ for (const [what, text, code, at, words] of [
     replace("    runtime: cpu+gpu", "      - input_tensors: x\n    runtime: cpu+gpu"),
     "MQ109",
     "",
-    "2 subgraphs",
+    "inception_v3_1: …, inception_v3_2: …",
   ],
   ["no models", "library_name: x\n", "MQ106", "1:1", "models"],
   ["a list at the top", "- a\n", "MQ103", "1:1", "map of keys"],
@@ -187,4 +191,166 @@ test("overrides of quantization, one by one and together", () => {
   for (const wrong of ["x", "{ x: 1 }", "{ x: [1, 0] }", "{ x: [0, .inf] }", "{ x: [0, 1, 2] }", "{ x: }"]) {
     assert.match(faults(with_(`    ranges: ${wrong}\n`))[0]?.text ?? "", /map of tensors to ranges/, wrong);
   }
+});
+
+const CHAIN = `models:
+  m:
+    platform: onnx
+    runtime: cpu
+    subgraphs:
+      head:
+        order: 1
+        model_file_path: head.onnx
+        input_tensors: [mid, "side:0"]
+        input_shapes: ["1,4", "1,2"]
+        output_tensors: [score, box]
+      body:
+        order: 0
+        model_file_path: body.onnx
+        input_tensors: image
+        input_shapes: 1,3,8,8
+        input_data_formats: NCHW
+        output_tensors: [mid, extra]
+        output_shapes: ["1,4", "1,5"]
+        output_aliases: [m, e]
+`;
+
+test("several subgraphs: order, and the interface of the whole", () => {
+  const [model] = read(CHAIN).models;
+  assert.deepEqual(
+    model?.parts.map(({ name, platform, modelFile }) => [name, platform, modelFile]),
+    [
+      ["body", "onnx", "body.onnx"],
+      ["head", "onnx", "head.onnx"],
+    ],
+  );
+  assert.deepEqual(
+    model?.inputs.map(({ tensor, format }) => [tensor, format]),
+    [
+      ["image", "NCHW"],
+      ["side:0", "NHWC"],
+    ],
+  );
+  assert.deepEqual(
+    model?.outputs.map(({ tensor, alias }) => [tensor, alias]),
+    [
+      ["extra", "e"],
+      ["score", undefined],
+      ["box", undefined],
+    ],
+  );
+  const file = read(CHAIN.replace(/ +order: .\n/g, ""));
+  assert.deepEqual(
+    file.models[0]?.parts.map(({ name }) => name),
+    ["head", "body"],
+  );
+});
+
+test("outputs and check tensors of a model of several subgraphs", () => {
+  const outputs = (text: string) => read(text).models[0]?.outputs.map(({ tensor }) => tensor);
+  const top = (lines: string): string => CHAIN.replace("    runtime: cpu\n", `    runtime: cpu\n${lines}`);
+  assert.deepEqual(outputs(top("    output_tensors: [box, mid]\n    output_shapes: ['1,9', '1,4']\n")), ["box", "mid"]);
+  assert.deepEqual(outputs(top("    check_tensors: mid\n")), ["mid"]);
+  const checked = read(CHAIN.replace("        order: 0\n", "        order: 0\n        check_tensors: [relu, mid]\n"))
+    .models[0];
+  // The later subgraph still finds what it reads.
+  assert.deepEqual(
+    checked?.parts[0]?.outputs.map(({ tensor }) => tensor),
+    ["relu", "mid"],
+  );
+  assert.deepEqual(
+    checked?.outputs.map(({ tensor }) => tensor),
+    ["relu", "mid", "score", "box"],
+  );
+  const other = read(CHAIN.replace("        order: 0\n", "        order: 0\n        check_tensors: relu\n")).models[0];
+  assert.deepEqual(
+    other?.parts[0]?.outputs.map(({ tensor }) => tensor),
+    ["relu", "mid"],
+  );
+  assert.deepEqual(
+    other?.outputs.map(({ tensor }) => tensor),
+    ["relu", "score", "box"],
+  );
+  assert.match(faults(top("    output_tensors: nowhere\n"))[0]?.text ?? "", /MQ117[\s\S]*mid, extra, score, box/);
+});
+
+test("what is the whole model's is the same in all subgraphs", () => {
+  const inHead = (line: string) => faults(CHAIN.replace("        order: 1\n", `        order: 1\n        ${line}\n`));
+  for (const line of ["quantize: 1", "keep_float: a", "weights: { a: per_tensor }", "scheme: uint8"]) {
+    const [fault] = inHead(line);
+    assert.equal(fault?.code, "MQ116", line);
+    assert.match(fault?.text ?? "", /once, beside 'subgraphs'/, line);
+  }
+  assert.match(inHead("runtime: dsp")[0]?.text ?? "", /'body' and 'head' differ[\s\S]*a target for each device/);
+  const same = CHAIN.replace(/( +)order: .\n/g, "$1quantize: 1\n$1runtime: dsp\n");
+  assert.deepEqual([read(same).models[0]?.quantize, read(same).models[0]?.runtime], [true, "dsp"]);
+});
+
+test("what all subgraphs have from their model is told once", () => {
+  const wrong = CHAIN.replace("    runtime: cpu\n", "    preprocess: nonsense\n    runtime: cpu\n");
+  assert.deepEqual(
+    faults(wrong).map(({ code }) => code),
+    ["MQ104"],
+  );
+  assert.deepEqual(
+    faults(CHAIN.replace("      body:\n", "      third: 3\n      body:\n")).map(({ code }) => code),
+    ["MQ103"],
+  );
+});
+
+test("check tensors become the outputs, and need no lists of the outputs", () => {
+  const checked = (lines: string): string => GOOD.replace("    runtime: cpu+gpu\n", `    runtime: cpu\n${lines}`);
+  const outputs = (lines: string) => read(checked(lines)).models[0]?.outputs;
+  assert.deepEqual(outputs("    check_tensors: [a, 'b:0']\n    check_shapes: ['1,2', '1,3']\n"), [
+    { tensor: "a", shape: [1, 2], format: "NHWC" },
+    { tensor: "b", shape: [1, 3], format: "NHWC" },
+  ]);
+  // Three formats for one output are wrong; beside two check tensors nobody looks at the output.
+  const formats = "    output_data_formats: [NHWC, NCHW, NONE]\n";
+  assert.equal(faults(checked(formats))[0]?.code, "MQ105");
+  assert.deepEqual(
+    outputs(`    check_tensors: [a, b]\n${formats}`)?.map(({ format }) => format),
+    ["NHWC", "NHWC"],
+  );
+  const alike = "    output_data_formats: [NCHW, NCHW, NCHW]\n";
+  assert.deepEqual(
+    outputs(`    check_tensors: [a, b]\n${alike}`)?.map(({ format }) => format),
+    ["NCHW", "NCHW"],
+  );
+  const [fault] = faults(checked("    check_tensors: [a, b]\n    check_shapes: '1,2'\n"));
+  assert.equal(fault?.code, "MQ105");
+  assert.match(fault?.text ?? "", /'check_tensors' has 2/);
+});
+
+test("only TensorFlow's names lose their ':0'", () => {
+  const name = (platform: string) =>
+    read(GOOD.replace("platform: tensorflow", `platform: ${platform}`)).models[0]?.outputs[0]?.tensor;
+  assert.equal(name("tensorflow"), "InceptionV3/Predictions/Reshape_1");
+  for (const platform of ["onnx", "tflite", "caffe"])
+    assert.equal(name(platform), "InceptionV3/Predictions/Reshape_1:0");
+});
+
+for (const [lines, key, words] of [
+  ["    winograd: 4\n", "winograd", "the runtime chooses its kernels"],
+  ["    change_concat_ranges: 1\n", "change_concat_ranges", "rescales each input exactly"],
+  ["    quantize_large_weights: 1\n", "quantize_large_weights", "of a float model"],
+  ["    graph_optimize_options: [A, B]\n", "graph_optimize_options", "all passes run"],
+  ["    data_type: fp16_fp32\n", "data_type", "float32"],
+  ["    input_data_types: int32\n", "input_data_types", "cast where it reads"],
+  ["    output_data_types: [uint8]\n", "output_data_types", "input_type=uint8"],
+] as const) {
+  test(`${key} is told to have no effect, once, and only when it asks for one`, () => {
+    const plain = GOOD.replace(/ {4}(nnlib_graph_mode|obfuscate|winograd): .\n/g, "");
+    assert.deepEqual(read(plain).ignored, []);
+    const [told, ...more] = read(plain + lines).ignored;
+    assert.ok(told?.message.includes(`'${key}'`), told?.message);
+    assert.ok(told?.cause?.includes(words), told?.cause);
+    assert.equal(more.length, 0);
+    const twice = `${plain}${lines}  other:\n${plain.split("inception_v3:\n")[1]}${lines}`;
+    assert.equal(read(twice).ignored.length, 1);
+  });
+}
+
+test("an unknown element type is a fault", () => {
+  assert.equal(faults(`${GOOD}    input_data_types: float64\n`)[0]?.code, "MQ104");
 });

@@ -267,6 +267,32 @@ export const severalGraphs = (file: string, count: number): Diagnostic =>
     "convert one signature only, with loops unrolled and conditions resolved",
   );
 
+export const subgraphPortsDiffer = (
+  file: string,
+  tensor: string,
+  from: string,
+  given: string,
+  to: string,
+  wanted: string,
+): Diagnostic =>
+  make(
+    "MQ223",
+    { file, tensor },
+    `the subgraph '${to}' does not take what '${from}' computes as '${tensor}'`,
+    `'${from}' gives ${given}; '${to}' takes ${wanted}`,
+    "correct `input_shapes` or `input_data_formats` of the later subgraph",
+    "rename the tensor in one of the models if another one is meant",
+  );
+
+export const subgraphPortClash = (file: string, tensor: string, first: string, second: string): Diagnostic =>
+  make(
+    "MQ224",
+    { file, tensor },
+    `two subgraphs have the port '${tensor}'`,
+    `it is ${first} and ${second}`,
+    "rename the tensor in one of the models; an input that an earlier subgraph computes has the name of its output",
+  );
+
 export const wideActivations = (file: string, nodes: readonly UnsupportedNode[]): Diagnostic =>
   make(
     "MQ222",
@@ -359,18 +385,31 @@ export const unsetVariable = (place: DiagnosticPlace, name: string): Diagnostic 
     `set it, or write the value instead of \${${name}}`,
   );
 
-export const severalSubgraphs = (place: DiagnosticPlace, count: number): Diagnostic =>
+export const severalSubgraphs = (place: DiagnosticPlace, names: readonly string[]): Diagnostic =>
   make(
     "MQ109",
     place,
-    `the model has ${count} subgraphs; one is supported`,
-    undefined,
-    "make a model of each subgraph",
+    `a list of subgraphs holds one, and this one holds ${names.length}`,
+    "MACE takes the first of a list and drops the others without a word",
+    `make it a map, with a name for each: ${names.map((name) => `${name}: …`).join(", ")}`,
+    "leave the others out",
   );
 
-/** Not an error: printed when asked for. */
+/** Not an error: a note. */
 export const ignoredKey = (place: DiagnosticPlace, key: string, doc: string): Diagnostic =>
   make("MQ110", place, `'${key}' is accepted and has no effect here`, doc, "leave it out, or keep it for MACE");
+
+/** Not an error: a note. */
+export const floatBuffers = (place: DiagnosticPlace, key: string, type: string): Diagnostic =>
+  make(
+    "MQ118",
+    place,
+    `'${key}' asks for ${type}, and buffers are float32 here`,
+    type === "int32"
+      ? "a model's own integers are cast where it reads and gives them"
+      : "`mace_run --input_type=uint8` and `FillFromPixels` take the bytes of images",
+    type === "int32" ? "give whole numbers as float32" : `convert between float32 and ${type} outside`,
+  );
 
 export const checksumMismatch = (file: string, expected: string, actual: string): Diagnostic =>
   make(
@@ -420,6 +459,26 @@ export const unsupportedPlatform = (file: string, platform: string, known: reado
     `models of the platform '${platform}' cannot be imported`,
     undefined,
     `importable: ${known.join(", ")}`,
+  );
+
+export const subgraphsDisagree = (place: DiagnosticPlace, key: string, names: readonly string[]): Diagnostic =>
+  make(
+    "MQ116",
+    place,
+    `'${key}' is not the same in all subgraphs`,
+    `the subgraphs ${names.map((name) => `'${name}'`).join(" and ")} differ; they are one model, quantized and run as a whole`,
+    ...(key === "runtime"
+      ? ["make a target for each device", "give the device to the whole, with `fallback` for what it cannot run"]
+      : [`give '${key}' once, beside 'subgraphs'`]),
+  );
+
+export const noSubgraphOutput = (place: DiagnosticPlace, tensor: string, known: readonly string[]): Diagnostic =>
+  make(
+    "MQ117",
+    place,
+    `'${tensor}' is an output of none of the subgraphs`,
+    `outputs: ${known.join(", ")}`,
+    "add it to the `output_tensors` of the subgraph that computes it",
   );
 
 // --- MQ5xx: samples ---

@@ -108,6 +108,13 @@ ${keys("top")}
 ## In a model, or its subgraph
 
 ${keys("model")}
+## Several subgraphs
+
+Subgraphs of a map are imported, each from its own file, and joined to one model, in the order of \`order\`: an input that has the name of an earlier
+subgraph's output is that tensor, in shape and layout, and the other inputs are the model's. Outputs of the model are those that no later subgraph reads, or
+those of \`output_tensors\` beside \`subgraphs\`; \`check_tensors\` of a subgraph take the place of its outputs. Where two have an inner tensor or a node of
+the same name, the later one's is \`<subgraph>/<name>\`. Quantization, validation and \`runtime\` are the whole model's.
+
 ## Preprocessing
 
 \`preprocess\` is a preset's name, or a map with \`preset\` and any of \`color\` (RGB, BGR, GRAY), \`mean\`, \`scale\` (one number or one per

@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { convert } from "../cli/commands/convert";
+import { convertModel } from "../cli/commands/convert";
 import { quantize } from "../cli/commands/quantize";
 import { run } from "../cli/commands/run";
 import { stat } from "../cli/commands/stat";
@@ -11,7 +11,7 @@ import type { Options, RawOptions } from "../cli/context";
 import { COMMANDS } from "../cli/options";
 import { optionsFor, runProgram } from "../cli/program";
 import { Progress, withProgress } from "../cli/progress";
-import { note } from "../cli/report";
+import { note, noteIgnored } from "../cli/report";
 import { namingAllUnreadable } from "../cli/sample-options";
 import {
   checkStages,
@@ -120,6 +120,7 @@ async function convertModels(options: Options): Promise<void> {
   checkOptions(options, "convert");
   const { config, deployment, prefix } = placeOf(options);
   const statistics = options.flag("quantize_stat") || deployment.quantizeStat;
+  noteIgnored(deployment.ignored);
   for (const model of deployment.models) {
     const quantized = model.quantize && !statistics;
     // MACE's word is for MACE's tools; our own key says more.
@@ -130,7 +131,7 @@ async function convertModels(options: Options): Promise<void> {
     const float = prefix(model, quantized ? "float" : "model");
     const target = prefix(model, "model");
     for (const file of [float, target]) fs.mkdirSync(path.dirname(file), { recursive: true });
-    convert(command("convert", { config, model_name: model.name, output_prefix: float }));
+    convertModel(command("convert", { output_prefix: float }), model, config);
     if (quantized) {
       const ranges = model.rangeFile === undefined ? undefined : path.resolve(path.dirname(config), model.rangeFile);
       await quantize(command("quantize", { model: `${float}.pb`, ranges, scheme, output_prefix: target }));
@@ -257,12 +258,14 @@ async function sourceOf(
     const files = new Map([...named(model.inputs, inputFiles), ...named(model.outputs, outputFiles)]);
     return RecordedSource.ofFiles(place.config, graph, files);
   }
-  if (model.platform !== "onnx") {
-    note(`the float model is not compared with its source: give tensors of ${model.platform} with --recorded`);
+  const [part, ...others] = model.parts;
+  if (part?.platform !== "onnx" || others.length > 0) {
+    const of = others.length > 0 ? "the subgraphs" : part?.platform;
+    note(`the float model is not compared with its source: give tensors of ${of} with --recorded`);
     return undefined;
   }
   const modules = options.path("onnxruntime");
-  const file = beside(model.modelFile);
+  const file = beside(part.modelFile);
   return withProgress("opening the source model", 0, () =>
     OnnxSource.open({ file, graph, threads: Number(threads(options)), ...(modules !== undefined && { modules }) }),
   );

@@ -8,9 +8,10 @@ import {
   unsupportedPlatform,
 } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
-import { type ModelConfig, readModelConfig } from "../../config/model-config";
+import { type ModelConfig, type OutputConfig, readModelConfig, type SubgraphConfig } from "../../config/model-config";
 import { writeModel } from "../../emit/model-writer";
 import { subtractMean } from "../../importers/caffe/mean-file";
+import { composeGraphs } from "../../importers/compose";
 import { IMPORTERS } from "../../importers/importer";
 import { readTextFile, writeFileAtomically } from "../../io/files";
 import { StoredFile } from "../../io/stored-file";
@@ -22,13 +23,19 @@ import { type Options, userPath } from "../context";
 import { importAlone } from "../import-alone";
 import { readModelSource } from "../model-source";
 import { Progress } from "../progress";
+import { noteIgnored } from "../report";
 
 export function convert(options: Options): void {
   const configFile = options.path("config");
   const [file] = options.positional;
   if ((configFile === undefined) === (file === undefined)) throw new UserError(configOrFile());
-  if (configFile !== undefined) convertConfigured(options, configFile);
-  else convertAlone(options, userPath(file ?? ""));
+  if (configFile === undefined) {
+    convertAlone(options, userPath(file ?? ""));
+    return;
+  }
+  const config = readModelConfig(readTextFile(configFile, "model deployment file"), configFile, process.env);
+  noteIgnored(config.ignored);
+  convertModel(options, choose(config.models, options.text("model_name"), configFile), configFile);
 }
 
 /** A file that says all that there is to say. */
@@ -44,47 +51,54 @@ function convertAlone(options: Options, modelFile: string): void {
   write(options, graph, graph.name);
 }
 
-function convertConfigured(options: Options, configFile: string): void {
-  const config = readModelConfig(readTextFile(configFile, "model deployment file"), configFile, process.env);
-  const model = choose(config.models, options.text("model_name"), configFile);
+/** Imports a model of a configuration, with the options of `convert`. */
+export function convertModel(options: Options, model: ModelConfig, configFile: string): void {
   const sources = options.paths("src");
-  const modelFile = locate(model.modelFile, "model_file_path", sources, configFile, model.modelSha256);
-  const bytes = readModelSource(modelFile, "model file", model.platform === "caffe" ? undefined : model.platform);
+  const parts = model.parts.map((part) => ({ name: part.name, graph: importPart(part, model, sources, configFile) }));
+  const [only] = parts;
+  const outputs = model.outputs.map(({ tensor }) => tensor);
+  const graph = only && parts.length === 1 ? only.graph : composeGraphs(model.name, configFile, parts, outputs);
+  runPasses(options, graph);
+  describePorts(graph, model);
+  checkOutputShapes(graph, model.outputs, configFile);
+  write(options, graph, model.name);
+}
 
-  const { weightFile } = model;
+function importPart(part: SubgraphConfig, model: ModelConfig, sources: readonly string[], configFile: string): Graph {
+  const modelFile = locate(part.modelFile, "model_file_path", sources, configFile, part.modelSha256);
+  const bytes = readModelSource(modelFile, "model file", part.platform === "caffe" ? undefined : part.platform);
+  const { weightFile } = part;
   const weights =
     weightFile === undefined
       ? undefined
-      : locate(weightFile, "weight_file_path", sources, configFile, model.weightSha256);
+      : locate(weightFile, "weight_file_path", sources, configFile, part.weightSha256);
 
-  const importer = IMPORTERS[model.platform];
-  if (!importer) throw new UserError(unsupportedPlatform(configFile, model.platform, Object.keys(IMPORTERS)));
+  const importer = IMPORTERS[part.platform];
+  if (!importer) throw new UserError(unsupportedPlatform(configFile, part.platform, Object.keys(IMPORTERS)));
   const graph = importer(bytes, {
-    file: path.basename(model.modelFile),
+    file: path.basename(part.modelFile),
     name: model.name,
-    inputs: model.inputs.map((input) => ({
+    inputs: part.inputs.map((input) => ({
       name: input.tensor,
       shape: input.shape,
       format: input.format,
       range: input.range,
       alias: input.alias,
     })),
-    outputs: model.outputs.map((output) => output.tensor),
+    outputs: part.outputs.map((output) => output.tensor),
     externalData: (location) => locate(location, "external data", sources, configFile, undefined),
     ...(weightFile !== undefined &&
       weights && {
-        weights: readModelSource(weights, "weights file", model.platform),
+        weights: readModelSource(weights, "weights file", part.platform),
         weightsFile: path.basename(weightFile),
       }),
   });
-  if (model.meanFile !== undefined) {
-    const mean = locate(model.meanFile, "mean_file_path", sources, configFile, undefined);
-    subtractMean(graph, mean.read(0, mean.size), path.basename(model.meanFile));
+  if (part.meanFile !== undefined) {
+    const mean = locate(part.meanFile, "mean_file_path", sources, configFile, undefined);
+    subtractMean(graph, mean.read(0, mean.size), path.basename(part.meanFile));
   }
-  runPasses(options, graph);
-  describePorts(graph, model);
-  checkOutputShapes(graph, model, configFile);
-  write(options, graph, model.name);
+  if (model.parts.length > 1) checkOutputShapes(graph, part.outputs, configFile);
+  return graph;
 }
 
 function runPasses(options: Options, graph: Graph): void {
@@ -159,12 +173,13 @@ function describePorts(graph: Graph, model: ModelConfig): void {
 }
 
 /** `output_shapes` are what the user believes; a wrong belief is better found now than on the device. */
-function checkOutputShapes(graph: Graph, model: ModelConfig, configFile: string): void {
+function checkOutputShapes(graph: Graph, outputs: readonly OutputConfig[], configFile: string): void {
   graph.outputs.forEach((port, i) => {
-    const expected = model.outputs[i]?.shape;
+    const output = outputs[i];
+    const expected = output?.shape;
     const shape = graph.tensors.get(port.tensor)?.shape ?? [];
     const [n = 0, h = 0, w = 0, c = 0] = shape;
-    const actual = port.format === "NCHW" && shape.length === 4 ? [n, c, h, w] : shape;
+    const actual = output?.format === "NCHW" && shape.length === 4 ? [n, c, h, w] : shape;
     if (expected && expected.join() !== actual.join()) {
       throw new UserError(outputShapeMismatch(configFile, port.tensor, expected, actual));
     }

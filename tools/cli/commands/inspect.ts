@@ -1,19 +1,22 @@
 import * as path from "node:path";
 import { suggestConfig } from "../../config/suggest-config";
-import { malformedModel } from "../../diagnostics/catalog";
+import { malformedModel, type UnsupportedNode } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
+import { type FileContents, type FilePort, readContents } from "../../importers/contents";
 import { detectFormat, FORMAT_NAMES, type ModelFormat } from "../../importers/detect-format";
+import { UnsupportedModel } from "../../importers/failures";
 import { writeFileAtomically } from "../../io/files";
-import type { Graph } from "../../ir/graph";
+import type { Graph, GraphNode } from "../../ir/graph";
 import { multiplyAdds } from "../../ir/node-cost";
-import { OPERATORS } from "../../ir/operators";
+import { ELTWISE, POOLING, REDUCE } from "../../ir/operators";
 import { printGraph } from "../../ir/print";
 import { graphView } from "../../report/graph-view";
 import { escapeHtml, htmlTable, page } from "../../report/page";
+import { placeFloatNodes } from "../../quantize/placement";
 import { SCHEMES } from "../../quantize/scheme";
 import { dataFileOf, type Options, userPath } from "../context";
-import { importAlone } from "../import-alone";
+import { formatOf, importAlone } from "../import-alone";
 import { readModelSource } from "../model-source";
 import { withProgress } from "../progress";
 import { note } from "../report";
@@ -48,33 +51,123 @@ function load(file: string, dataFile: string | undefined, options: Options): { f
   if (format === "mace") {
     return { format, graph: readModel(file, dataFile ?? dataFileOf(file)).graph };
   }
-  return importAlone(file, bytes, dataFile, options.texts("input_shape"));
+  try {
+    return importAlone(file, bytes, dataFile, options.texts("input_shape"));
+  } catch (error) {
+    const known = formatOf(bytes, file);
+    const contents = error instanceof UserError && known !== undefined ? readContents(known, bytes, file) : undefined;
+    if (contents && known) {
+      const nodes = error instanceof UnsupportedModel ? error.nodes : [];
+      process.stdout.write(foreignSummary(path.basename(file), known, contents, nodes));
+    }
+    throw error;
+  }
+}
+
+/** Of a file that cannot be imported: what it holds by its own account, and which of it is in the way. */
+function foreignSummary(
+  name: string,
+  format: ModelFormat,
+  { inputs, outputs, nodes }: FileContents,
+  unsupported: readonly UnsupportedNode[],
+): string {
+  const text = (port: FilePort): string =>
+    port.shape ? `${port.name}  [${port.shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]` : port.name;
+  const counts = new Map<string, number>();
+  for (const type of nodes) counts.set(type, (counts.get(type) ?? 0) + 1);
+  const lines = [...counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([type, count]) => {
+      const bad = unsupported.filter((node) => node.type === type);
+      const reasons = [...new Set(bad.map(({ why }) => why).filter((why) => why !== undefined))];
+      const why = reasons.length > 0 ? reasons.join("; ") : "no such operator";
+      const mark = bad.length === 0 ? "" : `  unsupported${bad.length < count ? ` (${bad.length})` : ""}: ${why}`;
+      return `  ${type.padEnd(24)} ${String(count).padStart(5)}${mark}`;
+    });
+  return [
+    `model ${name}, ${FORMAT_NAMES[format]}; it cannot be imported`,
+    ...inputs.map((port) => `input   ${text(port)}`),
+    ...outputs.map((port) => `output  ${text(port)}`),
+    `${nodes.length} operators`,
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 interface Totals {
-  readonly counts: ReadonlyMap<string, { readonly nodes: number; readonly macs: number }>;
+  readonly kinds: readonly Kind[];
   readonly parameters: number;
   readonly bytes: number;
   readonly macs: number;
 }
 
+/** Nodes of an operator that compute alike. */
+interface Kind {
+  readonly name: string;
+  readonly macs: number;
+  readonly nodes: readonly GraphNode[];
+  readonly runs: string;
+}
+
+/** The attribute that says which of its functions an operator computes, with names where it is a number. */
+const FUNCTIONS: Readonly<
+  Record<string, { readonly attribute: string; readonly names?: Readonly<Record<string, number>> }>
+> = {
+  Activation: { attribute: "activation" },
+  Eltwise: { attribute: "type", names: ELTWISE },
+  Pooling: { attribute: "pooling_type", names: POOLING },
+  Reduce: { attribute: "reduce_type", names: REDUCE },
+};
+
+function kindOf({ type, attributes }: GraphNode): string {
+  const { attribute, names } = FUNCTIONS[type] ?? {};
+  const value = attribute === undefined ? undefined : attributes[attribute];
+  if (value === undefined) return type;
+  const [name = String(value)] = Object.entries(names ?? {}).find(([, code]) => code === value) ?? [];
+  return `${type} ${name}`;
+}
+
+/** Which schemes would run the nodes on codes, all or some of them; of a quantized model, on what they do run. */
+function schemesOf(graph: Graph): (nodes: readonly GraphNode[]) => string {
+  if ([...graph.tensors.values()].some(({ quant }) => quant)) {
+    const types = (node: GraphNode) => node.outputs.map((name) => graph.tensors.get(name)?.dtype ?? "");
+    return (nodes) => [...new Set(nodes.flatMap(types))].sort().join(", ");
+  }
+  const placed = Object.values(SCHEMES).map((scheme) => ({ scheme, float: placeFloatNodes(graph, scheme) }));
+  return (nodes) => {
+    const names = placed.flatMap(({ scheme, float }) => {
+      const on = nodes.filter(({ name }) => !float.has(name)).length;
+      if (on === 0) return [];
+      return [on === nodes.length ? scheme.name : `${scheme.name} (${on} of ${nodes.length})`];
+    });
+    return names.length > 0 ? names.join(", ") : "float only";
+  };
+}
+
 function totalsOf(graph: Graph): Totals {
-  const counts = new Map<string, { nodes: number; macs: number }>();
+  const groups = new Map<string, { nodes: GraphNode[]; macs: number }>();
+  let macs = 0;
   for (const node of graph.nodes) {
     const shapes = (names: readonly string[]) => names.map((name) => graph.tensors.get(name)?.shape ?? []);
-    const entry = counts.get(node.type) ?? { nodes: 0, macs: 0 };
-    entry.nodes++;
-    entry.macs += multiplyAdds(node, shapes(node.inputs), shapes(node.outputs));
-    counts.set(node.type, entry);
+    const name = kindOf(node);
+    const group = groups.get(name) ?? { nodes: [], macs: 0 };
+    const own = multiplyAdds(node, shapes(node.inputs), shapes(node.outputs));
+    group.nodes.push(node);
+    group.macs += own;
+    macs += own;
+    groups.set(name, group);
   }
+  const runs = schemesOf(graph);
+  const kinds = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, group]) => ({ name, ...group, runs: runs(group.nodes) }));
   let parameters = 0;
   let bytes = 0;
   for (const { data } of graph.tensors.values()) {
     parameters += data?.length ?? 0;
     bytes += data?.byteLength ?? 0;
   }
-  const sorted = new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
-  return { counts: sorted, parameters, bytes, macs: [...counts.values()].reduce((sum, c) => sum + c.macs, 0) };
+  return { kinds, parameters, bytes, macs };
 }
 
 const millions = (value: number, digits: number): string => (value / 1e6).toFixed(digits);
@@ -83,18 +176,12 @@ function trainedTensors(graph: Graph): number {
   return [...graph.tensors.values()].filter((tensor) => tensor.range?.source === "trained").length;
 }
 
-/** Which schemes run an operator on codes. */
-function schemesOf(type: string): string {
-  const names = Object.values(SCHEMES).filter((scheme) => OPERATORS[type]?.kernels[scheme.type]);
-  return names.length > 0 ? names.map((scheme) => scheme.name).join(", ") : "float only";
-}
-
 function summary(graph: Graph, format: ModelFormat): string {
   const describe = (name: string): string => {
     const tensor = graph.tensors.get(name);
     return `${name}  ${tensor?.dtype} [${tensor?.shape.join(", ")}]`;
   };
-  const { counts, parameters, bytes, macs } = totalsOf(graph);
+  const { kinds, parameters, bytes, macs } = totalsOf(graph);
   const trained = trainedTensors(graph);
   return [
     `model ${graph.name}, ${FORMAT_NAMES[format]}`,
@@ -102,23 +189,23 @@ function summary(graph: Graph, format: ModelFormat): string {
     ...graph.outputs.map((port) => `output  ${describe(port.tensor)} ${port.format}`),
     `${graph.nodes.length} operators, ${millions(parameters, 2)} M constants (${millions(bytes, 2)} MB), ${millions(macs, 1)} M multiply-adds`,
     ...(trained > 0 ? [`${trained} tensors with a trained range`] : []),
-    ...[...counts].map(
-      ([type, { nodes, macs: own }]) =>
-        `  ${type.padEnd(24)} ${String(nodes).padStart(5)}  ${millions(own, 1).padStart(10)} M  ${schemesOf(type)}`,
+    ...kinds.map(
+      ({ name, nodes, macs: own, runs }) =>
+        `  ${name.padEnd(24)} ${String(nodes.length).padStart(5)}  ${millions(own, 1).padStart(10)} M  ${runs}`,
     ),
     "",
   ].join("\n");
 }
 
 function graphPage(graph: Graph, format: ModelFormat): string {
-  const { counts, parameters, bytes, macs } = totalsOf(graph);
+  const { kinds, parameters, bytes, macs } = totalsOf(graph);
   const port = (name: string): string => escapeHtml(`${name} [${graph.tensors.get(name)?.shape.join(", ")}]`);
   const body = [
     `<p>${escapeHtml(FORMAT_NAMES[format])}: ${graph.nodes.length} operators, ${millions(parameters, 2)} M constants (${millions(bytes, 2)} MB), ${millions(macs, 1)} M multiply-adds.</p>`,
     `<p>Inputs: ${graph.inputs.map((p) => port(p.tensor)).join("; ")}. Outputs: ${graph.outputs.map((p) => port(p.tensor)).join("; ")}.</p>`,
     htmlTable(
       ["operator", "#count", "#multiply-adds, M", "in 8 bits"],
-      [...counts].map(([type, c]) => [escapeHtml(type), String(c.nodes), millions(c.macs, 1), schemesOf(type)]),
+      kinds.map(({ name, nodes, macs: own, runs }) => [escapeHtml(name), String(nodes.length), millions(own, 1), runs]),
     ),
   ].join("\n");
   return page({ title: path.basename(graph.name), body, graph: graphView(graph) });

@@ -15,13 +15,12 @@ import {
   tensorNotInModel,
   textFormat,
   type UnsupportedNode,
-  unsupportedOperators,
 } from "../../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
 import type { Graph } from "../../ir/graph";
 import { ShapeError } from "../../ir/infer-shapes";
 import type { Shape } from "../../ir/shape";
-import { AttributeError, UnsupportedError } from "../failures";
+import { AttributeError, stopOnFaults, UnsupportedError } from "../failures";
 import { finishGraph } from "../finish";
 import { Lowering, type Value } from "../lowering";
 import type { ImportInput, ImportOptions } from "../options";
@@ -182,8 +181,7 @@ class Importer {
       else this.faults.push(inputNotDeclared(this.file, name, "it is an input of the model"));
     }
     if (this.faults.length === 0) for (const step of this.steps) if (needed.has(step)) this.lowerStep(step);
-    if (this.unsupported.length > 0) this.faults.push(unsupportedOperators(this.file, this.unsupported));
-    if (this.faults.length > 0) throw new UserError(this.faults);
+    stopOnFaults(this.file, this.faults, this.unsupported);
     ends.forEach((version, i) => {
       const value = this.valueOf(version);
       const name = outputs[i] ?? "";

@@ -17,7 +17,7 @@ import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
 import type { Graph } from "../../ir/graph";
 import { ShapeError } from "../../ir/infer-shapes";
 import { GraphProto, ModelProto, type NodeProto, TensorProto, type ValueInfoProto } from "../../schema/onnx";
-import { AttributeError, UnsupportedError } from "../failures";
+import { AttributeError, stopOnFaults, UnsupportedError } from "../failures";
 import { finishGraph } from "../finish";
 import { isConstant, Lowering, type Value } from "../lowering";
 import type { ImportInput, ImportOptions } from "../options";
@@ -143,8 +143,7 @@ class Importer {
 
     for (const name of this.inputs.keys()) this.declare(name);
     for (const name of order) this.lowerTensor(name);
-    if (this.unsupported.length > 0) this.faults.push(unsupportedOperators(this.file, this.unsupported));
-    if (this.faults.length > 0) throw new UserError(this.faults);
+    stopOnFaults(this.file, this.faults, this.unsupported);
     for (const name of outputs) {
       const value = this.values.get(name);
       if (!value) {
@@ -339,7 +338,8 @@ class Importer {
   }
 }
 
-function describe(node: NodeProto): UnsupportedNode {
+/** The node as diagnostics name it. */
+export function describe(node: NodeProto): UnsupportedNode {
   const domain = node.domain === "" || node.domain === "ai.onnx" ? "" : `${node.domain}.`;
   return { name: node.name === "" ? (node.output[0] ?? "") : node.name, type: `${domain}${node.opType}` };
 }

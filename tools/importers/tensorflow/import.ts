@@ -10,14 +10,13 @@ import {
   noOutputs,
   tensorNotInModel,
   type UnsupportedNode,
-  unsupportedOperators,
   weightsAlreadyQuantized,
 } from "../../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
 import type { Graph } from "../../ir/graph";
 import { ShapeError } from "../../ir/infer-shapes";
 import { DataType, GraphDef, type NodeDef } from "../../schema/tensorflow";
-import { AttributeError, UnsupportedError } from "../failures";
+import { AttributeError, stopOnFaults, UnsupportedError } from "../failures";
 import { finishGraph } from "../finish";
 import { Lowering, type Value } from "../lowering";
 import type { ImageOrder } from "../operations";
@@ -50,6 +49,15 @@ const NO_RESULT: ReadonlySet<string> = new Set(["Const", "NoOp", "Assert", "Plac
 
 export function importTensorflow(bytes: Uint8Array, options: ImportOptions): Graph {
   return new Importer(bytes, options).run();
+}
+
+/** Nodes with a result that no other reads: the outputs of a graph that names none. */
+export function endsOf(nodes: readonly NodeDef[]): NodeDef[] {
+  const used = new Set<string>();
+  for (const node of nodes) {
+    for (const input of node.input) used.add(producerOf(tensorName(input) ?? input.slice(1)).node);
+  }
+  return nodes.filter((node) => !used.has(node.name) && !NO_RESULT.has(node.op));
 }
 
 class Importer {
@@ -101,8 +109,7 @@ class Importer {
     this.refuse(order);
     for (const input of this.inputs.keys()) this.declare(input);
     for (const name of order) this.lowerNode(name);
-    if (this.unsupported.length > 0) this.faults.push(unsupportedOperators(this.file, this.unsupported));
-    if (this.faults.length > 0) throw new UserError(this.faults);
+    stopOnFaults(this.file, this.faults, this.unsupported);
     for (const output of outputs) {
       const value = this.values.get(this.branches.resolve(output));
       if (!value) throw new UserError(tensorNotInModel(this.file, output, "output", this.values.keys()));
@@ -125,11 +132,7 @@ class Importer {
         return name;
       });
     }
-    const used = new Set<string>();
-    for (const node of this.nodes.values()) {
-      for (const input of node.input) used.add(producerOf(tensorName(input) ?? input.slice(1)).node);
-    }
-    const ends = [...this.nodes.values()].filter((node) => !used.has(node.name) && !NO_RESULT.has(node.op));
+    const ends = endsOf([...this.nodes.values()]);
     if (ends.length === 0) throw new UserError(noOutputs(this.file));
     return ends.map((node) => node.name);
   }

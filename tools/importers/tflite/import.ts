@@ -11,7 +11,6 @@ import {
   severalGraphs,
   tensorNotInModel,
   type UnsupportedNode,
-  unsupportedOperators,
   wideActivations,
 } from "../../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
@@ -19,7 +18,7 @@ import type { Graph } from "../../ir/graph";
 import { ShapeError } from "../../ir/infer-shapes";
 import { OPERATORS } from "../../ir/operators";
 import { elementCount } from "../../ir/shape";
-import { AttributeError, UnsupportedError } from "../failures";
+import { AttributeError, stopOnFaults, UnsupportedError } from "../failures";
 import { finishGraph } from "../finish";
 import { isConstant, Lowering, type Value } from "../lowering";
 import type { ImportInput, ImportOptions } from "../options";
@@ -49,14 +48,14 @@ const LISTED = 20;
 
 export function importTflite(bytes: Uint8Array, options: ImportOptions): Graph {
   try {
-    return new Importer(readModel(bytes), bytes.length, options).run();
+    return new Importer(readFileGraph(bytes), bytes.length, options).run();
   } catch (error) {
     if (error instanceof FlatBufferError) throw new UserError(malformedModel({ file: options.file }, error.message));
     throw error;
   }
 }
 
-interface FileNode {
+export interface FileNode {
   readonly type: string;
   readonly custom: boolean;
   readonly inputs: readonly number[];
@@ -65,7 +64,7 @@ interface FileNode {
   readonly customOptions: Uint8Array;
 }
 
-interface FileGraph {
+export interface FileGraph {
   readonly tensors: readonly FileTensor[];
   readonly nodes: readonly FileNode[];
   readonly inputs: readonly number[];
@@ -73,7 +72,8 @@ interface FileGraph {
   readonly subgraphs: number;
 }
 
-function readModel(bytes: Uint8Array): FileGraph {
+/** Throws FlatBufferError for what is no model. */
+export function readFileGraph(bytes: Uint8Array): FileGraph {
   const file = new FlatBuffer(bytes);
   file.check(0, 8, "the head");
   if (new TextDecoder("latin1").decode(bytes.subarray(4, 8)) !== FILE_IDENTIFIER) {
@@ -148,6 +148,9 @@ function bufferBytes(file: FlatBuffer, buffer: Table): Uint8Array | undefined {
   return data?.length === 0 ? undefined : data;
 }
 
+/** The operator of a node as diagnostics name it. */
+export const typeOf = (node: FileNode): string => (node.custom ? `CUSTOM.${node.type}` : node.type);
+
 function customOptions(file: FlatBuffer, node: Table): Uint8Array {
   const offset = node.get(OPERATOR.largeCustomOptionsOffset);
   if (offset > 1) return behind(file, offset, node.get(OPERATOR.largeCustomOptionsSize));
@@ -200,7 +203,7 @@ class Importer {
 
   private describe(node: FileNode): UnsupportedNode {
     const output = this.graph.tensors[node.outputs[0] ?? -1];
-    return { name: output?.name ?? "", type: node.custom ? `CUSTOM.${node.type}` : node.type };
+    return { name: output?.name ?? "", type: typeOf(node) };
   }
 
   run(): Graph {
@@ -213,8 +216,7 @@ class Importer {
     for (const index of this.options.inputs ? starts : this.graph.inputs) this.declare(index);
     for (const index of order) this.lowerNode(this.graph.nodes[index], new Set(starts));
     if (this.faults.length === 0 && this.unsupported.length === 0) for (const index of outputs) this.end(index);
-    if (this.unsupported.length > 0) this.faults.push(unsupportedOperators(this.file, this.unsupported));
-    if (this.faults.length > 0) throw new UserError(this.faults);
+    stopOnFaults(this.file, this.faults, this.unsupported);
     return finishGraph(this.lower.builder.graph);
   }
 
