@@ -47,7 +47,7 @@ export function suspiciousInputs(graph: Graph, statistics: Statistics): Suspicio
       if (sure > SURE) {
         const means = [...(mean ?? [])].map((m, c) => Math.round(m / (preprocess.scale[c] ?? 1) + (preprocess.mean[c] ?? 0)));
         say(
-          `its channels have the means ${means.join(", ")}, which fit the declared ${preprocess.mean.join(", ")} better the other way round: are red and blue swapped? (${Math.floor(100 * sure)} % sure, for photographs)`,
+          `its channels have the means ${means.join(", ")}, which fit the declared ${preprocess.mean.join(", ")} better the other way round: are red and blue swapped? (${Math.min(99, Math.floor(100 * sure))} % sure, for photographs)`,
         );
       }
     }
