@@ -133,7 +133,13 @@ test("evaluate: the table, the same as JSON, and silence", () => {
 });
 
 test("evaluate: limits fail with exit code 3 and name the layer where it begins and the worst one", () => {
-  fails(3, /MQ412[\s\S]*cause: first layer that departs: Conv2D '[^']+' \(relu\), [\d.]+ dB; worst layer: /, ...evaluation, "--min_sqnr", "150");
+  fails(
+    3,
+    /MQ412[\s\S]*cause: first layer that departs: Conv2D '[^']+' \(relu\), [\d.]+ dB; worst layer: /,
+    ...evaluation,
+    "--min_sqnr",
+    "150",
+  );
   succeed(...evaluation, "--min_sqnr", "5", "--max_drop", "100");
 });
 

@@ -471,7 +471,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "time",
         doc: "measure the time of both models on this machine and put it on the page, which differs from run to run then",
       },
-      { name: "runner", value: "FILE", doc: "with --time: the mace_run program for this machine (//mace/bin:mace_run)" },
+      {
+        name: "runner",
+        value: "FILE",
+        doc: "with --time: the mace_run program for this machine (//mace/bin:mace_run)",
+      },
       { name: "output", value: "FILE", required: true, doc: "page to write" },
     ],
   },

@@ -645,22 +645,15 @@ export const suspiciousInput = (tensor: string, what: string): Diagnostic =>
     "check `preprocess` in the configuration (docs/config.md), and how the samples were made",
   );
 
-/** @param kinds what is wrong, with the tensors that it is wrong with. */
-export const flatTensors = (file: string, kinds: readonly (readonly [string, readonly string[]])[]): Diagnostic =>
+export const flatTensors = (file: string, which: string): Diagnostic =>
   make(
     "MQ319",
     { file },
     "some tensors have next to no range",
-    kinds.map(([what, names]) => `${what}: ${few(names)}`).join("; "),
+    which,
     "check that the samples are varied and rightly preprocessed",
     "nothing, where the network is like that",
   );
-
-/** A list that does not grow with the model. */
-function few(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => `'${name}'`);
-  return `${shown.join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`;
-}
 
 // --- MQ4xx: quantization ---
 

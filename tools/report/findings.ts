@@ -6,7 +6,7 @@ import type { Graph } from "../ir/graph";
 import { GREATEST_BIAS } from "../quant/affine";
 import type { Explanation } from "../quantize/explain";
 import { disagree } from "../quantize/quantize-model";
-import { flatTensors, NARROWEST } from "../statistics/flat-tensors";
+import { few, flatTensors, NARROWEST } from "../statistics/flat-tensors";
 import { saturation } from "../statistics/sample-views";
 import { suspiciousInputs } from "../statistics/suspicious-inputs";
 
@@ -44,13 +44,10 @@ const MORE_SAMPLES = forStatistics("inputs = [...]  # more samples");
 const PREPROCESS = forImport('config = "..."  # its key preprocess, see docs/config.md');
 const list = (names: readonly string[]): string => `[${names.map((name) => JSON.stringify(name)).join(", ")}]`;
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
-const few = (names: readonly string[]): string =>
-  `${names
-    .slice(0, TOLD)
-    .map((name) => `'${name}'`)
-    .join(", ")}${names.length > TOLD ? ` and ${names.length - TOLD} more` : ""}`;
 const override = (tensor: string, [min, max]: readonly [number, number]): NonNullable<Finding["attribute"]> =>
-  forModel(`range_overrides = {${JSON.stringify(tensor)}: "${Number(min.toPrecision(6))},${Number(max.toPrecision(6))}"}`);
+  forModel(
+    `range_overrides = {${JSON.stringify(tensor)}: "${Number(min.toPrecision(6))},${Number(max.toPrecision(6))}"}`,
+  );
 
 export function findingsOf(input: FindingsInput): Finding[] {
   const { float, quantized, statistics } = input;
@@ -126,7 +123,10 @@ function valueFindings(statistics: Statistics): Finding[] {
   const findings: Finding[] = [];
   const bad = statistics.tensor.filter((t) => (t.nanCount ?? 0) + (t.infCount ?? 0) > 0).map(({ name = "" }) => name);
   if (bad.length > 0) {
-    findings.push({ what: `NaN or infinite values in ${few(bad)}.`, attribute: forModel(`keep_float = ${list(bad.slice(0, TOLD))}`) });
+    findings.push({
+      what: `NaN or infinite values in ${few(bad)}.`,
+      attribute: forModel(`keep_float = ${list(bad.slice(0, TOLD))}`),
+    });
   }
   const { dead, constant, narrow } = flatTensors(statistics);
   for (const [what, names] of [
@@ -134,7 +134,8 @@ function valueFindings(statistics: Statistics): Finding[] {
     ["one value in every sample", constant],
     [`ends less than ${NARROWEST} apart`, narrow],
   ] as const) {
-    if (names.length > 0) findings.push({ what: `${count(names.length, "tensor")} with ${what}: ${few(names)}.`, attribute: MORE_SAMPLES });
+    if (names.length > 0)
+      findings.push({ what: `${count(names.length, "tensor")} with ${what}: ${few(names)}.`, attribute: MORE_SAMPLES });
   }
   return findings;
 }

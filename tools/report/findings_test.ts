@@ -55,7 +55,12 @@ const statistics = (count: number, range: (s: number) => readonly [number, numbe
   });
 
 const CASES: readonly (readonly [string, Partial<Parameters<typeof findingsOf>[0]>, RegExp, string])[] = [
-  ["a missed budget", { quantized: { ...GRAPH, missedBudget: "30 dB: 20 dB" } }, /budget was missed: 30 dB: 20 dB/, "max_float ="],
+  [
+    "a missed budget",
+    { quantized: { ...GRAPH, missedBudget: "30 dB: 20 dB" } },
+    /budget was missed: 30 dB: 20 dB/,
+    "max_float =",
+  ],
   [
     "every poor layer, in order",
     { evaluation: layers(40, 14.2, null, 3, 16) },
@@ -75,12 +80,37 @@ const CASES: readonly (readonly [string, Partial<Parameters<typeof findingsOf>[0
     'range_overrides = {"y": "0,4.5"}',
   ],
   ["a clamped bias", { quantized: withBias(-2147483647) }, /bias of Conv2D 'conv'/, 'keep_float = ["conv"]'],
-  ["NaN", { statistics: statistics(20, () => [-1, 1], { nanCount: 3 }) }, /NaN or infinite values in 'x'/, 'keep_float = ["x"]'],
-  ["a dead tensor", { statistics: statistics(20, () => [0, 0]) }, /1 tensor with zero in every sample: 'x'/, "inputs = ["],
-  ["a constant tensor", { statistics: statistics(20, () => [0.5, 0.5]) }, /one value in every sample: 'x'/, "inputs = ["],
+  [
+    "NaN",
+    { statistics: statistics(20, () => [-1, 1], { nanCount: 3 }) },
+    /NaN or infinite values in 'x'/,
+    'keep_float = ["x"]',
+  ],
+  [
+    "a dead tensor",
+    { statistics: statistics(20, () => [0, 0]) },
+    /1 tensor with zero in every sample: 'x'/,
+    "inputs = [",
+  ],
+  [
+    "a constant tensor",
+    { statistics: statistics(20, () => [0.5, 0.5]) },
+    /one value in every sample: 'x'/,
+    "inputs = [",
+  ],
   ["few samples", { statistics: statistics(3, () => [-1, 1]) }, /Only 3 samples/, "inputs = ["],
-  ["ranges that still grow", { statistics: statistics(20, (s) => [0, s < 19 ? 0.5 : 1]) }, /widened the ranges by 50\.0 %/, "inputs = ["],
-  ["an input that is not as declared", { statistics: statistics(20, () => [0, 255]) }, /outside of the declared/, 'config = "'],
+  [
+    "ranges that still grow",
+    { statistics: statistics(20, (s) => [0, s < 19 ? 0.5 : 1]) },
+    /widened the ranges by 50\.0 %/,
+    "inputs = [",
+  ],
+  [
+    "an input that is not as declared",
+    { statistics: statistics(20, () => [0, 255]) },
+    /outside of the declared/,
+    'config = "',
+  ],
 ];
 
 const find = (over: Partial<Parameters<typeof findingsOf>[0]>): Finding[] =>
@@ -110,7 +140,9 @@ test("nothing to find in a good model", () => {
 test("histograms: every element counts once; codes reach no farther than the range, and are no finer than its steps", () => {
   // 1 (0x3f800000), 2, -1 and 0: the upper 13 bits.
   const tensor = Statistics.fromPartial({
-    tensor: [{ name: "x", bucket: [0, 0x3f800000 >>> 19, 0x40000000 >>> 19, 0xbf800000 >>> 19], bucketCount: [10, 5, 3, 2] }],
+    tensor: [
+      { name: "x", bucket: [0, 0x3f800000 >>> 19, 0x40000000 >>> 19, 0xbf800000 >>> 19], bucketCount: [10, 5, 3, 2] },
+    ],
   }).tensor[0];
   assert.ok(tensor);
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

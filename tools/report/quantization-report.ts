@@ -60,6 +60,8 @@ function workOf(graph: Graph): { readonly macs: number; readonly bytes: number }
   return { macs, bytes };
 }
 
+const floatAndQuantized = ([float, quantized]: readonly string[]): string => `${float} float, ${quantized} quantized`;
+
 const heading = (id: string, title: string): string => `<h2 id="${id}">${title}</h2>`;
 
 export function quantizationReport({ float, quantized, reference, statistics, evaluation, time }: ReportInput): string {
@@ -90,8 +92,8 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
           "operators",
           `${quantizedNodes} of ${quantized.nodes.length} on codes (Quantize and Dequantize among the others)`,
         ],
-        ["multiply-adds", work.map(({ macs }) => `${(macs / 1e6).toFixed(2)} million`).join(" float, ") + " quantized"],
-        ["bytes moved", work.map(({ bytes }) => `${(bytes / 1e6).toFixed(2)} MB`).join(" float, ") + " quantized"],
+        ["multiply-adds", floatAndQuantized(work.map(({ macs }) => `${(macs / 1e6).toFixed(2)} million`))],
+        ["bytes moved", floatAndQuantized(work.map(({ bytes }) => `${(bytes / 1e6).toFixed(2)} MB`))],
         [
           "time",
           time

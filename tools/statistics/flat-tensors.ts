@@ -38,6 +38,15 @@ export function flatTensorsWarning(statistics: Statistics, file: string): Diagno
     ["one value in every sample", constant],
     [`ends less than ${NARROWEST} apart`, narrow],
   ] as const;
-  const some = kinds.filter(([, names]) => names.length > 0);
-  return some.length === 0 ? [] : [flatTensorsFound(file, some)];
+  const some = kinds.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${few(names)}`] : []));
+  return some.length === 0 ? [] : [flatTensorsFound(file, some.join("; "))];
+}
+
+/** Names that are told one by one. */
+const TOLD = 5;
+
+/** A list that does not grow with the model. */
+export function few(names: readonly string[]): string {
+  const told = names.slice(0, TOLD).map((name) => `'${name}'`);
+  return `${told.join(", ")}${names.length > TOLD ? ` and ${names.length - TOLD} more` : ""}`;
 }

@@ -51,7 +51,10 @@ export interface Push {
 }
 
 /** The least (`sign` 1) or greatest (-1) extreme of a tensor, the sample that set it first, and the next one; zero is always in. */
-function twoExtremes(values: readonly number[], sign: 1 | -1): { readonly at: number; readonly first: number; readonly second: number } {
+function twoExtremes(
+  values: readonly number[],
+  sign: 1 | -1,
+): { readonly at: number; readonly first: number; readonly second: number } {
   let [at, first, second] = [-1, 0, 0];
   values.forEach((value, s) => {
     if (value * sign < first * sign) [at, first, second] = [s, value, first];
@@ -62,13 +65,25 @@ function twoExtremes(values: readonly number[], sign: 1 | -1): { readonly at: nu
 
 /** Samples by how far they push the ranges, farthest first. */
 export function samplesByPush(statistics: Statistics): Push[] {
-  const pushes = statistics.sample.map(({ name }) => ({ sample: name ?? "", extremes: 0, mean: 0, most: 0, tensor: "" }));
+  const pushes = statistics.sample.map(({ name }) => ({
+    sample: name ?? "",
+    extremes: 0,
+    mean: 0,
+    most: 0,
+    tensor: "",
+  }));
   const tensors = Math.max(statistics.tensor.length, 1);
   statistics.tensor.forEach(({ name }, t) => {
     const finite = (values: readonly number[], s: number): number =>
       (statistics.sample[s]?.min[t] ?? 0) <= (statistics.sample[s]?.max[t] ?? 0) ? (values[t] ?? 0) : 0;
-    const low = twoExtremes(statistics.sample.map(({ min }, s) => finite(min, s)), 1);
-    const high = twoExtremes(statistics.sample.map(({ max }, s) => finite(max, s)), -1);
+    const low = twoExtremes(
+      statistics.sample.map(({ min }, s) => finite(min, s)),
+      1,
+    );
+    const high = twoExtremes(
+      statistics.sample.map(({ max }, s) => finite(max, s)),
+      -1,
+    );
     for (const s of new Set([low.at, high.at])) {
       const push = pushes[s];
       if (!push) continue;

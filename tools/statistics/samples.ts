@@ -140,7 +140,8 @@ async function loadTensor(file: string, port: GraphPort, graph: Graph): Promise<
 function integerBits(values: Float32Array | Float64Array, file: string, { tensor }: GraphPort): Float32Array {
   const integers = Int32Array.from(values);
   const at = integers.findIndex((v, i) => v !== values[i]);
-  if (at >= 0) throw new UserError(unreadableTensor(file, `'${tensor}' takes int32, and number ${at} is ${values[at]}`));
+  if (at >= 0)
+    throw new UserError(unreadableTensor(file, `'${tensor}' takes int32, and number ${at} is ${values[at]}`));
   return new Float32Array(integers.buffer);
 }
 

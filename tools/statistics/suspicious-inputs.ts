@@ -38,14 +38,18 @@ export function suspiciousInputs(graph: Graph, statistics: Statistics): Suspicio
     } else if (declaredRange && (min < declaredRange[0] - 1e-3 || max > declaredRange[1] + 1e-3)) {
       say(`it has values ${span}, outside of the declared ${declaredRange.join(" … ")}`);
     } else if (pixels && max - min < LITTLE * (pixels[1] - pixels[0])) {
-      say(`it has values ${span} only, and pixels become ${pixels.map(short).join(" … ")}: were the samples scaled twice?`);
+      say(
+        `it has values ${span} only, and pixels become ${pixels.map(short).join(" … ")}: were the samples scaled twice?`,
+      );
     } else if (pixels && Math.max(max - pixels[1], pixels[0] - min) > OUTSIDE * (pixels[1] - pixels[0])) {
       say(`it has values ${span}, and pixels become ${pixels.map(short).join(" … ")}: were the samples not scaled?`);
     } else if (preprocess) {
       const mean = channels.get(tensor)?.mean;
       const sure = mean ? swappedChannels(mean, preprocess, seen.length) : 0;
       if (sure > SURE) {
-        const means = [...(mean ?? [])].map((m, c) => Math.round(m / (preprocess.scale[c] ?? 1) + (preprocess.mean[c] ?? 0)));
+        const means = [...(mean ?? [])].map((m, c) =>
+          Math.round(m / (preprocess.scale[c] ?? 1) + (preprocess.mean[c] ?? 0)),
+        );
         say(
           `its channels have the means ${means.join(", ")}, which fit the declared ${preprocess.mean.join(", ")} better the other way round: are red and blue swapped? (${Math.min(99, Math.floor(100 * sure))} % sure, for photographs)`,
         );

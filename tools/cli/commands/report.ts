@@ -47,7 +47,8 @@ const ROUNDS = 20;
 /** Median times of the float and the quantized model on random inputs. */
 function measure(options: Options, models: readonly ModelFiles[]): MeasuredTime {
   const runner = options.path("runner");
-  if (runner === undefined) throw new UserError(nothingToDo("--runner", "the mace_run program that --time measures with"));
+  if (runner === undefined)
+    throw new UserError(nothingToDo("--runner", "the mace_run program that --time measures with"));
   const medians = models.map(({ pb, data }) => {
     const files = [`--model_file=${pb}`, `--model_data_file=${data}`];
     const args = [...files, "--benchmark", `--round=${ROUNDS}`, "--top=0", "--num_threads=1"];
