@@ -432,6 +432,40 @@ TEST(Statistics, ExtremesAndBuckets) {
   EXPECT_EQ(none.max, -FLT_MAX);
 }
 
+TEST(Statistics, Channels) {
+  Random random;
+  constexpr int64_t kRows = 7;
+  for (Tier tier : RunnableTiers()) {
+    // Blocks of 32 and 16 channels and what is left, and a part of wider rows.
+    for (int64_t channels : {1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 200, 1031}) {
+      const int64_t stride = channels + 3;
+      const GuardBuffer<float> x(Awkward(&random, (kRows - 1) * stride + channels));
+      const size_t n = static_cast<size_t>(channels);
+      std::vector<float> least(n, FLT_MAX), greatest(n, -FLT_MAX);
+      // What earlier samples left stays where it is more.
+      least[n / 2] = -FLT_MAX;
+      std::vector<float> wanted_least = least, wanted_greatest = greatest;
+      std::vector<double> sums(n, NAN), wanted_sums(n, 0.0);
+      for (int64_t r = 0; r < kRows; ++r) {
+        for (size_t c = 0; c < n; ++c) {
+          const float v = x[static_cast<size_t>(r * stride) + c];
+          if (!std::isfinite(v)) continue;
+          wanted_least[c] = std::min(wanted_least[c], v);
+          wanted_greatest[c] = std::max(wanted_greatest[c], v);
+          wanted_sums[c] += static_cast<double>(v);
+        }
+      }
+      GetKernelSet(tier)->channels(x.data(), kRows, stride, channels, least.data(), greatest.data(),
+                                   sums.data());
+      for (size_t c = 0; c < n; ++c) {
+        EXPECT_EQ(least[c], wanted_least[c]) << c << " of " << channels << " " << NameOf(tier);
+        EXPECT_EQ(greatest[c], wanted_greatest[c]) << c << " " << random.Replay();
+        EXPECT_EQ(sums[c], wanted_sums[c]) << c << " of " << channels << " " << NameOf(tier);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kernels
 }  // namespace mace

@@ -132,8 +132,14 @@ test("evaluate: the table, the same as JSON, and silence", () => {
   assert.equal(succeed(...evaluation, "--reference", at("net_reference.pb"), "--quiet"), "");
 });
 
-test("evaluate: limits fail with exit code 3 and name the worst layer", () => {
-  fails(3, /MQ412[\s\S]*cause: worst layer: /, ...evaluation, "--min_sqnr", "150");
+test("evaluate: limits fail with exit code 3 and name the layer where it begins and the worst one", () => {
+  fails(
+    3,
+    /MQ412[\s\S]*cause: first layer that departs: Conv2D '[^']+' \(relu\), [\d.]+ dB; worst layer: /,
+    ...evaluation,
+    "--min_sqnr",
+    "150",
+  );
   succeed(...evaluation, "--min_sqnr", "5", "--max_drop", "100");
 });
 
@@ -174,12 +180,50 @@ test("report: a page of its own, with what was given", () => {
   }
 });
 
+test("report: everything that it is to show is there", () => {
+  const given = ["--reference", at("net_reference.pb"), "--statistics", at("net.stat"), "--evaluation", at("net.json")];
+  succeed("report", ...models("net"), ...given, "--output", at("net.html"));
+  const html = fs.readFileSync(at("net.html"), "utf8");
+  for (const id of ["findings", "tensors", "weights", "samples", "graph-of-the-model"]) {
+    assert.match(html, new RegExp(`<h2 id="${id}">`), id);
+  }
+  for (const text of [
+    /<td>constants<\/td><td>[\d.]+ MB float, [\d.]+ MB quantized/,
+    /<td>multiply-adds<\/td><td>[\d.]+ million float, [\d.]+ million quantized/,
+    /<td>bytes moved<\/td>/,
+    /<td>time<\/td><td>not measured; .*--time/,
+    /<code>inputs = \[/,
+    // Histograms of the same tensor, float and quantized.
+    /aria-label="values of relu"[\s\S]*aria-label="codes of relu"/,
+    // Provenance: source, observed numbers, the samples that set the extremes, heirs.
+    /<th>source<\/th><th>inherited by<\/th><th>observed<\/th><th>least in<\/th><th>greatest in<\/th>/,
+    /<td>relu<\/td><td[^>]*>[\d.]+ dB<\/td>.*<td>file: [^<]*<\/td><td>[^<]*<\/td><td>0 … [\d.]+<\/td><td>\d\.npy<\/td><td>\d\.npy<\/td>/,
+    /weights of each channel before.*weights of each channel after/,
+    /aria-label="saturation of the ranges"/,
+    /Sample \d of 4 was the last to widen a range by more than 1 %/,
+    /wider on average/,
+    // The heat of the graph.
+    /"heat":[01]/,
+  ]) {
+    assert.match(html, text);
+  }
+  succeed("report", ...models("net"), ...given, "--output", at("again.html"));
+  assert.equal(fs.readFileSync(at("again.html"), "utf8"), html, "the same bytes every time");
+  succeed("report", ...models("net"), "--time", "--runner", RUN, "--output", at("timed.html"));
+  assert.match(
+    fs.readFileSync(at("timed.html"), "utf8"),
+    /<td>time<\/td><td>[\d.]+ ms float, [\d.]+ ms quantized: median of 20 runs on this/,
+  );
+});
+
 test("report: errors", () => {
   const report = ["report", ...models("net")];
   fails(1, /MQ201[\s\S]*mace evaluate --output/, ...report, "--evaluation", at("labels"), "--output", at("x.html"));
   fails(1, /MQ301/, ...report, "--statistics", at("labels"), "--output", at("x.html"));
   fails(1, /MQ503/, ...report, "--output", at("no_folder/x.html"));
   fails(2, /--output/, ...report);
+  fails(1, /MQ505.*--runner/, ...report, "--time", "--output", at("x.html"));
+  fails(1, /MQ520/, ...report, "--time", "--runner", at("no_runner"), "--output", at("x.html"));
   assert.ok(!fs.existsSync(at("x.html")));
 });
 
@@ -240,6 +284,43 @@ test("report in a browser: an error on a page would be seen", () => {
   const { console: messages } = browse(at("net.html"), "throw new Error('seen')", "--dump-dom");
   assert.match(messages.join("\n"), /seen/);
 });
+
+/** Leaves the least contrast (WCAG 2) of the page's texts with what is behind them, and how many were looked at. */
+const CONTRAST = `
+const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+  .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const behind = (element) => {
+  for (let e = element; e; e = e.parentElement) {
+    const colour = numbers(getComputedStyle(e).backgroundColor);
+    if (colour[3] !== 0) return colour;
+  }
+  return [255, 255, 255];
+};
+let [least, seen] = [Infinity, 0];
+for (const element of document.querySelectorAll("body *:not(script):not(svg *)")) {
+  if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "")) continue;
+  const pair = [numbers(getComputedStyle(element).color), behind(element)].map(light).sort((a, b) => b - a);
+  least = Math.min(least, (pair[0] + 0.05) / (pair[1] + 0.05));
+  seen++;
+}
+document.body.dataset.contrast = least;
+document.body.dataset.seen = seen;
+document.body.dataset.dark = matchMedia("(prefers-color-scheme: dark)").matches;
+`;
+
+for (const [scheme, flags] of [
+  ["light", ["--blink-settings=preferredColorScheme=1"]],
+  ["dark", ["--blink-settings=preferredColorScheme=0", "--force-dark-mode"]],
+] as const) {
+  test(`report in a browser: every text can be read in the ${scheme} scheme`, () => {
+    const { dom } = browse(at("net.html"), USE.replace("Maximum_2", "Maximum_0") + CONTRAST, "--dump-dom", ...flags);
+    const facts = Object.fromEntries([...dom.matchAll(/data-(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]));
+    assert.equal(facts.dark, String(scheme === "dark"));
+    assert.ok(Number(facts.seen) > 50, `${facts.seen} texts`);
+    assert.ok(Number(facts.contrast) >= 4.5, `contrast ${facts.contrast}`);
+  });
+}
 
 test("report in a browser: light and dark have paper of their own", () => {
   const shots = ["1", "0"].map((scheme) => {

@@ -467,6 +467,15 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "reference", value: "FILE", doc: "the float graph as it was quantized" },
       { name: "statistics", value: "FILE", doc: "statistics of the float model" },
       { name: "evaluation", value: "FILE", doc: "what `mace evaluate --output` wrote" },
+      {
+        name: "time",
+        doc: "measure the time of both models on this machine and put it on the page, which differs from run to run then",
+      },
+      {
+        name: "runner",
+        value: "FILE",
+        doc: "with --time: the mace_run program for this machine (//mace/bin:mace_run)",
+      },
       { name: "output", value: "FILE", required: true, doc: "page to write" },
     ],
   },

@@ -695,6 +695,25 @@ export const unreadableSamplesStrict = (count: number, total: number, kept: stri
     "or go without --strict (in Bazel `strict = False`): they are left out then",
   );
 
+export const suspiciousInput = (tensor: string, what: string): Diagnostic =>
+  make(
+    "MQ318",
+    { tensor },
+    "the samples do not look like what preprocessing makes of pictures",
+    what,
+    "check `preprocess` in the configuration (docs/config.md), and how the samples were made",
+  );
+
+export const flatTensors = (file: string, which: string): Diagnostic =>
+  make(
+    "MQ319",
+    { file },
+    "some tensors have next to no range",
+    which,
+    "check that the samples are varied and rightly preprocessed",
+    "nothing, where the network is like that",
+  );
+
 // --- MQ4xx: quantization ---
 
 export interface MissingRange {

@@ -1,11 +1,16 @@
-/** NumPy's .npy files (format versions 1 to 3) of little-endian numbers, as binary32 values. */
+/** NumPy's .npy files (format versions 1 to 3) of little-endian numbers, as binary32 values or, where those lose digits, binary64. */
 
 import { unreadableTensor } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 
-export interface NpyArray {
+export interface NpyArray<T = Float32Array> {
   readonly shape: readonly number[];
-  readonly values: Float32Array;
+  readonly values: T;
+}
+
+/** Float32Array or Float64Array: what numbers are read into. */
+export interface NumberKind<T> {
+  from(source: ArrayLike<number>, each?: (value: number, i: number) => number): T;
 }
 
 type Reader = (view: DataView, at: number) => number;
@@ -19,7 +24,13 @@ const READERS: Readonly<Record<string, readonly [number, Reader]>> = {
   "<i8": [8, (v, at) => Number(v.getBigInt64(at, true))],
 };
 
-export function parseNpy(bytes: Uint8Array, file: string): NpyArray {
+export function parseNpy(bytes: Uint8Array, file: string): NpyArray;
+export function parseNpy<T>(bytes: Uint8Array, file: string, kind: NumberKind<T>): NpyArray<T>;
+export function parseNpy(
+  bytes: Uint8Array,
+  file: string,
+  kind: NumberKind<Float32Array | Float64Array> = Float32Array,
+): NpyArray<Float32Array | Float64Array> {
   const fail = (reason: string): never => {
     throw new UserError(unreadableTensor(file, reason));
   };
@@ -45,7 +56,7 @@ export function parseNpy(bytes: Uint8Array, file: string): NpyArray {
   if (!Number.isSafeInteger(length) || length < 0 || start + length * size !== bytes.length) {
     return fail(`its size does not fit the shape [${shape.join(", ")}]`);
   }
-  return { shape, values: Float32Array.from({ length }, (_, i) => read(view, start + i * size)) };
+  return { shape, values: kind.from({ length }, (_, i) => read(view, start + i * size)) };
 }
 
 /** An .npy file (format version 1) of binary32 or 8-bit values in C order. */

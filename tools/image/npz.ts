@@ -1,9 +1,9 @@
-/** NumPy's .npz files (zip archives of .npy members, stored or deflated), as binary32 arrays by name. */
+/** NumPy's .npz files (zip archives of .npy members, stored or deflated), as arrays by name. */
 
 import { inflateRawSync } from "node:zlib";
 import { unreadableTensor } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
-import { type NpyArray, parseNpy } from "./npy";
+import { type NpyArray, type NumberKind, parseNpy } from "./npy";
 
 const END = 0x06054b50;
 const CENTRAL = 0x02014b50;
@@ -19,7 +19,19 @@ const DEFLATED = 8;
  *
  * @param most bytes that a member may have unpacked: a small file may claim to hold a great one.
  */
-export function parseNpz(bytes: Uint8Array, file: string, most: number): Map<string, NpyArray> {
+export function parseNpz(bytes: Uint8Array, file: string, most: number): Map<string, NpyArray>;
+export function parseNpz<T>(
+  bytes: Uint8Array,
+  file: string,
+  most: number,
+  kind: NumberKind<T>,
+): Map<string, NpyArray<T>>;
+export function parseNpz(
+  bytes: Uint8Array,
+  file: string,
+  most: number,
+  kind: NumberKind<Float32Array | Float64Array> = Float32Array,
+): Map<string, NpyArray<Float32Array | Float64Array>> {
   const fail = (reason: string): never => {
     throw new UserError(unreadableTensor(file, reason));
   };
@@ -30,7 +42,7 @@ export function parseNpz(bytes: Uint8Array, file: string, most: number): Map<str
   if (end < first) return fail("not an .npz file: the end of a zip archive is missing");
   const count = view.getUint16(end + 10, true);
   let at = view.getUint32(end + 16, true);
-  const arrays = new Map<string, NpyArray>();
+  const arrays = new Map<string, NpyArray<Float32Array | Float64Array>>();
   for (let i = 0; i < count; i++) {
     // Sizes come from the directory: in the local headers numpy leaves them to a 64-bit extension.
     if (at + 46 > end || view.getUint32(at, true) !== CENTRAL) return fail("its directory is cut off");
@@ -48,7 +60,7 @@ export function parseNpz(bytes: Uint8Array, file: string, most: number): Map<str
     if (start + packed > end) return fail(`'${member}' is cut off`);
     const npy = unpack(bytes.subarray(start, start + packed), method, size);
     if (npy?.length !== size) return fail(`'${member}' cannot be unpacked`);
-    arrays.set(member.replace(/\.npy$/, ""), parseNpy(npy, file));
+    arrays.set(member.replace(/\.npy$/, ""), parseNpy(npy, file, kind));
   }
   return arrays;
 }

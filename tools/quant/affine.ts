@@ -124,6 +124,9 @@ export function leastWeightScale(bias: number, inputScale: number): number {
   return Number.isFinite(least) ? Math.fround(least * (1 + 2 ** -20)) : 0;
 }
 
+/** Codes of biases lie between this and its negative. */
+export const GREATEST_BIAS = 2147483647;
+
 export interface QuantizedBias {
   readonly codes: Int32Array;
   /** Channels whose bias did not fit 32 bits and was clamped. */
@@ -137,7 +140,7 @@ export function quantizeBias(bias: Float32Array, inputScale: number, weightScale
   for (let c = 0; c < bias.length; c++) {
     const scale = inputScale * (weightScales[weightScales.length === 1 ? 0 : c] ?? 1);
     const value = (bias[c] ?? 0) / scale;
-    const limited = clamp(value, -2147483647, 2147483647);
+    const limited = clamp(value, -GREATEST_BIAS, GREATEST_BIAS);
     if (limited !== value) clamped.push(c);
     codes[c] = Number.isNaN(value) ? 0 : roundHalfEven(limited);
   }

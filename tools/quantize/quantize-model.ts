@@ -212,14 +212,18 @@ function overrideRanges(graph: Graph, overrides: readonly string[]): void {
   }
 }
 
+/** Whether one range is DISAGREEMENT times as wide as the other. */
+export function disagree(a: readonly [number, number], b: readonly [number, number]): boolean {
+  const [of, to] = [a, b].map(([low, high]) => Math.max(high, 0) - Math.min(low, 0)) as [number, number];
+  return of > DISAGREEMENT * to || to > DISAGREEMENT * of;
+}
+
 function compareWithTraining(graph: Graph, observed: Ranges): Diagnostic[] {
   const warnings: Diagnostic[] = [];
   for (const { name, range } of graph.tensors.values()) {
     const [min, max] = observed.get(name) ?? [0, 0];
     if (range?.source !== "trained" || !(min < max)) continue;
-    const span = (low: number, high: number): number => Math.max(high, 0) - Math.min(low, 0);
-    const ratio = span(range.min, range.max) / span(min, max);
-    if (ratio > DISAGREEMENT || ratio < 1 / DISAGREEMENT) {
+    if (disagree([range.min, range.max], [min, max])) {
       warnings.push(rangesDisagree(name, [range.min, range.max], [min, max]));
     }
   }

@@ -23,3 +23,23 @@ export function bars(values: readonly number[], marks: readonly number[], label:
   const lines = marks.map((m) => `M${number(m * width)} 0V${height}`).join("");
   return `<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${label}"><path d="${path}" fill="var(--soft)"/><path d="${lines}" stroke="var(--accent)" stroke-width="1.5"/></svg>`;
 }
+
+/** A range of a channel: its number and ends. */
+export interface Span {
+  readonly channel: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A line from least to greatest of each channel, on the axis `low` … `high`, each labelled with its ends. */
+export function spans(channels: readonly Span[], [low, high]: readonly [number, number], label: string): string {
+  const [each, height] = [6, 72];
+  const width = Math.max(channels.length * each, each);
+  const y = (v: number): string => number(high > low ? ((high - v) / (high - low)) * height : height / 2);
+  const lines = channels.map(({ channel, min, max }, i) => {
+    const x = number((i + 0.5) * each);
+    const ends = [min, max].map((v) => Number(v.toPrecision(4))).join(" … ");
+    return `<path d="M${x} ${y(max)}V${y(min)}"><title>channel ${channel}: ${ends}</title></path>`;
+  });
+  return `<svg class="spans" viewBox="0 -1 ${width} ${height + 2}" width="${width}" height="${height + 2}" role="img" aria-label="${label}"><path d="M0 ${y(0)}H${width}" stroke="var(--line)"/><g stroke="var(--accent)" stroke-width="3">${lines.join("")}</g></svg>`;
+}

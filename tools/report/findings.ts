@@ -3,136 +3,160 @@
 import type { Statistics } from "../../mace/proto/statistics";
 import type { Evaluation } from "../evaluate/evaluate";
 import type { Graph } from "../ir/graph";
+import { GREATEST_BIAS } from "../quant/affine";
 import type { Explanation } from "../quantize/explain";
+import { disagree } from "../quantize/quantize-model";
+import { few, flatTensors, NARROWEST } from "../statistics/flat-tensors";
+import { saturation } from "../statistics/sample-views";
+import { suspiciousInputs } from "../statistics/suspicious-inputs";
 
 export interface Finding {
   readonly what: string;
-  /** Starlark for the target. */
-  readonly attribute?: string;
+  /** Starlark for the target, and the rule that it is of. */
+  readonly attribute?: { readonly rule: string; readonly text: string };
 }
 
-/** Below this a layer's error shows. */
+/** Below this a layer's error shows, dB. */
 const POOR_SQNR = 15;
 /** Above this share of clipped values the range is worth a look. */
 const MUCH_CLIPPED = 0.001;
 /** The last tenth of the samples must not widen the ranges by more than this share on average. */
 const STILL_GROWING = 0.02;
+/** Fewer samples than this are few. */
+const FEW = 10;
+/** Rows of one kind that are told one by one. */
+const TOLD = 5;
 
-export function findingsOf(
-  graph: Graph,
-  explanations: readonly Explanation[],
-  evaluation: Evaluation | undefined,
-  statistics: Statistics | undefined,
-  missedBudget?: string,
-): Finding[] {
-  const findings: Finding[] = [];
-  if (missedBudget !== undefined) {
-    findings.push({
-      what: `The accuracy budget was missed: ${missedBudget}.`,
-      attribute: "max_float, or less of min_sqnr and max_drop",
-    });
-  }
+export interface FindingsInput {
+  readonly float: Graph;
+  readonly quantized: Graph;
+  readonly explanations: readonly Explanation[];
+  readonly evaluation?: Evaluation;
+  readonly statistics?: Statistics;
+}
+
+const short = (v: number): number => Number(v.toPrecision(4));
+const forModel = (text: string): NonNullable<Finding["attribute"]> => ({ rule: "mace_quantized_model", text });
+const forStatistics = (text: string): NonNullable<Finding["attribute"]> => ({ rule: "mace_quantize_stat", text });
+const forImport = (text: string): NonNullable<Finding["attribute"]> => ({ rule: "mace_model", text });
+
+const MORE_SAMPLES = forStatistics("inputs = [...]  # more samples");
+const PREPROCESS = forImport('config = "..."  # its key preprocess, see docs/config.md');
+const list = (names: readonly string[]): string => `[${names.map((name) => JSON.stringify(name)).join(", ")}]`;
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+const override = (tensor: string, [min, max]: readonly [number, number]): NonNullable<Finding["attribute"]> =>
+  forModel(
+    `range_overrides = {${JSON.stringify(tensor)}: "${Number(min.toPrecision(6))},${Number(max.toPrecision(6))}"}`,
+  );
+
+export function findingsOf(input: FindingsInput): Finding[] {
+  const { float, quantized, statistics } = input;
+  return [
+    ...budgetFindings(quantized),
+    ...layerFindings(input),
+    ...rangeFindings(input),
+    ...biasFindings(quantized),
+    ...(statistics ? [...valueFindings(statistics), ...sampleFindings(float, statistics)] : []),
+  ];
+}
+
+function budgetFindings({ missedBudget }: Graph): Finding[] {
+  if (missedBudget === undefined) return [];
+  const attribute = forModel("max_float = 100  # or a lower min_sqnr, a higher max_drop");
+  return [{ what: `The accuracy budget was missed: ${missedBudget}.`, attribute }];
+}
+
+/** All poor layers, in execution order: the first is where it begins. */
+function layerFindings({ explanations, evaluation }: FindingsInput): Finding[] {
   const poor = (evaluation?.layers ?? []).filter((l) => l.sqnr !== null && l.sqnr < POOR_SQNR && l.type !== "Softmax");
-  const first = poor[0];
+  const [first] = poor;
+  if (!first) return [];
   const origins = new Map(explanations.map(({ tensor, origin }) => [tensor, origin]));
-  if (first) {
-    findings.push({
-      what: `${poor.length} layer${poor.length === 1 ? "" : "s"} below ${POOR_SQNR} dB, the first is ${first.type} '${first.node}' (${first.tensor}) with ${first.sqnr?.toFixed(1)} dB.`,
-      attribute: `keep_float = [${JSON.stringify(origins.get(first.tensor) ?? first.tensor)}]`,
-    });
-  }
+  const told = poor.map(({ type, node, tensor, sqnr }) => `${type} '${node}' (${tensor}) ${sqnr?.toFixed(1)} dB`);
+  const names = [...new Set(poor.map(({ tensor }) => origins.get(tensor) ?? tensor))];
+  return [
+    {
+      what: `${count(poor.length, "layer")} below ${POOR_SQNR} dB, in execution order: ${told.join("; ")}.`,
+      attribute: forModel(`keep_float = ${list(names)}`),
+    },
+  ];
+}
+
+function rangeFindings({ explanations }: FindingsInput): Finding[] {
   // Attributes name tensors of the float graph, and give ranges in its units.
-  const clipped = explanations.filter((e) => e.tensor === e.origin && (e.observed?.clipped ?? 0) > MUCH_CLIPPED);
+  const own = explanations.filter((e) => e.tensor === e.origin && e.observed);
+  const clipped = own.filter((e) => (e.observed?.clipped ?? 0) > MUCH_CLIPPED);
   clipped.sort((a, b) => (b.observed?.clipped ?? 0) - (a.observed?.clipped ?? 0));
-  for (const { tensor, observed } of clipped.slice(0, 5)) {
+  const findings: Finding[] = [];
+  for (const { tensor, observed } of clipped.slice(0, TOLD)) {
     if (!observed) continue;
     findings.push({
       what: `'${tensor}' clips ${(100 * observed.clipped).toFixed(2)} % of the observed values.`,
-      attribute: `range_overrides = {${JSON.stringify(tensor)}: "${observed.measured.map((v) => Number(v.toPrecision(6))).join(",")}"}`,
+      attribute: override(tensor, observed.measured),
     });
   }
-  if (statistics) {
-    const curve = saturation(statistics);
-    const before = curve[Math.floor(curve.length * 0.9) - 1] ?? 1;
-    if (curve.length >= 10 && 1 - before > STILL_GROWING) {
-      findings.push({
-        what: `The last tenth of the samples still widened the ranges by ${(100 * (1 - before)).toFixed(1)} % on average: the samples are too few.`,
-        attribute: "inputs = [more samples of the mace_quantize_stat target]",
-      });
-    }
-    if (curve.length < 10) {
-      findings.push({
-        what: `Only ${curve.length} sample${curve.length === 1 ? " was" : "s were"} measured; some hundred are usual.`,
-        attribute: "inputs = [more samples of the mace_quantize_stat target]",
-      });
-    }
-    for (const name of suspiciousInputs(graph, statistics)) {
-      findings.push({ what: name, attribute: "preprocess of the model's configuration (docs/config.md)" });
-    }
+  for (const { tensor, range, source, observed } of own) {
+    if (!range || !observed || source !== "trained" || !(observed.measured[0] < observed.measured[1])) continue;
+    if (!disagree(range, observed.measured)) continue;
+    findings.push({
+      what: `'${tensor}' was trained with ${range.map(short).join(" … ")}, and the samples have ${observed.measured.map(short).join(" … ")}.`,
+      attribute: override(tensor, observed.measured),
+    });
   }
   return findings;
 }
 
-/** Share of the final ranges, mean over the tensors, that the first 1, 2, … samples cover. */
-export function saturation(statistics: Statistics): number[] {
-  const count = statistics.sample.length;
-  const tensors = statistics.tensor.length;
-  const low = new Array<number>(tensors).fill(0);
-  const high = new Array<number>(tensors).fill(0);
-  const spans: number[][] = [];
-  for (const sample of statistics.sample) {
-    const span: number[] = [];
-    for (let t = 0; t < tensors; t++) {
-      const [min, max] = [sample.min[t] ?? 0, sample.max[t] ?? 0];
-      if (min <= max) {
-        low[t] = Math.min(low[t] ?? 0, min);
-        high[t] = Math.max(high[t] ?? 0, max);
-      }
-      span.push((high[t] ?? 0) - (low[t] ?? 0));
-    }
-    spans.push(span);
-  }
-  const last = spans[count - 1] ?? [];
-  const live = last.map((span, t) => [span, t] as const).filter(([span]) => span > 0);
-  return spans.map(
-    (span) => live.reduce((sum, [whole, t]) => sum + (span[t] ?? 0) / whole, 0) / Math.max(live.length, 1),
+function biasFindings(quantized: Graph): Finding[] {
+  const clamped = quantized.nodes.filter(({ inputs }) =>
+    inputs.some((name) => {
+      const { data, dtype } = quantized.tensors.get(name) ?? {};
+      return dtype === "int32" && data?.some((code) => Math.abs(code) >= GREATEST_BIAS) === true;
+    }),
   );
+  return clamped.map(({ name, type }) => ({
+    what: `A bias of ${type} '${name}' is greater than its codes reach, and was clamped.`,
+    attribute: forModel(`keep_float = ${list([name])}`),
+  }));
 }
 
-/** Samples by the number of tensors whose extremes they set, most first. */
-export function extremeSamples(statistics: Statistics): { readonly sample: string; readonly extremes: number }[] {
-  const counts = statistics.sample.map(() => 0);
-  statistics.tensor.forEach((_, t) => {
-    let [least, greatest] = [-1, -1];
-    statistics.sample.forEach((sample, s) => {
-      if ((sample.min[t] ?? 0) > (sample.max[t] ?? 0)) return;
-      if (least < 0 || (sample.min[t] ?? 0) < (statistics.sample[least]?.min[t] ?? 0)) least = s;
-      if (greatest < 0 || (sample.max[t] ?? 0) > (statistics.sample[greatest]?.max[t] ?? 0)) greatest = s;
+function valueFindings(statistics: Statistics): Finding[] {
+  const findings: Finding[] = [];
+  const bad = statistics.tensor.filter((t) => (t.nanCount ?? 0) + (t.infCount ?? 0) > 0).map(({ name = "" }) => name);
+  if (bad.length > 0) {
+    findings.push({
+      what: `NaN or infinite values in ${few(bad)}.`,
+      attribute: forModel(`keep_float = ${list(bad.slice(0, TOLD))}`),
     });
-    for (const s of [least, greatest]) if (s >= 0) counts[s] = (counts[s] ?? 0) + 1;
-  });
-  return statistics.sample
-    .map((sample, s) => ({ sample: sample.name ?? "", extremes: counts[s] ?? 0 }))
-    .sort((a, b) => b.extremes - a.extremes || (a.sample < b.sample ? -1 : 1));
+  }
+  const { dead, constant, narrow } = flatTensors(statistics);
+  for (const [what, names] of [
+    ["zero in every sample", dead],
+    ["one value in every sample", constant],
+    [`ends less than ${NARROWEST} apart`, narrow],
+  ] as const) {
+    if (names.length > 0)
+      findings.push({ what: `${count(names.length, "tensor")} with ${what}: ${few(names)}.`, attribute: MORE_SAMPLES });
+  }
+  return findings;
 }
 
-/** Inputs whose observed values do not look like what a preprocessed image is. */
-function suspiciousInputs(graph: Graph, statistics: Statistics): string[] {
-  const texts: string[] = [];
-  for (const port of graph.inputs) {
-    const t = statistics.tensor.findIndex((tensor) => tensor.name === port.tensor);
-    if (t < 0) continue;
-    const min = Math.min(...statistics.sample.map((s) => s.min[t] ?? 0));
-    const max = Math.max(...statistics.sample.map((s) => s.max[t] ?? 0));
-    const span = `${Number(min.toPrecision(4))} … ${Number(max.toPrecision(4))}`;
-    if (min === max) texts.push(`The input '${port.tensor}' has one value only, ${min}, in all samples.`);
-    else if (port.declaredRange && (min < port.declaredRange[0] - 1e-3 || max > port.declaredRange[1] + 1e-3)) {
-      texts.push(
-        `The input '${port.tensor}' has values ${span}, outside of the declared ${port.declaredRange.join(" … ")}.`,
-      );
-    } else if (port.preprocess && max - min < 0.05 && Math.max(...port.preprocess.scale) <= 1 / 50) {
-      texts.push(`The input '${port.tensor}' has values ${span} only: were the samples scaled twice?`);
-    }
+function sampleFindings(float: Graph, statistics: Statistics): Finding[] {
+  const findings: Finding[] = [];
+  const curve = saturation(statistics);
+  const before = curve[Math.floor(curve.length * 0.9) - 1] ?? 1;
+  if (curve.length < FEW) {
+    findings.push({
+      what: `Only ${curve.length} sample${curve.length === 1 ? " was" : "s were"} measured; some hundred are usual.`,
+      attribute: MORE_SAMPLES,
+    });
+  } else if (1 - before > STILL_GROWING) {
+    findings.push({
+      what: `The last tenth of the samples still widened the ranges by ${(100 * (1 - before)).toFixed(1)} % on average: the samples are too few.`,
+      attribute: MORE_SAMPLES,
+    });
   }
-  return texts;
+  for (const { tensor, what } of suspiciousInputs(float, statistics)) {
+    findings.push({ what: `The input '${tensor}': ${what}.`, attribute: PREPROCESS });
+  }
+  return findings;
 }

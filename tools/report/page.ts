@@ -55,7 +55,7 @@ export function page({ title, body, graph }: PageInput): string {
 <header><h1>${escapeHtml(title)}</h1></header>
 <main>
 ${body}
-<h2>Graph</h2>
+<h2 id="graph-of-the-model">Graph</h2>
 <p>Drag to move, turn the wheel to zoom, click a node for its facts.</p>
 <div class="viewer">
 <canvas id="graph" tabindex="0" aria-label="graph of the model"></canvas>

@@ -5,10 +5,13 @@ import type { Evaluation } from "../evaluate/evaluate";
 import type { Graph } from "../ir/graph";
 import { explain } from "../quantize/explain";
 import { weightsOf } from "../quantize/weights-view";
-import { bars, lineChart } from "./charts";
-import { extremeSamples, findingsOf, saturation } from "./findings";
+import { multiplyAdds } from "../ir/node-cost";
+import { elementCount } from "../ir/shape";
+import { lastWidening, NOTABLE_WIDENING, samplesByPush, saturation } from "../statistics/sample-views";
+import { bars, lineChart, type Span, spans } from "./charts";
+import { findingsOf } from "./findings";
 import { graphView } from "./graph-view";
-import { linearHistogram } from "./histogram";
+import { linearHistogram, quantizedHistogram } from "./histogram";
 import { escapeHtml, htmlTable, page } from "./page";
 
 export interface ReportInput {
@@ -18,6 +21,17 @@ export interface ReportInput {
   readonly reference: Graph;
   readonly statistics?: Statistics;
   readonly evaluation?: Evaluation;
+  /** Time of an inference, where it was asked for: pages without it are the same on every machine. */
+  readonly time?: MeasuredTime;
+}
+
+export interface MeasuredTime {
+  /** Median of one inference, milliseconds. */
+  readonly float: number;
+  readonly quantized: number;
+  readonly rounds: number;
+  /** Processor and threads. */
+  readonly machine: string;
 }
 
 const short = (v: number): string => String(Number(v.toPrecision(4)));
@@ -32,12 +46,37 @@ function bytesOf(graph: Graph): number {
   return sum;
 }
 
-export function quantizationReport({ float, quantized, reference, statistics, evaluation }: ReportInput): string {
+/** Multiply-adds of an inference, and the bytes that its operators read and write. */
+function workOf(graph: Graph): { readonly macs: number; readonly bytes: number } {
+  let [macs, bytes] = [0, 0];
+  const shapes = (names: readonly string[]) => names.map((name) => graph.tensors.get(name)?.shape ?? []);
+  for (const node of graph.nodes) {
+    macs += multiplyAdds(node, shapes(node.inputs), shapes(node.outputs));
+    for (const name of [...node.inputs, ...node.outputs]) {
+      const tensor = graph.tensors.get(name);
+      if (tensor) bytes += elementCount(tensor.shape) * (["int8", "uint8"].includes(tensor.dtype) ? 1 : 4);
+    }
+  }
+  return { macs, bytes };
+}
+
+const floatAndQuantized = ([float, quantized]: readonly string[]): string => `${float} float, ${quantized} quantized`;
+
+const heading = (id: string, title: string): string => `<h2 id="${id}">${title}</h2>`;
+
+export function quantizationReport({ float, quantized, reference, statistics, evaluation, time }: ReportInput): string {
   const explanations = explain(quantized, statistics);
   const layerOf = new Map((evaluation?.layers ?? []).map((layer) => [layer.tensor, layer]));
   const observed = new Map((statistics?.tensor ?? []).map((tensor) => [tensor.name ?? "", tensor]));
   const quantizedNodes = quantized.nodes.filter((n) => n.outputs.some((o) => quantized.tensors.get(o)?.quant)).length;
-  const findings = findingsOf(float, explanations, evaluation, statistics, quantized.missedBudget);
+  const findings = findingsOf({
+    float,
+    quantized,
+    explanations,
+    ...(evaluation && { evaluation }),
+    ...(statistics && { statistics }),
+  });
+  const work = [workOf(float), workOf(quantized)];
   const sections: string[] = [];
 
   const outputs = (evaluation?.outputs ?? []).map((o) => `${o.tensor}: ${decibels(o.sqnr)}`).join("; ");
@@ -52,6 +91,16 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
         [
           "operators",
           `${quantizedNodes} of ${quantized.nodes.length} on codes (Quantize and Dequantize among the others)`,
+        ],
+        ["multiply-adds", floatAndQuantized(work.map(({ macs }) => `${(macs / 1e6).toFixed(2)} million`))],
+        ["bytes moved", floatAndQuantized(work.map(({ bytes }) => `${(bytes / 1e6).toFixed(2)} MB`))],
+        [
+          "time",
+          time
+            ? escapeHtml(
+                `${time.float.toFixed(2)} ms float, ${time.quantized.toFixed(2)} ms quantized: median of ${time.rounds} runs on ${time.machine}`,
+              )
+            : "not measured; <code>mace report --time</code> measures it on the machine that it runs on",
         ],
         ...(evaluation
           ? [
@@ -71,14 +120,14 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
     ),
   );
 
-  sections.push("<h2>Findings</h2>");
+  sections.push(heading("findings", "Findings"));
   sections.push(
     findings.length === 0
       ? "<p>Nothing that asks for attention.</p>"
-      : `<ul>${findings.map((f) => `<li>${escapeHtml(f.what)}${f.attribute ? ` Attribute: <code>${escapeHtml(f.attribute)}</code>` : ""}</li>`).join("\n")}</ul>`,
+      : `<ul>${findings.map((f) => `<li>${escapeHtml(f.what)}${f.attribute ? ` Attribute of ${f.attribute.rule}: <code>${escapeHtml(f.attribute.text)}</code>` : ""}</li>`).join("\n")}</ul>`,
   );
 
-  sections.push("<h2>Tensors</h2>");
+  sections.push(heading("tensors", "Tensors"));
   sections.push(
     htmlTable(
       [
@@ -88,16 +137,21 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
         "#cosine",
         "range",
         "source",
+        "inherited by",
+        "observed",
+        "least in",
+        "greatest in",
         "placement",
         "#clipped, %",
-        "observed values and range",
+        "values, float",
+        "values, quantized",
       ],
       explanations.map((e) => {
         const layer = layerOf.get(e.tensor);
         const tensor = observed.get(e.tensor);
         // The histogram is of the float graph's tensor; its units may be others than those of the range.
         const span = e.observed?.measured;
-        let drawing = "";
+        let [drawing, rounded] = ["", ""];
         if (tensor && span && span[0] < span[1]) {
           const at = (v: number): number => Math.min(1, Math.max(0, (v - span[0]) / (span[1] - span[0])));
           drawing = bars(
@@ -105,6 +159,14 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
             e.range && e.changed === undefined ? e.range.map(at) : [],
             `values of ${escapeHtml(e.tensor)}`,
           );
+          // Of a tensor whose channels have factors of their own the float histogram does not tell the codes'.
+          if (e.range && e.changed === undefined && e.codes !== "float") {
+            rounded = bars(
+              quantizedHistogram(tensor, span, 48, e.range).map(Math.sqrt),
+              e.range.map(at),
+              `codes of ${escapeHtml(e.tensor)}`,
+            );
+          }
         }
         return [
           escapeHtml(e.type),
@@ -113,32 +175,45 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
           layer ? layer.cosine.toFixed(5) : "",
           e.range ? `${short(e.range[0])} … ${short(e.range[1])}` : escapeHtml(e.codes),
           escapeHtml([...(e.source ? [`${e.source}: ${e.reason}`] : []), ...(e.changed ? [e.changed] : [])].join("; ")),
+          escapeHtml(e.heirs.join(", ")),
+          e.observed ? e.observed.measured.map(short).join(" … ") : "",
+          ...(e.observed?.samples ?? ["", ""]).map(escapeHtml),
           escapeHtml(e.placement ?? ""),
           e.observed ? (100 * e.observed.clipped).toFixed(3) : "",
           drawing,
+          rounded,
         ];
       }),
     ),
   );
 
   sections.push(
-    "<h2>Weights</h2>",
-    "<p>Greatest magnitude of each output channel, sorted, before and after equalization and splitting.</p>",
+    heading("weights", "Weights"),
+    `<p>Least to greatest weight of each output channel before and after equalization and splitting, both on the axis of the row; the first ${DRAWN} channels are drawn.</p>`,
   );
-  sections.push(htmlTable(["operator", "weights", "before", "after"], weightRows(float, reference)));
+  sections.push(htmlTable(["operator", "weights", "#axis", "before", "after"], weightRows(float, reference)));
 
   if (statistics) {
     const curve = saturation(statistics);
-    sections.push("<h2>Samples</h2>");
+    sections.push(heading("samples", "Samples"));
     sections.push(`<p>Share of the final ranges that the first samples cover; ${curve.length} samples.</p>`);
     sections.push(lineChart(curve, 1, "saturation of the ranges"));
-    sections.push("<p>Samples that set the most extremes:</p>");
+    sections.push(
+      `<p>Sample ${lastWidening(statistics)} of ${curve.length} was the last to widen a range by more than ${100 * NOTABLE_WIDENING} %.</p>`,
+      "<p>Samples that push the ranges farthest, against the ranges that all others give:</p>",
+    );
     sections.push(
       htmlTable(
-        ["sample", "#extremes"],
-        extremeSamples(statistics)
+        ["sample", "#wider on average, %", "#most, %", "tensor", "#extremes"],
+        samplesByPush(statistics)
           .slice(0, 10)
-          .map((s) => [escapeHtml(s.sample), String(s.extremes)]),
+          .map((p) => [
+            escapeHtml(p.sample),
+            (100 * p.mean).toFixed(2),
+            (100 * p.most).toFixed(1),
+            escapeHtml(p.tensor),
+            String(p.extremes),
+          ]),
       ),
     );
   }
@@ -156,7 +231,13 @@ export function quantizationReport({ float, quantized, reference, statistics, ev
   });
 }
 
-function weightRows(before: Graph, after: Graph): string[][] {
+/** Channels drawn of each tensor of weights; the others are told in one line. */
+const DRAWN = 32;
+
+type Weights = NonNullable<ReturnType<typeof weightsOf>>;
+
+/** A row for each matrix product: the ranges of its output channels before and after, on one axis. */
+export function weightRows(before: Graph, after: Graph): string[][] {
   const rows: string[][] = [];
   const earlier = new Map(before.nodes.map((node) => [node.name, node]));
   for (const node of after.nodes) {
@@ -164,23 +245,37 @@ function weightRows(before: Graph, after: Graph): string[][] {
     if (!now) continue;
     const original = earlier.get(node.name) ?? earlier.get(node.name.replace(/\/part\d+(_\d+)?$/, ""));
     const then = original && weightsOf(before, original);
-    rows.push([escapeHtml(node.type), escapeHtml(now.tensor.name), then ? channelBars(then) : "", channelBars(now)]);
+    const views = [...(then ? [channelSpans(then)] : []), channelSpans(now)];
+    const axis = endsOf(views.flat());
+    const drawn = views.map((spansOf, i) => weightCell(spansOf, axis, i === views.length - 1 ? "after" : "before"));
+    const axisText = axis.map(short).join(" … ");
+    rows.push([escapeHtml(node.type), escapeHtml(now.tensor.name), axisText, ...(then ? [] : [""]), ...drawn]);
   }
   return rows;
 }
 
-function channelBars(view: NonNullable<ReturnType<typeof weightsOf>>): string {
-  const most = new Float64Array(view.outputs);
+/** Least and greatest weight of each output channel. */
+function channelSpans(view: Weights): Span[] {
+  const min = new Float64Array(view.outputs).fill(Number.POSITIVE_INFINITY);
+  const max = new Float64Array(view.outputs).fill(Number.NEGATIVE_INFINITY);
   for (let i = 0; i < view.data.length; i++) {
     const c = view.outputOf(i);
-    most[c] = Math.max(most[c] ?? 0, Math.abs(view.data[i] ?? 0));
+    min[c] = Math.min(min[c] ?? 0, view.data[i] ?? 0);
+    max[c] = Math.max(max[c] ?? 0, view.data[i] ?? 0);
   }
-  const sorted = [...most].sort((a, b) => b - a);
-  // At most 64 bars: every so many channels.
-  const step = Math.ceil(sorted.length / 64);
-  return bars(
-    sorted.filter((_, i) => i % step === 0),
-    [],
-    "greatest weights per channel",
-  );
+  return [...min].map((least, channel) => ({ channel, min: least, max: max[channel] ?? 0 }));
+}
+
+const endsOf = (spansOf: readonly Span[]): readonly [number, number] => [
+  spansOf.reduce((least, { min }) => Math.min(least, min), 0),
+  spansOf.reduce((most, { max }) => Math.max(most, max), 0),
+];
+
+function weightCell(channels: readonly Span[], axis: readonly [number, number], when: string): string {
+  const rest = channels.slice(DRAWN);
+  const more =
+    rest.length === 0
+      ? ""
+      : `<div>channels ${DRAWN} to ${channels.length - 1}: ${endsOf(rest).map(short).join(" … ")}</div>`;
+  return spans(channels.slice(0, DRAWN), axis, `weights of each channel ${when}`) + more;
 }

@@ -2,14 +2,16 @@
 
 import { unreadableTensor } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
+import type { NumberKind } from "../image/npy";
 
 /** The values of one input. A list stands for the only input; `names` are those that an input may have in an object. */
-export function parseJsonTensor(
+export function parseJsonTensor<T>(
   bytes: Uint8Array,
   file: string,
   names: readonly string[],
   only: boolean,
-): Float32Array {
+  kind: NumberKind<T>,
+): T {
   const fail = (reason: string): never => {
     throw new UserError(unreadableTensor(file, reason));
   };
@@ -34,5 +36,5 @@ export function parseJsonTensor(
     else if (typeof next === "number") numbers.push(next);
     else return fail("it holds something else than lists of numbers");
   }
-  return Float32Array.from(numbers);
+  return kind.from(numbers);
 }

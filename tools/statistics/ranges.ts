@@ -4,6 +4,7 @@ import type { Statistics } from "../../mace/proto/statistics";
 import { emptyTensor, noSamplesInStatistics, nonFiniteTensor } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
 import { MACE_RANGE_DEFAULTS, type MaceRangeOptions, maceRange } from "../quant/mace-ranges";
+import { flatTensorsWarning } from "./flat-tensors";
 import { calibrate, type Method } from "./calibrate";
 
 export interface RangeTable {
@@ -46,5 +47,5 @@ export function rangesFromStatistics(statistics: Statistics, file: string, optio
     );
   });
   if (faults.length > 0) throw new UserError(faults);
-  return { ranges, warnings };
+  return { ranges, warnings: [...warnings, ...flatTensorsWarning(statistics, file)] };
 }

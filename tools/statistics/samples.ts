@@ -5,7 +5,7 @@ import * as path from "node:path";
 import { fileNotFound, missingSamplePart, noSamples, sampleSize, unreadableTensor } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import { IMAGE_EXTENSIONS } from "../image/decode";
-import { parseNpy } from "../image/npy";
+import { type NumberKind, parseNpy } from "../image/npy";
 import { parseNpz } from "../image/npz";
 import { imageToTensor } from "../image/preprocess";
 import { preprocessFromPreset, DEFAULT_PRESET } from "../config/preprocess";
@@ -100,7 +100,7 @@ export function groupSamples(files: readonly string[], inputs: readonly GraphPor
 /** Order of the names' UTF-16 code units: the same in every locale. */
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The values of a sample, one tensor per graph input in the graph's shape (NHWC). */
+/** The values of a sample, one tensor per graph input in the graph's shape (NHWC); of int32 inputs, the bits of the integers. */
 export async function loadSample(sample: Sample, graph: Graph): Promise<Float32Array[]> {
   return Promise.all(graph.inputs.map((port, i) => loadTensor(sample.files[i] ?? "", port, graph)));
 }
@@ -110,7 +110,10 @@ async function loadTensor(file: string, port: GraphPort, graph: Graph): Promise<
   const length = shape.reduce((product, d) => product * d, 1);
   const bytes = readFile(file, "sample");
   const extension = path.extname(file).toLowerCase();
-  let values: Float32Array;
+  const whole = graph.tensors.get(port.tensor)?.dtype === "int32";
+  // binary64 holds every integer of 32 bits.
+  const kind: NumberKind<Float32Array | Float64Array> = whole ? Float64Array : Float32Array;
+  let values: Float32Array | Float64Array;
   if (IMAGE_EXTENSIONS.includes(extension)) {
     const preprocess = port.preprocess ?? preprocessFromPreset(DEFAULT_PRESET);
     if (!preprocess || shape.length !== 4 || shape[0] !== 1) {
@@ -118,19 +121,28 @@ async function loadTensor(file: string, port: GraphPort, graph: Graph): Promise<
     }
     values = await imageToTensor(bytes, file, shape, preprocess);
   } else if (extension === ".npz") {
-    values = fromArchive(bytes, file, port, graph.inputs.length === 1, length);
+    values = fromArchive(bytes, file, port, graph.inputs.length === 1, length, kind);
   } else if (extension === ".json") {
-    values = parseJsonTensor(bytes, file, namesOf(port), graph.inputs.length === 1);
+    values = parseJsonTensor(bytes, file, namesOf(port), graph.inputs.length === 1, kind);
   } else if (extension === ".npy") {
-    values = parseNpy(bytes, file).values;
+    values = parseNpy(bytes, file, kind).values;
   } else {
     if (bytes.length !== length * 4)
       throw new UserError(sampleSize(file, bytes.length, length * 4, port.tensor, shape));
-    values = new Float32Array(bytes.buffer);
+    return new Float32Array(bytes.buffer);
   }
   if (values.length !== length)
     throw new UserError(sampleSize(file, values.length * 4, length * 4, port.tensor, shape));
-  return values;
+  return values instanceof Float64Array || whole ? integerBits(values, file, port) : values;
+}
+
+/** The bits of int32 numbers, which go through the sample stream as they are. */
+function integerBits(values: Float32Array | Float64Array, file: string, { tensor }: GraphPort): Float32Array {
+  const integers = Int32Array.from(values);
+  const at = integers.findIndex((v, i) => v !== values[i]);
+  if (at >= 0)
+    throw new UserError(unreadableTensor(file, `'${tensor}' takes int32, and number ${at} is ${values[at]}`));
+  return new Float32Array(integers.buffer);
 }
 
 const namesOf = ({ tensor }: GraphPort): string[] => [tensor, formatName(tensor)];
@@ -138,8 +150,15 @@ const namesOf = ({ tensor }: GraphPort): string[] => [tensor, formatName(tensor)
 /** Room of a member beyond its numbers, for the header. */
 const NPY_HEADER = 1 << 16;
 
-function fromArchive(bytes: Uint8Array, file: string, port: GraphPort, only: boolean, length: number): Float32Array {
-  const arrays = parseNpz(bytes, file, only ? 8 * length + NPY_HEADER : NPZ_MEMBER);
+function fromArchive<T>(
+  bytes: Uint8Array,
+  file: string,
+  port: GraphPort,
+  only: boolean,
+  length: number,
+  kind: NumberKind<T>,
+): T {
+  const arrays = parseNpz(bytes, file, only ? 8 * length + NPY_HEADER : NPZ_MEMBER, kind);
   const name = namesOf(port).find((n) => arrays.has(n));
   const found = name !== undefined ? arrays.get(name) : only && arrays.size === 1 ? [...arrays.values()][0] : undefined;
   if (found) return found.values;

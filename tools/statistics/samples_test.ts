@@ -82,6 +82,60 @@ test("JSON: a nested list for one input, an object for several", async () => {
   assert.deepEqual(await load(TWO, "s.json", '{"b": [0.5, 0.25], "scope/a": [1, -2, 3.5, 4]}'), [A, B]);
 });
 
+test("an int32 input gets integers, whatever the file; what is none is refused", async () => {
+  const graph = graphOf({ "scope/a": [2, 2] });
+  const tensor = graph.tensors.get("scope/a") as Tensor;
+  (graph.tensors as Map<string, Tensor>).set("scope/a", { ...tensor, dtype: "int32" });
+  // Binary32 has no 2^24 + 1.
+  const numbers = [1, -2, 16777217, -2147483648];
+  const wanted = Int32Array.from(numbers);
+  const npy = Buffer.from(formatNpy([2, 2], A));
+  npy.write("<i4", npy.indexOf("<f4"));
+  npy.set(new Uint8Array(wanted.buffer), npy.length - 16);
+  for (const [name, bytes] of [
+    ["s.npy", npy],
+    ["s.npz", zip({ "scope_a.npy": npy }, true)],
+    ["s.json", JSON.stringify(numbers)],
+    ["s.dat", new Uint8Array(wanted.buffer)],
+  ] as const) {
+    const [values] = await load(graph, name, bytes);
+    assert.deepEqual(new Int32Array(values?.buffer ?? new ArrayBuffer(0), values?.byteOffset, 4), wanted, name);
+  }
+  for (const [text, which] of [
+    ["[1, 2, 3.5, 4]", /number 2 is 3\.5/],
+    ["[1, 2, 3, 2147483648]", /number 3 is 2147483648/],
+  ] as const) {
+    await assert.rejects(load(graph, "s.json", text), (error: unknown) => {
+      assert.match((error as UserError).diagnostics[0]?.cause ?? "", which);
+      return true;
+    });
+  }
+});
+
+test("the files of a sample are found by the inputs' names: the longest prefix, one suffix, in any order of listing", () => {
+  const { inputs } = graphOf({ x: [1], x_1: [1], "scope/y": [1] });
+  const own = ["x_2.dat", "x_1_2.dat", "scope_y_2.dat", "all.json"];
+  for (const order of [own, [...own].reverse()]) {
+    assert.deepEqual(groupSamples(order, inputs, "."), [
+      { name: "all.json", files: ["all.json", "all.json", "all.json"] },
+      { name: "x_2.dat", files: ["x_2.dat", "x_1_2.dat", "scope_y_2.dat"] },
+    ]);
+  }
+  const lacks = (error: unknown): boolean =>
+    error instanceof UserError && /scope_y_2\.dat/.test(error.diagnostics[0]?.cause ?? "");
+  assert.throws(() => groupSamples(["x_2.dat", "x_1_2.dat"], inputs, "."), lacks);
+  assert.throws(() => groupSamples(["other.dat"], inputs, "."), UserError);
+  const [only] = graphOf({ x: [1] }).inputs;
+  assert.deepEqual(
+    groupSamples(["b/s.dat", "a/s.dat"], only ? [only] : [], ".").map(({ name, files: [file] }) => [name, file]),
+    [
+      ["s.dat", "a/s.dat"],
+      ["s.dat#2", "b/s.dat"],
+    ],
+    "two of one name",
+  );
+});
+
 test("both are found in folders", () => {
   const own = fs.mkdtempSync(path.join(folder, "listed-"));
   for (const name of ["x.npz", "y.json", "notes.md"]) fs.writeFileSync(path.join(own, name), "");

@@ -50,7 +50,7 @@ export async function evaluate(options: Options): Promise<void> {
   }
   const output = options.path("output");
   if (output) writeFileAtomically(output, [`${JSON.stringify(result, null, 1)}\n`]);
-  if (!options.flag("quiet")) process.stdout.write(table(result));
+  if (!options.flag("quiet")) process.stdout.write(table(result, loweredPb !== undefined));
   const { missedBudget } = readModel(quantized.pb, quantized.data).graph;
   const checked = limits.minSqnr !== undefined || limits.maxDrop !== undefined;
   const failures = [
@@ -74,14 +74,32 @@ export function limitsOf(options: Options): Limits {
 
 const decibels = ({ sqnr }: TensorReport): string => (sqnr === null ? "equal" : `${sqnr.toFixed(1)} dB`);
 
-/** The layer where the model departs most from the float one. */
-const worst = (layers: readonly TensorReport[]): TensorReport | undefined =>
-  layers.reduce<TensorReport | undefined>((w, l) => ((l.sqnr ?? 999) < (w?.sqnr ?? 999) ? l : w), undefined);
+/** Decibels by which a layer must lose on those before it to be where the model breaks. */
+const BREAK = 6;
+
+const ratio = ({ sqnr }: TensorReport): number => sqnr ?? 999;
+
+/**
+ * The layers to name: in execution order the first below `bound`, where there is a bound on the outputs, else the first that is
+ * BREAK below the least of those before it; and the one that departs most.
+ */
+export function culprits(layers: readonly TensorReport[], bound: number | undefined): string | undefined {
+  const worst = layers.reduce<TensorReport | undefined>((w, l) => (!w || ratio(l) < ratio(w) ? l : w), undefined);
+  if (!worst) return undefined;
+  let least = Number.POSITIVE_INFINITY;
+  const breaks = layers.find((layer) => {
+    const before = least;
+    least = Math.min(least, ratio(layer));
+    return Number.isFinite(before) && ratio(layer) < before - BREAK;
+  });
+  const first = (bound === undefined ? undefined : layers.find((layer) => ratio(layer) < bound)) ?? breaks ?? worst;
+  const name = (layer: TensorReport): string => `${layer.type} '${layer.node}' (${layer.tensor}), ${decibels(layer)}`;
+  return `first layer that departs: ${name(first)}; worst layer: ${name(worst)}`;
+}
 
 function check(result: Evaluation, { minSqnr, maxDrop }: Limits): Diagnostic[] {
   const failures: Diagnostic[] = [];
-  const layer = worst(result.layers);
-  const culprit = layer && `worst layer: ${layer.type} '${layer.node}' (${layer.tensor}), ${decibels(layer)}`;
+  const culprit = culprits(result.layers, minSqnr);
   for (const output of result.outputs) {
     if (minSqnr !== undefined && (output.sqnr ?? 999) < minSqnr) {
       failures.push(
@@ -102,14 +120,14 @@ function check(result: Evaluation, { minSqnr, maxDrop }: Limits): Diagnostic[] {
   return failures;
 }
 
-function table({ samples, layerSamples, agreement, labelled, outputs, layers }: Evaluation): string {
+function table({ samples, layerSamples, agreement, labelled, outputs, layers }: Evaluation, device: boolean): string {
   const rows = layers.map((l) => [l.type, l.tensor, decibels(l), l.cosine.toFixed(6), l.maxError.toPrecision(4)]);
   const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((row) => row[c]?.length ?? 0), 8));
   const line = (row: readonly string[]): string =>
     row.map((cell, c) => (c < 2 ? cell.padEnd(widths[c] ?? 0) : cell.padStart(widths[c] ?? 0))).join("  ");
   const percent = (value: number): string => `${value.toFixed(2)} %`;
   return `${[
-    `layers, on ${layerSamples} sample${layerSamples === 1 ? "" : "s"}`,
+    `layers, on ${layerSamples} sample${layerSamples === 1 ? "" : "s"}${device ? "; they are the CPU's, the outputs below are the device's" : ""}`,
     line(["operator", "tensor", "SQNR", "cosine", "max error"]),
     ...rows.map(line),
     "",

@@ -58,6 +58,7 @@ function settingsForDevice(options: Options, { quantization }: Graph): Settings 
   if (settings.scheme !== AUTO_SCHEME && settings.scheme !== DEVICE_SCHEME) {
     throw new UserError(wrongSchemeForDevice(settings.scheme, backEnd.title));
   }
+  if (hasBudget(options)) note(`the accuracy budget is measured on the CPU, not on ${backEnd.title}`);
   return { ...settings, scheme: DEVICE_SCHEME, floatProbabilities: false };
 }
 

@@ -8,6 +8,7 @@ import {
   nothingToResume,
   otherSamplesInPartial,
   staleStatistics,
+  suspiciousInput,
   unreadableSamples,
   unreadableSamplesStrict,
 } from "../../diagnostics/catalog";
@@ -17,6 +18,8 @@ import { moveFile } from "../../io/files";
 import type { Graph } from "../../ir/graph";
 import { runOverSamples, type StopSignal } from "../../statistics/runner";
 import type { Sample } from "../../statistics/samples";
+import { lastWidening, NOTABLE_WIDENING, samplesByPush } from "../../statistics/sample-views";
+import { suspiciousInputs } from "../../statistics/suspicious-inputs";
 import { mergeStatistics, readStatistics, writeStatistics } from "../../statistics/statistics";
 import type { Options } from "../context";
 import { Interrupted } from "../interrupted";
@@ -38,6 +41,9 @@ export async function stat(options: Options): Promise<void> {
 
   const collection = { pb, data, graph, digest, samples, target: output ?? rangesOutput ?? "" };
   const { statistics, partial, count } = await collect(options, collection);
+  const measured = readStatistics(statistics);
+  for (const { tensor, what } of suspiciousInputs(graph, measured)) warn(suspiciousInput(tensor, what));
+  tellSamples(measured);
   if (output) moveFile(statistics, output);
   try {
     if (rangesOutput) {
@@ -48,6 +54,18 @@ export async function stat(options: Options): Promise<void> {
     if (statistics !== partial) fs.rmSync(statistics, { force: true });
   }
   fs.rmSync(partial, { force: true });
+}
+
+/** Whether the samples were enough, and which one to look at. */
+function tellSamples(statistics: Statistics): void {
+  const count = statistics.sample.length;
+  const last = lastWidening(statistics);
+  const [first] = samplesByPush(statistics);
+  if (count < 2 || !first) return;
+  const percent = (share: number): string => (100 * share).toFixed(1);
+  note(
+    `sample ${last} of ${count} was the last to widen a range by more than ${percent(NOTABLE_WIDENING)} %; '${first.sample}' pushes the ranges farthest: by ${percent(first.mean)} % on average${first.tensor === "" ? "" : `, that of '${first.tensor}' by ${percent(first.most)} %`}`,
+  );
 }
 
 interface Collection {
