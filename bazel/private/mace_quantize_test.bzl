@@ -49,7 +49,7 @@ _ATTRS = {
 
 _GOLDEN = """if ! cmp -s "$golden" "$text"; then
     diff -u "$golden" "$text" | head -n 50 || true
-    line="$(cmp "$golden" "$text" 2>&1 | sed -E 's/.* line ([0-9]+).*/\\1/')"
+    line="$({{ cmp "$golden" "$text" || true; }} 2>&1 | sed -E 's/.* line ([0-9]+).*/\\1/')"
     echo >&2 "{label}: the quantized model is not the golden one, from line $line on: $(sed -n "${{line}}p" "$text" 2>/dev/null)"
     echo >&2 "If it is meant to change:"
     echo >&2 "    cp bazel-bin/{text} {golden}"

@@ -90,7 +90,8 @@ const NEAR: Readonly<Record<string, number>> = {
 test("the device computes what the CPU does", () => {
   const compared = new Map<string, number>();
   for (const [type, most] of Object.entries(NEAR)) {
-    for (let i = 0; i < GRAPHS / 2; i++) {
+    // Many random nodes are refused: as many are tried as it takes for some to be compared.
+    for (let i = 0, done = 0; done < GRAPHS / 3 && i < 20 * GRAPHS; i++) {
       const graph = quantizedNetwork(randomGraph(`near ${i}`, type, 1));
       const nodes = graph.nodes.filter((node) => node.type !== "Quantize" && node.type !== "Dequantize");
       if (nodes.length !== 1 || nodes[0]?.type !== type || APU.refuse(graph, nodes[0])) continue;
@@ -108,6 +109,7 @@ test("the device computes what the CPU does", () => {
         0,
       );
       compared.set(type, Math.max(compared.get(type) ?? 0, worst));
+      done++;
       assert.ok(worst <= most + 0.01, `${type} ${JSON.stringify(nodes[0].attributes)}: ${worst} steps`);
     }
   }
