@@ -17,12 +17,13 @@ export async function imageToTensor(
   const pixels = await decodeImage(bytes, file, preprocess.color === "GRAY");
   const values = fitted(pixels, file, width, height, preprocess);
   const channels = pixels.channels;
-  const order = preprocess.color === "BGR" ? [2, 1, 0] : [0, 1, 2].slice(0, channels);
   const out = new Float32Array(values.length);
-  for (let i = 0; i < values.length; i += channels) {
-    for (let c = 0; c < channels; c++) {
-      out[i + c] = ((values[i + (order[c] ?? 0)] ?? 0) - (preprocess.mean[c] ?? 0)) * (preprocess.scale[c] ?? 1);
-    }
+  // A channel at a time: what is the same for all its pixels is looked up once.
+  for (let c = 0; c < channels; c++) {
+    const from = preprocess.color === "BGR" ? 2 - c : c;
+    const mean = preprocess.mean[c] ?? 0;
+    const scale = preprocess.scale[c] ?? 1;
+    for (let i = 0; i < values.length; i += channels) out[i + c] = ((values[i + from] as number) - mean) * scale;
   }
   return out;
 }

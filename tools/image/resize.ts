@@ -178,7 +178,7 @@ function resizeByArea(pixels: Pixels, width: number, height: number): Float32Arr
 /** The whole image as width x height; row-major interleaved values of 0 to 255. */
 export function resize(pixels: Pixels, width: number, height: number, filter: Resize): Float32Array {
   // Every filter leaves an image of the right size as it is.
-  if (pixels.width === width && pixels.height === height) return Float32Array.from(pixels.data);
+  if (pixels.width === width && pixels.height === height) return new Float32Array(pixels.data);
   switch (filter) {
     case "bilinear-antialias":
       return resizeByKernel(pixels, width, height, TRIANGLE);
