@@ -51,7 +51,8 @@ function networks(folder: string): void {
     for (const { name, emulator } of PROCESSORS) {
       const run = (rounds: number): number => {
         const files = [`--model_file=${prefix}.pb`, `--model_data_file=${prefix}.data`];
-        return count(emulator, [`${prefix}.arm64-v8a.mace_run`, ...files, `--round=${rounds}`], folder).total;
+        return count(emulator, [`${prefix}.arm64-v8a.mace_run`, ...files, "--benchmark", `--round=${rounds}`], folder)
+          .total;
       };
       const instructions = run(2) - run(1);
       console.log(
