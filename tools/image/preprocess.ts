@@ -16,16 +16,25 @@ export async function imageToTensor(
   const [, height = 0, width = 0] = shape;
   const pixels = await decodeImage(bytes, file, preprocess.color === "GRAY");
   const values = fitted(pixels, file, width, height, preprocess);
-  const channels = pixels.channels;
-  const out = new Float32Array(values.length);
+  return normalizeInPlace(values, pixels.channels, preprocess);
+}
+
+/** (x - mean) * scale by channel, into the memory of the pixels: fresh pages for each image would cost as much as the arithmetic. */
+function normalizeInPlace(values: Float32Array, channels: number, { color, mean, scale }: Preprocess): Float32Array {
+  // Where the pixels come as RGB, as a decoder gives them, the ends change places.
+  if (color === "BGR" && channels === 3) {
+    for (let i = 0; i < values.length; i += 3) {
+      const red = values[i] as number;
+      values[i] = values[i + 2] as number;
+      values[i + 2] = red;
+    }
+  }
   // A channel at a time: what is the same for all its pixels is looked up once.
   for (let c = 0; c < channels; c++) {
-    const from = preprocess.color === "BGR" ? 2 - c : c;
-    const mean = preprocess.mean[c] ?? 0;
-    const scale = preprocess.scale[c] ?? 1;
-    for (let i = 0; i < values.length; i += channels) out[i + c] = ((values[i + from] as number) - mean) * scale;
+    const [m, s] = [mean[c] ?? 0, scale[c] ?? 1];
+    for (let i = c; i < values.length; i += channels) values[i] = ((values[i] as number) - m) * s;
   }
-  return out;
+  return values;
 }
 
 function fitted(pixels: Pixels, file: string, width: number, height: number, how: Preprocess): Float32Array {
