@@ -27,6 +27,7 @@ constexpr int kBuckets = 1 << 13;
 // (zeros, mostly) do not wait for one counter.
 constexpr int kLanes = 4;
 constexpr int64_t kChunk = 2048;
+constexpr int64_t kPiece = int64_t{1} << 31;
 // Means are counted in units of 2^-24.
 constexpr double kMeanUnits = 16777216.0;
 
@@ -63,6 +64,7 @@ class StatisticsObserver : public runtime::Observer {
       for (int t : node.outputs) Add(t);
     }
     parts_.resize(threads_);
+    histograms_.assign(threads_ * kLanes * kBuckets, 0);
   }
 
   // Nothing of a sample stays in memory; what must is kept beside `output`.
@@ -89,16 +91,19 @@ class StatisticsObserver : public runtime::Observer {
     TensorRecord& record = tensors_[slot];
     const float* x = static_cast<const float*>(data);
     const int64_t count = session_->model().tensors[tensor].elements;
-    if (record.pending + static_cast<uint64_t>(count) > UINT32_MAX) Flush(&record);
-    record.pending += static_cast<uint64_t>(count);
     record.count += static_cast<uint64_t>(count);
     for (kernels::FloatExtremes& part : parts_) part = kNothing;
     const kernels::KernelSet& set = *kernels::GetKernelSet(session_->tier());
-    session_->pool().ForRange(count, 8 * kChunk, [&](int64_t begin, int64_t end, int thread) {
-      Scan(set, x + begin, end - begin,
-           record.histogram.data() + static_cast<size_t>(thread) * kLanes * kBuckets,
-           &parts_[static_cast<size_t>(thread)]);
-    });
+    // A lane counts in 32 bits, so a tensor of more elements would go in pieces.
+    for (int64_t at = 0; at < count; at += kPiece) {
+      const int64_t piece = std::min(kPiece, count - at);
+      session_->pool().ForRange(piece, 8 * kChunk, [&](int64_t begin, int64_t end, int thread) {
+        Scan(set, x + at + begin, end - begin,
+             histograms_.data() + static_cast<size_t>(thread) * kLanes * kBuckets,
+             &parts_[static_cast<size_t>(thread)]);
+      });
+      Collect(&record);
+    }
     kernels::FloatExtremes all = kNothing;
     for (const kernels::FloatExtremes& part : parts_) Join(part, &all);
     record.nan_count += static_cast<uint64_t>(all.nan_count);
@@ -120,7 +125,6 @@ class StatisticsObserver : public runtime::Observer {
     message.Bytes(2, session_->model().graph_digest);
     MACE_RETURN_IF_ERROR(file.Write(message.bytes()));
     for (TensorRecord& record : tensors_) {
-      Flush(&record);
       std::vector<uint32_t> buckets;
       std::vector<uint64_t> counts;
       for (uint32_t b = 0; b < kBuckets; ++b) {
@@ -167,10 +171,7 @@ class StatisticsObserver : public runtime::Observer {
   struct TensorRecord {
     std::string name;
     uint64_t count = 0, nan_count = 0, inf_count = 0;
-    // Elements in `histogram` that are not in `total` yet.
-    uint64_t pending = 0;
-    // By thread, lane and bucket.
-    std::vector<uint32_t> histogram;
+    // By bucket.
     std::vector<uint64_t> total;
     std::vector<float> channel_min, channel_max;
     std::vector<int64_t> channel_mean;
@@ -184,7 +185,6 @@ class StatisticsObserver : public runtime::Observer {
     tensors_.emplace_back();
     TensorRecord& record = tensors_.back();
     record.name = session_->model().tensors[tensor].name;
-    record.histogram.assign(threads_ * kLanes * kBuckets, 0);
     record.total.assign(kBuckets, 0);
     const std::vector<int64_t>& shape = session_->model().tensors[tensor].shape;
     const size_t channels = shape.size() < 2 ? 1 : static_cast<size_t>(shape.back());
@@ -235,18 +235,23 @@ class StatisticsObserver : public runtime::Observer {
       set.buckets(x + at, count, buckets);
       int64_t i = 0;
       for (; i + kLanes <= count; i += kLanes) {
-        for (int lane = 0; lane < kLanes; ++lane) ++histogram[lane * kBuckets + buckets[i + lane]];
+        for (int lane = 0; lane < kLanes; ++lane) ++histogram[kLanes * buckets[i + lane] + lane];
       }
-      for (; i < count; ++i) ++histogram[buckets[i]];
+      for (; i < count; ++i) ++histogram[kLanes * buckets[i]];
     }
   }
 
-  void Flush(TensorRecord* record) {
-    for (size_t i = 0; i < record->histogram.size(); ++i) {
-      record->total[i % kBuckets] += record->histogram[i];
-      record->histogram[i] = 0;
+  // Moves the counts of the tensor in work to its record, and leaves the histograms empty.
+  void Collect(TensorRecord* record) {
+    for (size_t h = 0; h < histograms_.size(); h += kLanes * kBuckets) {
+      for (size_t b = 0; b < kBuckets; ++b) {
+        uint32_t* lanes = &histograms_[h + kLanes * b];
+        for (int lane = 0; lane < kLanes; ++lane) {
+          record->total[b] += lanes[lane];
+          lanes[lane] = 0;
+        }
+      }
     }
-    record->pending = 0;
   }
 
   runtime::Session* session_;
@@ -254,6 +259,9 @@ class StatisticsObserver : public runtime::Observer {
   std::vector<int> index_;
   std::vector<TensorRecord> tensors_;
   std::vector<kernels::FloatExtremes> parts_;
+  // Of the tensor in work, by thread, bucket and lane: small enough to stay in the cache. Empty
+  // between tensors.
+  std::vector<uint32_t> histograms_;
   // Of the tensor in work, by channel.
   std::vector<double> sums_;
   // Of the sample in work, by tensor.
