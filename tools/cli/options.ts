@@ -199,7 +199,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       {
         name: "no_equalization",
-        doc: "with a scale for all weights: leave the weights of neighbouring layers as they are",
+        doc: "do not move scales of channels between neighbouring layers",
       },
       {
         name: "no_bias_absorption",

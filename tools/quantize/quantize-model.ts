@@ -10,6 +10,7 @@ import { absorbBias } from "./absorb-bias";
 import type { AdaptiveRounding } from "./adaptive-rounding";
 import { assignRanges } from "./assign-ranges";
 import { equalize, followChannels, scaleChannels } from "./equalize";
+import { equalizeActivations } from "./equalize-activations";
 import { copiesCodes, type FloatNodes, placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
 import {
@@ -117,7 +118,7 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
   // By the names of the framework: before layers are split.
   const wanted = new Set(settings.keepFloat.flatMap((pattern) => selectNodes(graph, "keep_float", pattern)));
   const perTensor = perTensorWeights(graph, scheme, settings.weights);
-  const { ranges, channels } = useStatistics(graph, scheme, settings, measured, wanted);
+  const { ranges, channels } = useStatistics(graph, scheme, settings, measured, wanted, perTensor);
   return {
     graph,
     scheme,
@@ -237,12 +238,15 @@ function useStatistics(
   settings: Settings,
   { ranges: measured, statistics }: Measured,
   float: ReadonlySet<string>,
+  perTensor: ReadonlySet<string>,
 ): { readonly ranges: Ranges; readonly channels: Channels } {
   if (!statistics) return { ranges: measured, channels: new Map() };
   let channels = channelsOf(statistics);
   let ranges = measured;
-  if (settings.equalization && !scheme.perChannelWeights) {
-    const equalization = equalize(graph, channels, float);
+  if (settings.equalization) {
+    const equalization = scheme.perChannelWeights
+      ? equalizeActivations(graph, channels, statistics, ({ name }) => !float.has(name) && !perTensor.has(name))
+      : equalize(graph, channels, float);
     const scaled = scaleChannels(channels, equalization);
     ranges = followChannels(measured, channels, scaled, equalization.factors);
     channels = scaled;
