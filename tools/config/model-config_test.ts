@@ -246,6 +246,21 @@ test("several subgraphs: order, and the interface of the whole", () => {
   );
 });
 
+test("an input that several subgraphs read is one of the model", () => {
+  const both = CHAIN.replace('[mid, "side:0"]', "[mid, image]").replace('["1,4", "1,2"]', '["1,4", "1,3,8,8"]');
+  // What one of them leaves open, the other says.
+  const head = "        output_tensors: [score, box]\n";
+  const agreed = both.replace(head, `        input_data_formats: [NHWC, NCHW]\n        preprocess: raw\n${head}`);
+  const [model] = read(agreed).models;
+  assert.deepEqual(
+    model?.inputs.map(({ tensor, format, preprocess }) => [tensor, format, preprocess?.scale]),
+    [["image", "NCHW", [1, 1, 1]]],
+  );
+  const [fault, ...others] = faults(both);
+  assert.deepEqual([fault?.code, others.length], ["MQ119", 0]);
+  assert.match(fault?.text ?? "", /'body' and 'head' both read 'image'[\s\S]*'input_data_formats' is not the same/);
+});
+
 test("outputs and check tensors of a model of several subgraphs", () => {
   const outputs = (text: string) => read(text).models[0]?.outputs.map(({ tensor }) => tensor);
   const top = (lines: string): string => CHAIN.replace("    runtime: cpu\n", `    runtime: cpu\n${lines}`);
