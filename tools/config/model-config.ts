@@ -52,6 +52,8 @@ export interface ModelConfig {
   readonly outputs: readonly OutputConfig[];
   readonly runtime: string;
   readonly quantize: boolean;
+  /** Large weights are codes in the file of the float model. */
+  readonly quantizeLargeWeights: boolean;
   readonly schema: string;
   readonly rangeFile?: string;
   /** What is to be quantized how; the rule and the command line are stronger. */
@@ -266,6 +268,10 @@ class Reader {
     this.checkAgreement(scopes);
     const all = scopes.map(({ part, keys: merged }) => this.subgraph(part, merged));
     const whole = first.keys;
+    const both = ["quantize", "quantize_large_weights"].map((key) => whole.get(key));
+    if (both.every((entry) => entry?.value === true)) {
+      this.faults.push(catalog.quantizedTwice(this.place(both[1]?.node ?? map)));
+    }
     const ports = scopes.length === 1 ? all[0] : this.composed(keys, all);
     const { parts = [], inputs = [], outputs = [] } = ports ? { parts: all, ...ports } : {};
     const text = (key: string): string | undefined => whole.get(key)?.value as string | undefined;
@@ -275,7 +281,8 @@ class Reader {
       inputs,
       outputs,
       runtime: text("runtime") ?? "cpu",
-      quantize: (whole.get("quantize")?.value as boolean | undefined) ?? false,
+      quantize: whole.get("quantize")?.value === true,
+      quantizeLargeWeights: whole.get("quantize_large_weights")?.value === true,
       schema: text("quantize_schema") ?? "",
       rangeFile: text("quantize_range_file"),
       ...this.quantization(whole),
@@ -413,10 +420,11 @@ class Reader {
     const scheme = text("scheme");
     const runtime = ACCELERATORS[text("runtime") ?? ""];
     const biasCorrection = text("bias_correction");
+    const shareConcat = keys.get("change_concat_ranges")?.value === true;
     const [keepFloat, ranges, weights] = [list("keep_float"), list("ranges"), list("weights")];
     const words = [scheme, runtime, biasCorrection];
-    if (words.every((word) => word === undefined) && [keepFloat, ranges, weights].every((l) => l.length === 0))
-      return {};
+    const lists = [keepFloat, ranges, weights];
+    if (!shareConcat && words.every((word) => word === undefined) && lists.every((l) => l.length === 0)) return {};
     return {
       quantization: {
         ...(scheme !== undefined && { scheme }),
@@ -425,6 +433,7 @@ class Reader {
         ranges,
         ...(weights.length > 0 && { weights }),
         ...(biasCorrection !== undefined && { biasCorrection }),
+        ...(shareConcat && { shareConcat }),
       },
     };
   }

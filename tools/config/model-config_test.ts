@@ -337,6 +337,19 @@ test("check tensors become the outputs, and need no lists of the outputs", () =>
   assert.match(fault?.text ?? "", /'check_tensors' has 2/);
 });
 
+test("flags of the arithmetic", () => {
+  const [plain] = read(GOOD).models;
+  assert.deepEqual([plain?.quantizeLargeWeights, plain?.quantization], [false, undefined]);
+  const [model] = read(`${GOOD}    quantize_large_weights: 1\n    change_concat_ranges: 1\n`).models;
+  assert.equal(model?.quantizeLargeWeights, true);
+  assert.deepEqual(model?.quantization, { keepFloat: [], ranges: [], shareConcat: true });
+  const both = faults(`${GOOD}    quantize: 1\n    quantize_large_weights: 1\n`);
+  assert.deepEqual(
+    both.map(({ code, at }) => [code, at]),
+    [["MQ120", `${GOOD.split("\n").length + 1}:29`]],
+  );
+});
+
 test("only TensorFlow's names lose their ':0'", () => {
   const name = (platform: string) =>
     read(GOOD.replace("platform: tensorflow", `platform: ${platform}`)).models[0]?.outputs[0]?.tensor;
@@ -347,8 +360,6 @@ test("only TensorFlow's names lose their ':0'", () => {
 
 for (const [lines, key, words] of [
   ["    winograd: 4\n", "winograd", "the runtime chooses its kernels"],
-  ["    change_concat_ranges: 1\n", "change_concat_ranges", "rescales each input exactly"],
-  ["    quantize_large_weights: 1\n", "quantize_large_weights", "of a float model"],
   ["    graph_optimize_options: [A, B]\n", "graph_optimize_options", "all passes run"],
   ["    data_type: fp16_fp32\n", "data_type", "float32"],
   ["    input_data_types: int32\n", "input_data_types", "cast where it reads"],

@@ -504,6 +504,16 @@ export const sharedInputDiffers = (
     "rename the tensor in one of the models if another one is meant",
   );
 
+export const quantizedTwice = (place: DiagnosticPlace): Diagnostic =>
+  make(
+    "MQ120",
+    place,
+    "'quantize' and 'quantize_large_weights' exclude each other",
+    "weights that are codes already would be rounded a second time",
+    "leave out 'quantize_large_weights': 'quantize' makes codes of all weights",
+    "leave out 'quantize' to have a float model of a quarter of the size",
+  );
+
 export const noSubgraphOutput = (place: DiagnosticPlace, tensor: string, known: readonly string[]): Diagnostic =>
   make(
     "MQ117",
@@ -800,6 +810,15 @@ export const alreadyQuantized = (file: string): Diagnostic =>
     "the model is quantized already",
     undefined,
     "give the float model that `mace convert` wrote",
+  );
+
+export const weightsAreCodes = (file: string, tensor: string): Diagnostic =>
+  make(
+    "MQ423",
+    { file, tensor },
+    "the weights of the float model are codes already",
+    "they would be rounded a second time",
+    "import the network without `quantize_large_weights`",
   );
 
 /** The first names of a list, a line each. */
