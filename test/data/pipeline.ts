@@ -122,7 +122,7 @@ export class Pipeline {
 }
 
 /**
- * The same as topOne where the classes with the greatest score share the output among them. Codes of scores are often equal, for 4 % of the
+ * The same as topOne where the classes with the greatest score share the output among them. Codes of scores are often equal, for 3 % of the
  * images in some networks, and topOne then takes the first class.
  */
 export function topOneOfTies(outputs: readonly Float32Array[], labels: readonly number[]): number {
