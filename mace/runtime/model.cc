@@ -133,18 +133,21 @@ class Builder {
       return diagnostics::BadQuantization(tensor->name, "is to be dequantized and holds no codes");
     }
     const size_t count = static_cast<size_t>(tensor->elements);
-    const vector<float> scales =
-        tensor->has_scale ? vector<float>{tensor->scale} : tensor->channel_scale;
+    vector<float> scales = tensor->channel_scale;
     // Elements that share a scale.
     size_t run = count;
-    if (!tensor->has_scale) {
+    if (!scales.empty()) {
       const size_t axis = static_cast<size_t>(tensor->channel_axis);
-      if (scales.empty() || tensor->shape[axis] != static_cast<int64_t>(scales.size())) {
+      if (tensor->shape[axis] != static_cast<int64_t>(scales.size())) {
         return diagnostics::BadQuantization(
-            tensor->name, "is to be dequantized and has no scale, or not one a channel");
+            tensor->name, "is to be dequantized and has not one scale a channel of its axis");
       }
       run = 1;
       for (size_t i = axis + 1; i < tensor->shape.size(); ++i) run *= tensor->shape[i];
+    } else if (tensor->has_scale) {
+      scales = {tensor->scale};
+    } else {
+      return diagnostics::BadQuantization(tensor->name, "is to be dequantized and has no scale");
     }
     auto buffer = std::make_unique<AlignedBuffer>();
     if (!buffer->Allocate(count * sizeof(float)))
