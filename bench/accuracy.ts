@@ -17,7 +17,7 @@ import { LayerRunner } from "../tools/evaluate/layer-runner";
 import type { Graph } from "../tools/ir/graph";
 import { elementCount } from "../tools/ir/shape";
 import { groupSamples, listFolder, loadSample, type Sample } from "../tools/statistics/samples";
-import { exportOnnx } from "./onnx-export";
+import { exportOnnx } from "../tools/synth/onnx-export";
 
 /** Name, options of `mace ranges`, options of `mace quantize`. */
 const OURS = [
@@ -139,7 +139,7 @@ async function peers(
   const classes = tested.map(
     ({ name }) => (labels.get(name) ?? labels.get(name.replace(/\.[^.]*$/, "")) ?? -2) + background,
   );
-  fs.writeFileSync(`${prefix}.onnx`, exportOnnx(graph));
+  fs.writeFileSync(`${prefix}.onnx`, exportOnnx(graph).bytes);
   const task = {
     prefix,
     shape: graph.tensors.get(port.tensor)?.shape,

@@ -12,7 +12,7 @@ import * as path from "node:path";
 import { readModel } from "../tools/emit/model-reader";
 import { multiplyAdds } from "../tools/ir/node-cost";
 import type { Graph } from "../tools/ir/graph";
-import { exportOnnx } from "./onnx-export";
+import { exportOnnx } from "../tools/synth/onnx-export";
 
 const MODELS = [
   { name: "Inception-v3 float32", prefix: "models/inception_v3", peak: ["float32_avx512_fma", "float32_avx2_fma"] },
@@ -72,7 +72,7 @@ function main(): void {
     for (const { name, prefix, peak } of MODELS) {
       const { graph } = readModel(`${prefix}.pb`, `${prefix}.data`);
       const onnx = path.join(temporary, "model.onnx");
-      fs.writeFileSync(onnx, exportOnnx(graph));
+      fs.writeFileSync(onnx, exportOnnx(graph).bytes);
       const [n = 1, h = 1, w = 1, c = 1] = graph.tensors.get(graph.inputs[0]?.tensor ?? "")?.shape ?? [];
       for (const threads of [1, 2]) {
         const ours: number[] = [];

@@ -16,7 +16,7 @@ import { CONV_2D } from "../tools/importers/tflite/schema";
 import { optimize } from "../tools/passes/pipeline";
 import { GraphDefBuilder, intsAttribute, stringAttribute } from "../tools/synth/graph-def-builder";
 import { inceptionV3 } from "../tools/synth/inception-v3";
-import { exportOnnx } from "./onnx-export";
+import { exportOnnx } from "../tools/synth/onnx-export";
 
 /** Seconds for every 100 MB of a model file. */
 const SECONDS_PER_100_MB = 5;
@@ -118,7 +118,7 @@ function manyNodes(): Uint8Array {
 function asOnnx(bytes: Uint8Array): Uint8Array {
   const graph = importTensorflow(bytes, { file: "bench", name: "bench" });
   optimize(graph);
-  return exportOnnx(graph);
+  return exportOnnx(graph).bytes;
 }
 
 const SUBJECTS: readonly Subject[] = [

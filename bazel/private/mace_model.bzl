@@ -21,6 +21,10 @@ _ATTRS = {
     "model_name": attr.string(
         doc = "Which model of `config` to import. Needed when it describes several.",
     ),
+    "quantize_large_weights": attr.bool(
+        doc = "Store the weights of convolutions and matrix products as uint8: a quarter of the file. Operators stay float, and neither memory nor " +
+              "time is saved. Such a model is not quantized any further. Also a key of the configuration.",
+    ),
     "srcs": attr.label_list(
         doc = "The files that `config` names, from wherever they come; they are found by base name.",
         allow_files = True,
@@ -51,6 +55,7 @@ def _mace_model_impl(ctx):
         srcs = ctx.files.srcs,
         model_name = ctx.attr.model_name,
         prefix = ctx.label.name,
+        quantize_large_weights = ctx.attr.quantize_large_weights,
     )
     return [
         DefaultInfo(files = depset([outputs.model, outputs.data, outputs.text])),

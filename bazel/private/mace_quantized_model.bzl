@@ -78,6 +78,10 @@ _ATTRS = {
         doc = "How many of the samples are measured, evenly spread.",
         default = 64,
     ),
+    "change_concat_ranges": attr.bool(
+        doc = "Give all that a Concat joins one range, so that it copies codes, as MACE's key of that name. By default each input keeps the steps that " +
+              "its own range needs, and the Concat rescales it.",
+    ),
     "device": attr.string(
         doc = "With `device_libraries`: version of the Hexagon DSP (`v60`, `v62`, `v65`, `v66`, `v68`) or SoC with the APU (`mt6779` …).",
     ),
@@ -341,6 +345,7 @@ def _mace_quantized_model_impl(ctx):
         budget = _budget(ctx),
         measuring = _measuring(ctx),
         bias_correction = ctx.attr.bias_correction,
+        change_concat_ranges = ctx.attr.change_concat_ranges,
         weights = ctx.attr.weights,
     )
     lowered = None

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "mace/base/diagnostics.h"
+#include "mace/quant/affine.h"
 
 namespace mace {
 namespace runtime {
@@ -107,8 +108,15 @@ class Builder {
       tensor.channel_scale = def.channel_scale;
       tensor.channel_axis = axis;
     }
+    MACE_RETURN_IF_ERROR(LocateOrCopy(def, &tensor));
+    if (def.dequantize) MACE_RETURN_IF_ERROR(Dequantize(&tensor));
+    model_->constant_bytes += tensor.bytes();
+    return Status();
+  }
+
+  Status LocateOrCopy(const ConstDef& def, Tensor* constant) {
+    Tensor& tensor = *constant;
     const size_t bytes = tensor.bytes();
-    model_->constant_bytes += bytes;
     if (!def.float_data.empty() || !def.int32_data.empty()) return CopyInline(def, &tensor);
     const uint8_t* at;
     MACE_RETURN_IF_ERROR(LocateConstant(net_, def, bytes, data_, data_size_, &at));
@@ -117,6 +125,49 @@ class Builder {
       return Status();
     }
     return Copy(at, bytes, &tensor);
+  }
+
+  // The float32 values that codes of the file stand for, in a buffer of the model's own.
+  Status Dequantize(Tensor* tensor) {
+    if (!IsQuantized(tensor->type)) {
+      return diagnostics::BadQuantization(tensor->name, "is to be dequantized and holds no codes");
+    }
+    const size_t count = static_cast<size_t>(tensor->elements);
+    vector<float> scales = tensor->channel_scale;
+    // Elements that share a scale.
+    size_t run = count;
+    if (!scales.empty()) {
+      const size_t axis = static_cast<size_t>(tensor->channel_axis);
+      if (tensor->shape[axis] != static_cast<int64_t>(scales.size())) {
+        return diagnostics::BadQuantization(
+            tensor->name, "is to be dequantized and has not one scale a channel of its axis");
+      }
+      run = 1;
+      for (size_t i = axis + 1; i < tensor->shape.size(); ++i) run *= tensor->shape[i];
+    } else if (tensor->has_scale) {
+      scales = {tensor->scale};
+    } else {
+      return diagnostics::BadQuantization(tensor->name, "is to be dequantized and has no scale");
+    }
+    auto buffer = std::make_unique<AlignedBuffer>();
+    if (!buffer->Allocate(count * sizeof(float)))
+      return diagnostics::OutOfMemory("constant '" + tensor->name + "'", count * sizeof(float));
+    float* values = static_cast<float*>(buffer->data());
+    for (size_t i = 0; i < count; ++i) {
+      const int32_t code = tensor->type == ElementType::kUint8
+                               ? static_cast<const uint8_t*>(tensor->data)[i]
+                               : static_cast<const int8_t*>(tensor->data)[i];
+      const quant::Affine affine{scales[i / run % scales.size()], tensor->zero_point};
+      values[i] = quant::Dequantize(code, affine);
+    }
+    tensor->type = ElementType::kFloat32;
+    tensor->data = values;
+    tensor->has_scale = false;
+    tensor->scale = 1.0f;
+    tensor->zero_point = 0;
+    tensor->channel_scale.clear();
+    model_->owned.push_back(std::move(buffer));
+    return Status();
   }
 
   Status Copy(const void* from, size_t bytes, Tensor* tensor) {

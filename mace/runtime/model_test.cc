@@ -193,6 +193,37 @@ TEST(Model, FurtherSoundOnesLoad) {
   }
 }
 
+TEST(Model, CodesThatStandForValuesAreDequantized) {
+  const TensorSpec specs[] = {{"u", {2, 3}, kU8, 0.5f, 128, {}, 0, true},
+                              {"s", {2, 3}, kS8, 0.25f, -3, {}, 0, true},
+                              {"rows", {2, 3}, kS8, 0, 0, {0.5f, 2.0f}, 0, true},
+                              {"columns", {2, 3}, kS8, 0, 0, {1.0f, 2.0f, 4.0f}, 1, true},
+                              {"middle", {1, 2, 3}, kS8, 0, 0, {0.5f, 2.0f}, 1, true}};
+  const std::vector<uint8_t> codes = {0, 1, 2, 127, 128, 255};
+  const std::vector<float> expected[] = {{-64, -63.5f, -63, -0.5f, 0, 63.5f},
+                                         {0.75f, 1, 1.25f, 32.5f, -31.25f, 0.5f},
+                                         {0, 0.5f, 1, 254, -256, -2},
+                                         {0, 2, 8, 127, -256, -4},
+                                         {0, 0.5f, 1, 254, -256, -2}};
+  ModelBuilder m;
+  m.Input("x", {1});
+  for (const TensorSpec& spec : specs) m.Constant(spec, codes);
+  m.Node("Reshape", {"x"}, {{"y", {1}, ElementType::kFloat32, 0, 0, {}, 0}});
+  m.Output("y", {1});
+  Model model;
+  const std::string pb = m.Model(), data = m.data();
+  const Status status = ReadModel(pb.data(), pb.size(), data.data(), data.size(), &model);
+  ASSERT_TRUE(status.ok()) << status.Render();
+  for (size_t i = 0; i < 5; ++i) {
+    const Tensor& tensor = model.tensors[1 + i];
+    EXPECT_EQ(tensor.name, specs[i].name);
+    EXPECT_EQ(tensor.type, ElementType::kFloat32);
+    EXPECT_FALSE(tensor.has_scale);
+    const float* values = static_cast<const float*>(tensor.data);
+    EXPECT_EQ(std::vector<float>(values, values + 6), expected[i]) << tensor.name;
+  }
+}
+
 TEST(Model, EveryTruncationIsRefused) {
   const ModelBuilder m = Sound(kS8);
   const std::string pb = m.Model();
@@ -561,6 +592,21 @@ std::vector<Mutation> Mutations() {
        [=](ModelBuilder* m) {
          input(m);
          m->Constant({"w", {2}, kS8, 0, 0, {1, 0}, 0}, std::vector<int8_t>(2));
+       }},
+      {"values for a float operator that are no codes", 218,
+       [=](ModelBuilder* m) {
+         input(m);
+         m->Constant({"w", {4}, kI32, 1.0f, 0, {}, 0, true}, std::vector<int32_t>(4));
+       }},
+      {"codes without a scale that are to be values", 218,
+       [=](ModelBuilder* m) {
+         input(m);
+         m->Constant({"w", {4}, kU8, 0, 0, {}, 0, true}, std::vector<uint8_t>(4));
+       }},
+      {"codes that are to be values, with scales for more than a channel", 218,
+       [=](ModelBuilder* m) {
+         input(m);
+         m->Constant({"w", {2, 2}, kS8, 0, 0, {1, 1, 1, 1}, 0, true}, std::vector<int8_t>(4));
        }},
       {"a pooling without type", 212,
        [=](ModelBuilder* m) {

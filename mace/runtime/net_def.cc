@@ -64,6 +64,9 @@ bool Parse(WireReader r, ConstDef* t) {
       case 1001:
         t->channel_axis = r.Int();
         break;
+      case 1004:
+        t->dequantize = r.Int() != 0;
+        break;
       default:
         break;
     }

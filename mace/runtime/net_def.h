@@ -44,6 +44,7 @@ struct ConstDef {
   int64_t node_id = 0;
   std::vector<float> channel_scale;
   int64_t channel_axis = 0;
+  bool dequantize = false;
 };
 
 struct QuantizeInfo {

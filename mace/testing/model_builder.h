@@ -37,6 +37,7 @@ struct TensorSpec {
   int32_t zero_point = 0;
   std::vector<float> channel_scale;
   int channel_axis = 0;
+  bool dequantize = false;
 };
 
 class ModelBuilder {
@@ -64,6 +65,7 @@ class ModelBuilder {
       t.Floats(1000, spec.channel_scale);
       t.Int(1001, spec.channel_axis);
     }
+    if (spec.dequantize) t.Int(1004, 1);
     net_.Message(3, t);
     data_.append(static_cast<const char*>(bytes), size);
   }

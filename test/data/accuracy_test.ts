@@ -5,7 +5,7 @@ import * as path from "node:path";
 import { after, test } from "node:test";
 import { cifar10, dataFile, imagenetLike, mnistDigits } from "./data";
 import { keys, MODELS, SCHEMES } from "./models";
-import { Pipeline, topOne } from "./pipeline";
+import { Pipeline, topOne, topOneOfTies } from "./pipeline";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-accuracy-"));
 after(() => fs.rmSync(folder, { recursive: true }));
@@ -79,9 +79,11 @@ for (const model of MODELS) {
     });
     const { codes } = model;
     if (!codes) return;
-    const own = result[codes.scheme] ?? 0;
-    assert.ok(Math.abs(own - model.published) <= codes.within, `${codes.scheme} ${own}, published ${model.published}`);
-    ownCodes.set(model.name, own);
+    const shared = topOneOfTies(pipeline.outputs(codes.scheme), val.map((sample) => sample.label + model.offset));
+    const text = `${codes.scheme} ${result[codes.scheme]?.toFixed(2)}, ${shared.toFixed(2)} where ties are shared`;
+    console.log(`${model.name}: ${text}, published ${model.published}`);
+    assert.ok(Math.abs(shared - model.published) <= codes.within, `${text}, published ${model.published}`);
+    ownCodes.set(model.name, result[codes.scheme] ?? 0);
   });
 }
 

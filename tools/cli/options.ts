@@ -122,6 +122,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "output_prefix", value: "PREFIX", doc: "path of the outputs without ending" },
       { name: "output", value: "DIR", doc: "folder of the outputs, named after the model (default: .)" },
       {
+        name: "quantize_large_weights",
+        doc: "store the weights of convolutions and matrix products as uint8: a quarter of the file; operators stay float",
+      },
+      {
         name: "check_passes",
         doc: "interpret the graph before and after every pass and name the pass that changes results",
       },
@@ -224,6 +228,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: "NAME=per_tensor",
         repeat: true,
         doc: "with the scheme int8_per_channel: one scale for all weights of the node, or of those that a pattern with * selects; NAME=per_channel takes nodes out again",
+      },
+      {
+        name: "change_concat_ranges",
+        doc: "give all that a Concat joins one range, so that it copies codes; narrow inputs get the coarse steps of the widest",
       },
       {
         name: "scheme",

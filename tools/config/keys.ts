@@ -161,13 +161,11 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   ),
   quantize_large_weights: model(
     "flag",
-    "Store large weights of a float model as uint8; `quantize` does it for all of them.",
-    off,
+    "Store the weights of convolutions and matrix products as uint8 in a float model, a quarter of the size; not with `quantize`. Also as an attribute of mace_model.",
   ),
   change_concat_ranges: model(
     "flag",
-    "Give the inputs of a Concat one range; here a Concat rescales each input exactly, which keeps the precision of narrow ones.",
-    off,
+    "Give all that a Concat joins one range, so that it copies codes; by default it rescales each input exactly, which keeps the precision of narrow ones. Also as an attribute of mace_quantized_model.",
   ),
   winograd: model("int", "Tile size of Winograd convolutions; here the runtime chooses its kernels.", none),
   obfuscate: model("flag", "Replace tensor names; here ranges and reports are keyed on them, and they stay.", off),

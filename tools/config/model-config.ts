@@ -3,6 +3,7 @@
  * once; unknown keys are faults, with the nearest known key.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import * as YAML from "yaml";
 import * as catalog from "../diagnostics/catalog";
 import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
@@ -51,6 +52,8 @@ export interface ModelConfig {
   readonly outputs: readonly OutputConfig[];
   readonly runtime: string;
   readonly quantize: boolean;
+  /** Large weights are codes in the file of the float model. */
+  readonly quantizeLargeWeights: boolean;
   readonly schema: string;
   readonly rangeFile?: string;
   /** What is to be quantized how; the rule and the command line are stronger. */
@@ -110,6 +113,15 @@ interface Part extends SubgraphConfig {
   /** With check tensors: the outputs that they replace. */
   readonly checked?: readonly OutputConfig[];
 }
+
+/** What a configuration says of an input, and where. */
+const INPUT_KEYS: Readonly<Record<Exclude<keyof InputConfig, "tensor">, string>> = {
+  shape: "input_shapes",
+  range: "input_ranges",
+  format: "input_data_formats",
+  alias: "input_aliases",
+  preprocess: "preprocess",
+};
 
 /** Keys that describe the interface of a model of several subgraphs where they stand beside them: no defaults of theirs. */
 function ofTheWhole(key: string, { value }: Entry): boolean {
@@ -256,6 +268,10 @@ class Reader {
     this.checkAgreement(scopes);
     const all = scopes.map(({ part, keys: merged }) => this.subgraph(part, merged));
     const whole = first.keys;
+    const both = ["quantize", "quantize_large_weights"].map((key) => whole.get(key));
+    if (both.every((entry) => entry?.value === true)) {
+      this.faults.push(catalog.quantizedTwice(this.place(both[1]?.node ?? map)));
+    }
     const ports = scopes.length === 1 ? all[0] : this.composed(keys, all);
     const { parts = [], inputs = [], outputs = [] } = ports ? { parts: all, ...ports } : {};
     const text = (key: string): string | undefined => whole.get(key)?.value as string | undefined;
@@ -265,7 +281,8 @@ class Reader {
       inputs,
       outputs,
       runtime: text("runtime") ?? "cpu",
-      quantize: (whole.get("quantize")?.value as boolean | undefined) ?? false,
+      quantize: whole.get("quantize")?.value === true,
+      quantizeLargeWeights: whole.get("quantize_large_weights")?.value === true,
       schema: text("quantize_schema") ?? "",
       rangeFile: text("quantize_range_file"),
       ...this.quantization(whole),
@@ -335,7 +352,7 @@ class Reader {
     };
   }
 
-  /** Interface of the whole: what no earlier subgraph computes, and what no later one reads or the model names. */
+  /** Interface of the whole: what no earlier subgraph computes, each once, and what no later one reads or the model names. */
   private composed(
     keys: Scope,
     parts: Part[],
@@ -352,8 +369,10 @@ class Reader {
         ({ tensor }) => later.has(tensor) && !part.outputs.some((port) => port.tensor === tensor),
       );
       for (const input of part.inputs) {
+        const known = inputs.findIndex(({ tensor }) => tensor === input.tensor);
         if (made.has(input.tensor)) read.add(input.tensor);
-        else inputs.push(input);
+        else if (known < 0) inputs.push(input);
+        else inputs[known] = this.shared(inputs[known] as InputConfig, input, parts.slice(0, i + 1), keys);
       }
       parts[i] = { ...part, outputs: [...part.outputs, ...links] };
       for (const port of [...part.outputs, ...links]) made.set(port.tensor, port);
@@ -369,6 +388,19 @@ class Reader {
       return { ...own, ...port, format: keys.has("output_data_formats") ? port.format : (own?.format ?? port.format) };
     });
     return { inputs, outputs };
+  }
+
+  /** An input that two subgraphs read: what either says of it, which must not be different things. */
+  private shared(first: InputConfig, second: InputConfig, parts: readonly Part[], keys: Scope): InputConfig {
+    for (const [field, key] of Object.entries(INPUT_KEYS)) {
+      const [one, other] = [first, second].map((input) => input[field as keyof InputConfig]);
+      if (one === undefined || other === undefined || isDeepStrictEqual(one, other)) continue;
+      const readers = parts.filter(({ inputs }) => inputs.some(({ tensor }) => tensor === first.tensor));
+      const names = [readers[0], readers.at(-1)].map((part) => part?.name ?? "");
+      const at = keys.get("subgraphs")?.node ?? 0;
+      this.faults.push(catalog.sharedInputDiffers(this.place(at), first.tensor, key, names));
+    }
+    return { ...second, ...first };
   }
 
   /** Files of the tensors that `other` names, one of each. */
@@ -388,10 +420,11 @@ class Reader {
     const scheme = text("scheme");
     const runtime = ACCELERATORS[text("runtime") ?? ""];
     const biasCorrection = text("bias_correction");
+    const shareConcat = keys.get("change_concat_ranges")?.value === true;
     const [keepFloat, ranges, weights] = [list("keep_float"), list("ranges"), list("weights")];
     const words = [scheme, runtime, biasCorrection];
-    if (words.every((word) => word === undefined) && [keepFloat, ranges, weights].every((l) => l.length === 0))
-      return {};
+    const lists = [keepFloat, ranges, weights];
+    if (!shareConcat && words.every((word) => word === undefined) && lists.every((l) => l.length === 0)) return {};
     return {
       quantization: {
         ...(scheme !== undefined && { scheme }),
@@ -400,6 +433,7 @@ class Reader {
         ranges,
         ...(weights.length > 0 && { weights }),
         ...(biasCorrection !== undefined && { biasCorrection }),
+        ...(shareConcat && { shareConcat }),
       },
     };
   }

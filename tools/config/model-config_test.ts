@@ -246,6 +246,21 @@ test("several subgraphs: order, and the interface of the whole", () => {
   );
 });
 
+test("an input that several subgraphs read is one of the model", () => {
+  const both = CHAIN.replace('[mid, "side:0"]', "[mid, image]").replace('["1,4", "1,2"]', '["1,4", "1,3,8,8"]');
+  // What one of them leaves open, the other says.
+  const head = "        output_tensors: [score, box]\n";
+  const agreed = both.replace(head, `        input_data_formats: [NHWC, NCHW]\n        preprocess: raw\n${head}`);
+  const [model] = read(agreed).models;
+  assert.deepEqual(
+    model?.inputs.map(({ tensor, format, preprocess }) => [tensor, format, preprocess?.scale]),
+    [["image", "NCHW", [1, 1, 1]]],
+  );
+  const [fault, ...others] = faults(both);
+  assert.deepEqual([fault?.code, others.length], ["MQ119", 0]);
+  assert.match(fault?.text ?? "", /'body' and 'head' both read 'image'[\s\S]*'input_data_formats' is not the same/);
+});
+
 test("outputs and check tensors of a model of several subgraphs", () => {
   const outputs = (text: string) => read(text).models[0]?.outputs.map(({ tensor }) => tensor);
   const top = (lines: string): string => CHAIN.replace("    runtime: cpu\n", `    runtime: cpu\n${lines}`);
@@ -322,6 +337,19 @@ test("check tensors become the outputs, and need no lists of the outputs", () =>
   assert.match(fault?.text ?? "", /'check_tensors' has 2/);
 });
 
+test("flags of the arithmetic", () => {
+  const [plain] = read(GOOD).models;
+  assert.deepEqual([plain?.quantizeLargeWeights, plain?.quantization], [false, undefined]);
+  const [model] = read(`${GOOD}    quantize_large_weights: 1\n    change_concat_ranges: 1\n`).models;
+  assert.equal(model?.quantizeLargeWeights, true);
+  assert.deepEqual(model?.quantization, { keepFloat: [], ranges: [], shareConcat: true });
+  const both = faults(`${GOOD}    quantize: 1\n    quantize_large_weights: 1\n`);
+  assert.deepEqual(
+    both.map(({ code, at }) => [code, at]),
+    [["MQ120", `${GOOD.split("\n").length + 1}:29`]],
+  );
+});
+
 test("only TensorFlow's names lose their ':0'", () => {
   const name = (platform: string) =>
     read(GOOD.replace("platform: tensorflow", `platform: ${platform}`)).models[0]?.outputs[0]?.tensor;
@@ -332,8 +360,6 @@ test("only TensorFlow's names lose their ':0'", () => {
 
 for (const [lines, key, words] of [
   ["    winograd: 4\n", "winograd", "the runtime chooses its kernels"],
-  ["    change_concat_ranges: 1\n", "change_concat_ranges", "rescales each input exactly"],
-  ["    quantize_large_weights: 1\n", "quantize_large_weights", "of a float model"],
   ["    graph_optimize_options: [A, B]\n", "graph_optimize_options", "all passes run"],
   ["    data_type: fp16_fp32\n", "data_type", "float32"],
   ["    input_data_types: int32\n", "input_data_types", "cast where it reads"],

@@ -293,6 +293,23 @@ export const subgraphPortClash = (file: string, tensor: string, first: string, s
     "rename the tensor in one of the models; an input that an earlier subgraph computes has the name of its output",
   );
 
+export const subgraphInputsDiffer = (
+  file: string,
+  tensor: string,
+  first: string,
+  one: string,
+  second: string,
+  other: string,
+): Diagnostic =>
+  make(
+    "MQ225",
+    { file, tensor },
+    `the subgraphs '${first}' and '${second}' both read '${tensor}', and not as the same input`,
+    `'${first}' takes ${one}; '${second}' takes ${other}`,
+    "correct `input_shapes` or `input_data_formats` of one of them",
+    "rename the tensor in one of the models if another one is meant",
+  );
+
 export const wideActivations = (file: string, nodes: readonly UnsupportedNode[]): Diagnostic =>
   make(
     "MQ222",
@@ -470,6 +487,31 @@ export const subgraphsDisagree = (place: DiagnosticPlace, key: string, names: re
     ...(key === "runtime"
       ? ["make a target for each device", "give the device to the whole, with `fallback` for what it cannot run"]
       : [`give '${key}' once, beside 'subgraphs'`]),
+  );
+
+export const sharedInputDiffers = (
+  place: DiagnosticPlace,
+  tensor: string,
+  key: string,
+  names: readonly string[],
+): Diagnostic =>
+  make(
+    "MQ119",
+    place,
+    `the subgraphs ${names.map((name) => `'${name}'`).join(" and ")} both read '${tensor}', and say differently what it is`,
+    `'${key}' is not the same; callers give one buffer for both`,
+    `give the input the same '${key}' in both, or in one of them only`,
+    "rename the tensor in one of the models if another one is meant",
+  );
+
+export const quantizedTwice = (place: DiagnosticPlace): Diagnostic =>
+  make(
+    "MQ120",
+    place,
+    "'quantize' and 'quantize_large_weights' exclude each other",
+    "weights that are codes already would be rounded a second time",
+    "leave out 'quantize_large_weights': 'quantize' makes codes of all weights",
+    "leave out 'quantize' to have a float model of a quarter of the size",
   );
 
 export const noSubgraphOutput = (place: DiagnosticPlace, tensor: string, known: readonly string[]): Diagnostic =>
@@ -768,6 +810,15 @@ export const alreadyQuantized = (file: string): Diagnostic =>
     "the model is quantized already",
     undefined,
     "give the float model that `mace convert` wrote",
+  );
+
+export const weightsAreCodes = (file: string, tensor: string): Diagnostic =>
+  make(
+    "MQ423",
+    { file, tensor },
+    "the weights of the float model are codes already",
+    "they would be rounded a second time",
+    "import the network without `quantize_large_weights`",
   );
 
 /** The first names of a list, a line each. */

@@ -111,9 +111,11 @@ ${keys("model")}
 ## Several subgraphs
 
 Subgraphs of a map are imported, each from its own file, and joined to one model, in the order of \`order\`: an input that has the name of an earlier
-subgraph's output is that tensor, in shape and layout, and the other inputs are the model's. Outputs of the model are those that no later subgraph reads, or
+subgraph's output is that tensor, in shape and layout, and the other inputs are the model's; one that several subgraphs read is one input, and what
+one of them says of it (range, alias, preprocessing) holds for all. Outputs of the model are those that no later subgraph reads, or
 those of \`output_tensors\` beside \`subgraphs\`; \`check_tensors\` of a subgraph take the place of its outputs. Where two have an inner tensor or a node of
-the same name, the later one's is \`<subgraph>/<name>\`. Quantization, validation and \`runtime\` are the whole model's.
+the same name, the later one's is \`<subgraph>/<name>\`. Quantization, validation and \`runtime\` are the whole model's: subgraphs for different devices are
+refused, and \`fallback\` divides a model by what the device can run.
 
 ## Preprocessing
 

@@ -34,6 +34,7 @@ import {
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { readFile } from "../io/files";
+import { fromCodes } from "../quant/grid";
 import {
   FORMAT_VERSION,
   MISSED_BUDGET_ARGUMENT,
@@ -133,10 +134,11 @@ function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization">
     return bad("what it says of quantization is not JSON");
   }
   const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
-  const { scheme, runtime, keepFloat, ranges, weights = [], biasCorrection } = value ?? {};
+  const { scheme, runtime, keepFloat, ranges, weights = [], biasCorrection, shareConcat = false } = value ?? {};
   const textOrNone = (v: unknown): v is string | undefined => v === undefined || typeof v === "string";
   const lists = strings(keepFloat) && strings(ranges) && strings(weights);
-  if (!lists || !textOrNone(scheme) || !textOrNone(runtime) || !textOrNone(biasCorrection)) {
+  const words = textOrNone(scheme) && textOrNone(runtime) && textOrNone(biasCorrection);
+  if (!lists || !words || typeof shareConcat !== "boolean") {
     return bad("what it says of quantization is incomplete");
   }
   return {
@@ -147,6 +149,7 @@ function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization">
       ranges,
       ...(weights.length > 0 && { weights }),
       ...(biasCorrection !== undefined && { biasCorrection }),
+      ...(shareConcat && { shareConcat }),
     },
   };
 }
@@ -171,23 +174,31 @@ function decodeConstant(constant: ConstTensor, data: Uint8Array, bad: Fail): Ten
   if (length !== constant.dataSize || offset < 0 || offset % bytes !== 0 || offset + length * bytes > data.length) {
     bad(`the constant '${name}' lies outside the data file`);
   }
+  const stored = view(data.buffer as ArrayBuffer, data.byteOffset + offset, length);
   const tensor: Tensor = {
     name,
     dtype,
     shape,
-    data: view(data.buffer as ArrayBuffer, data.byteOffset + offset, length),
+    data: stored,
     ...decodeRange(constant.trained, bad),
     ...decodeOrigin(constant.origin, shape, bad),
   };
-  if (constant.quantized) {
-    const perChannel = constant.channelScale.length > 0;
-    tensor.quant = {
-      scales: perChannel ? constant.channelScale : [constant.scale ?? 0],
-      zeroPoint: constant.zeroPoint ?? 0,
-      axis: perChannel ? (constant.channelAxis ?? 0) : null,
-    };
+  if (!constant.quantized && !constant.dequantize) return tensor;
+  const perChannel = constant.channelScale.length > 0;
+  const grid = {
+    scales: perChannel ? constant.channelScale : [constant.scale ?? 0],
+    zeroPoint: constant.zeroPoint ?? 0,
+    axis: perChannel ? (constant.channelAxis ?? 0) : null,
+  };
+  if (!constant.dequantize) return { ...tensor, quant: grid };
+  if (dtype !== "uint8" && dtype !== "int8")
+    return bad(`the constant '${name}' is to be dequantized and holds ${dtype}`);
+  const fits = grid.axis === null || shape[grid.axis] === grid.scales.length;
+  if (!fits || !grid.scales.every((s) => s > 0 && Number.isFinite(s))) {
+    return bad(`the grid of the constant '${name}' does not fit it`);
   }
-  return tensor;
+  const codes = { type: dtype, ...grid };
+  return { ...tensor, dtype: "float32", data: fromCodes(stored as Uint8Array | Int8Array, shape, codes), codes };
 }
 
 function decodeNode(op: OperatorDef, add: (tensor: Tensor) => void, bad: Fail): GraphNode {

@@ -27,6 +27,7 @@ import type {
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { type FilesToWrite, writeFilesTogether } from "../io/files";
+import { toCodes } from "../quant/grid";
 import {
   DATA_ALIGNMENT,
   FORMAT_VERSION,
@@ -89,7 +90,9 @@ export function encodeNet(graph: Graph, file: DataFile): NetDef {
   for (const tensor of graph.tensors.values()) {
     const { data } = tensor;
     if (!data) continue;
-    const offset = file.append(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const { codes } = tensor;
+    const stored = codes && data instanceof Float32Array ? toCodes(data, tensor.shape, codes) : data;
+    const offset = file.append(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
     tensors.push(encodeConstant(tensor, data, offset));
   }
   return NetDef.fromPartial({
@@ -157,23 +160,25 @@ export const modelFiles = ({ pb, data }: EncodedModel, prefix: string): FilesToW
 ];
 
 function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): ConstTensor {
+  const grid = tensor.quant ?? tensor.codes;
   const encoded = ConstTensor.fromPartial({
     dims: [...tensor.shape],
-    dataType: TYPES[tensor.dtype].proto,
+    dataType: TYPES[tensor.codes?.type ?? tensor.dtype].proto,
     name: tensor.name,
     offset,
     dataSize: data.length,
-    quantized: tensor.quant !== undefined,
+    quantized: grid !== undefined,
+    dequantize: tensor.codes ? true : undefined,
     trained: tensor.range ? encodeQuantizeInfo(tensor) : undefined,
     origin: tensor.origin ? encodeOrigin(tensor.origin) : undefined,
   });
-  if (tensor.quant) {
-    encoded.zeroPoint = tensor.quant.zeroPoint;
-    if (tensor.quant.axis === null) {
-      encoded.scale = tensor.quant.scales[0];
+  if (grid) {
+    encoded.zeroPoint = grid.zeroPoint;
+    if (grid.axis === null) {
+      encoded.scale = grid.scales[0];
     } else {
-      encoded.channelScale = [...tensor.quant.scales];
-      encoded.channelAxis = tensor.quant.axis;
+      encoded.channelScale = [...grid.scales];
+      encoded.channelAxis = grid.axis;
     }
   }
   return encoded;

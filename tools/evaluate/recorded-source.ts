@@ -12,11 +12,10 @@ import { fileNotFound, noRecording, notRecorded, sampleSize, unreadableTensor } 
 import { UserError } from "../diagnostics/diagnostic";
 import { parseNpy } from "../image/npy";
 import { parseNpz } from "../image/npz";
-import { TO_NCHW, TO_NHWC } from "../importers/lowering";
 import { readFile } from "../io/files";
 import type { Graph } from "../ir/graph";
 import { elementCount, sameShape } from "../ir/shape";
-import { permuteShape, transposeData } from "../ir/transpose";
+import { permuteShape, TO_NCHW, TO_NHWC, transposeData } from "../ir/transpose";
 import type { SampleRecord } from "../statistics/sample-stream";
 import { formatName, TENSOR_EXTENSIONS } from "../statistics/samples";
 import type { SourceTensor, TensorSource } from "./tensor-source";

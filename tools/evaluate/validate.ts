@@ -6,10 +6,9 @@
 import { nothingToCompare } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import { readModel } from "../emit/model-reader";
-import { TO_NCHW, TO_NHWC } from "../importers/lowering";
 import type { Graph } from "../ir/graph";
 import { sameShape } from "../ir/shape";
-import { permuteShape, transposeData } from "../ir/transpose";
+import { permuteShape, TO_NCHW, TO_NHWC, transposeData } from "../ir/transpose";
 import type { SampleRecord } from "../statistics/sample-stream";
 import { channelsOf, type Evaluation, type OutputReport, type TensorReport, tensorReport } from "./evaluate";
 import { LayerRunner, type ModelFiles } from "./layer-runner";

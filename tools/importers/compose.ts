@@ -1,10 +1,10 @@
 /**
- * Joins the graphs of several subgraphs into one. An input of a subgraph that an earlier one computes, by its name, is that tensor;
+ * Joins the graphs of several subgraphs into one. An input of a subgraph that an earlier one computes or reads, by its name, is that tensor;
  * what is left is the interface of the whole. Names of ports never change, because configurations and ranges refer to them.
  */
 
 import { isDeepStrictEqual } from "node:util";
-import { subgraphPortClash, subgraphPortsDiffer, tensorNotInModel } from "../diagnostics/catalog";
+import { subgraphInputsDiffer, subgraphPortClash, subgraphPortsDiffer, tensorNotInModel } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import { uniqueName } from "../ir/builder";
 import type { Graph, GraphNode, GraphPort, Tensor } from "../ir/graph";
@@ -35,6 +35,17 @@ export function composeGraphs(
   outputs: readonly string[] | undefined,
 ): Graph {
   return new Composer(name, file, parts).run(outputs);
+}
+
+/**
+ * Images are NHWC in the graph; what is no image has the axes as they are.
+ *
+ * @param buffer whether the order of the caller's buffer matters.
+ */
+function describePort({ dtype, shape }: Tensor, { format }: GraphPort, buffer: boolean): string {
+  const image = buffer ? format : "NHWC";
+  const order = format === "NONE" ? ", no image (NONE)" : `, an image (${image})`;
+  return `${dtype} [${shape.join(", ")}]${shape.length === 4 ? order : ""}`;
 }
 
 class Composer {
@@ -128,24 +139,30 @@ class Composer {
   /** The tensor of the whole that an input of a part is. */
   private enter(part: GraphPart, port: GraphPort): string {
     const source = this.owners.get(port.tensor);
-    if (source?.side !== "output") {
+    if (!source) {
       this.claim(part, port, "input");
       this.define(part.graph, port.tensor);
       this.whole.inputs.push(port);
       return port.tensor;
     }
+    const shared = source.side === "input";
     const given = this.whole.tensors.get(port.tensor) as Tensor;
     const wanted = part.graph.tensors.get(port.tensor) as Tensor;
-    // Images are NHWC in the graph, whatever the order of the caller's buffer; what is no image has the axes as they are.
-    const image = (end: GraphPort): boolean => end.format !== "NONE";
-    const text = (tensor: Tensor, end: GraphPort): string =>
-      `${tensor.dtype} [${tensor.shape.join(", ")}]${tensor.shape.length === 4 ? `, ${image(end) ? "an image (NHWC)" : "no image (NONE)"}` : ""}`;
-    const [from, to] = [text(given, source.port), text(wanted, port)];
+    const [from, to] = [describePort(given, source.port, shared), describePort(wanted, port, shared)];
     if (from !== to) {
-      throw new UserError(subgraphPortsDiffer(this.file, port.tensor, source.part, from, part.name, to));
+      const differ = shared ? subgraphInputsDiffer : subgraphPortsDiffer;
+      throw new UserError(differ(this.file, port.tensor, source.part, from, part.name, to));
     }
-    this.read.add(port.tensor);
+    if (shared) this.share(port);
+    else this.read.add(port.tensor);
     return this.joinGrids(part, given, wanted);
+  }
+
+  /** An input that another part has too: what either says of it holds. */
+  private share(port: GraphPort): void {
+    const { inputs } = this.whole;
+    const at = inputs.findIndex(({ tensor }) => tensor === port.tensor);
+    inputs[at] = { ...port, ...inputs[at] } as GraphPort;
   }
 
   /** What training found on either side of a border holds on it; two grids are rounded to one after the other. */

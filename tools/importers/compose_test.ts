@@ -106,7 +106,7 @@ test("what does not fit is refused, with both sides", () => {
     "[1, 6, 6, 4]",
     "[1, 8, 8, 4]",
   );
-  refused(() => compose({ a: first(), b: first() }), "MQ224", "an input of 'a'", "an input of 'b'");
+  refused(() => compose({ a: first(), b: first() }), "MQ224", "an output of 'a'", "an output of 'b'");
   refused(
     () => compose({ head: second(), body: first() }),
     "MQ224",
@@ -115,6 +115,67 @@ test("what does not fit is refused, with both sides", () => {
     "an output of 'body'",
   );
   refused(() => compose({ body: first(), head: second() }, ["inner"]), "MQ203", "inner");
+});
+
+/** A part with a convolution of `image` to `out`. */
+const reading = (name: string, out: string, seed: number, side = 6): Graph =>
+  imported(
+    name,
+    model({
+      inputs: { image: [1, 3, side, side] },
+      outputs: [out],
+      nodes: [node("Conv", ["image", "w"], [out])],
+      initializers: [tensor("w", [2, 3, 3, 3], weights(54, seed))],
+    }),
+  );
+
+test("an input that several parts read is one of the whole", () => {
+  const parts = () => ({ one: reading("one", "a", 1), body: first(), two: reading("two", "b", 2), head: second() });
+  const composed = compose(parts());
+  assert.deepEqual(
+    composed.inputs.map(({ tensor }) => tensor),
+    ["image"],
+  );
+  assert.deepEqual(
+    composed.outputs.map(({ tensor }) => tensor),
+    ["a", "b", "out"],
+  );
+  const image = weights(108, 3);
+  const results = runModel(composed, new Map([["image", image]]));
+  const { one, body, two, head } = parts();
+  const mid = runModel(body, new Map([["image", image]]));
+  assert.deepEqual(results.get("a"), runModel(one, new Map([["image", image]])).get("a"));
+  assert.deepEqual(results.get("b"), runModel(two, new Map([["image", image]])).get("b"));
+  assert.deepEqual(results.get("out"), runModel(head, mid).get("out"));
+});
+
+test("what one part says of a shared input holds for all, and they must agree on its shape and order", () => {
+  const named = reading("two", "b", 2);
+  named.inputs = named.inputs.map((port) => ({ ...port, alias: "picture", declaredRange: [-1, 1] as const }));
+  assert.deepEqual(compose({ one: reading("one", "a", 1), two: named }).inputs, [
+    { tensor: "image", format: "NCHW", alias: "picture", declaredRange: [-1, 1] },
+  ]);
+  const large = reading("two", "b", 2, 8);
+  refused(() => compose({ one: reading("one", "a", 1), two: large }), "MQ225", "'one'", "[1, 6, 6, 3]", "[1, 8, 8, 3]");
+  const other = reading("two", "b", 2);
+  other.inputs = other.inputs.map((port) => ({ ...port, format: "NHWC" }));
+  refused(() => compose({ one: reading("one", "a", 1), two: other }), "MQ225", "(NCHW)", "(NHWC)");
+});
+
+test("grids of training on a shared input hold for whom they are", () => {
+  const range = (max: number) => ({ min: 0, max, source: "trained", reason: "trained" }) as const;
+  const [one, two] = [reading("one", "a", 1), reading("two", "b", 2)];
+  const [given, wanted] = [one.tensors.get("image"), two.tensors.get("image")];
+  assert.ok(given && wanted);
+  given.range = range(2);
+  wanted.range = range(3);
+  const composed = compose({ one, two });
+  const reads = composed.nodes.map(({ type, inputs }) => [type, inputs[0]]);
+  assert.deepEqual(reads, [
+    ["Conv2D", "image"],
+    ["Activation", "image"],
+    ["Conv2D", "two/image"],
+  ]);
 });
 
 test("a grid that training found on either side of a border holds on it", () => {

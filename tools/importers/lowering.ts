@@ -29,11 +29,8 @@ import { LIMITS, nodeLimit } from "../ir/limits";
 import { nodeCost } from "../ir/node-cost";
 import { released } from "../ir/released";
 import { elementCount, type Shape } from "../ir/shape";
-import { keepsOrder, permuteShape, transposeData } from "../ir/transpose";
+import { keepsOrder, permuteShape, TO_NCHW, TO_NHWC, transposeData } from "../ir/transpose";
 import { unsupported } from "./failures";
-
-export const TO_NHWC = [0, 2, 3, 1] as const;
-export const TO_NCHW = [0, 3, 1, 2] as const;
 
 /** How the canonical tensor of a value is stored: in the framework's axis order, or an NCHW value as NHWC. */
 export type Layout = "plain" | "nhwc";

@@ -7,7 +7,7 @@ import type { AttributeValue, ConstantData } from "../ir/graph";
 import { sliceCount } from "../ir/infer-shapes";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../ir/operators";
 import { broadcastShapes, elementCount, type Shape, sameShape, shapeText } from "../ir/shape";
-import { emptyLike, keepsOrder, permuteShape, transposeData } from "../ir/transpose";
+import { emptyLike, keepsOrder, permuteShape, TO_NCHW, TO_NHWC, transposeData } from "../ir/transpose";
 import { badValue, unsupported } from "./failures";
 import {
   type ConstantForm,
@@ -17,8 +17,6 @@ import {
   permutedForm,
   permutedGrid,
   type Target,
-  TO_NCHW,
-  TO_NHWC,
   type Value,
 } from "./lowering";
 import type { WindowPads } from "./windows";

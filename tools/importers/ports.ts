@@ -5,8 +5,8 @@ import { UserError } from "../diagnostics/diagnostic";
 import type { BufferFormat, DataType } from "../ir/graph";
 import { shapeLimit } from "../ir/limits";
 import { elementCount, type Shape, shapeText } from "../ir/shape";
-import { permuteShape } from "../ir/transpose";
-import { type Layout, type Lowering, TO_NCHW, TO_NHWC, type Value } from "./lowering";
+import { permuteShape, TO_NCHW, TO_NHWC } from "../ir/transpose";
+import type { Layout, Lowering, Value } from "./lowering";
 import type { ImageOrder } from "./operations";
 import type { ImportInput } from "./options";
 

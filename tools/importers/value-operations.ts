@@ -14,10 +14,10 @@ import {
   shapeText,
   stridesOf,
 } from "../ir/shape";
-import { gatherStrided, permuteShape } from "../ir/transpose";
+import { gatherStrided, permuteShape, TO_NHWC } from "../ir/transpose";
 import * as constants from "./constant-operations";
 import { badValue, unsupported } from "./failures";
-import { type ConstantValue, isConstant, type Lowering, type Target, TO_NHWC, type Value } from "./lowering";
+import { type ConstantValue, isConstant, type Lowering, type Target, type Value } from "./lowering";
 import {
   axisIn,
   batchNorm,

@@ -31,6 +31,11 @@ export interface TrainedQuantization extends AffineParameters {
 
 export type RangeSource = "user" | "trained" | "file" | "operator" | "inherited" | "interval";
 
+/** The grid of a constant of float32 that the model file holds as codes; loading makes values of them again. */
+export interface StoredCodes extends AffineParameters {
+  readonly type: "uint8" | "int8";
+}
+
 /** The range of real values that a tensor's codes cover, and why. */
 export interface TensorRange {
   readonly min: number;
@@ -72,6 +77,8 @@ export interface Tensor {
    * so that rounding them to the grid gives the file's codes back. Whoever changes the values makes a new tensor without it.
    */
   trained?: TrainedQuantization;
+  /** Of a float32 constant whose values are exactly those of the codes that the file holds in their place. */
+  codes?: StoredCodes;
   /** Absent where the tensor is the float graph's own. */
   origin?: TensorOrigin;
 }
@@ -152,6 +159,8 @@ export interface QuantizationOverrides {
   readonly weights?: readonly string[];
   /** Name of a bias correction. */
   readonly biasCorrection?: string;
+  /** Everything that a Concat joins gets one range. */
+  readonly shareConcat?: boolean;
 }
 
 export interface Graph {

@@ -188,6 +188,10 @@ function parseTensor(line: Line): Tensor {
     if (line.skip("fixed_point")) tensor.trained = { ...tensor.trained, requantize: "fixed_point" };
   }
   if (line.skip("quant")) tensor.quant = parseQuant(line);
+  if (line.skip("codes")) {
+    line.expect("(");
+    tensor.codes = { type: line.oneOf(["uint8", "int8"] as const), ...parseGrid(line) };
+  }
   return tensor;
 }
 

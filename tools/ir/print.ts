@@ -10,7 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { AttributeValue, Graph, GraphNode, GraphPort, Tensor } from "./graph";
+import type { AffineParameters, AttributeValue, Graph, GraphNode, GraphPort, Tensor } from "./graph";
 import { OPERATORS } from "./operators";
 
 export interface PrintOptions {
@@ -48,6 +48,11 @@ function sameAttribute(a: AttributeValue, b: AttributeValue | undefined): boolea
   return b !== undefined && attributeText(a) === attributeText(b);
 }
 
+/** `0.5 0.25; 0; 3` */
+function gridText({ scales, zeroPoint, axis }: AffineParameters): string {
+  return `${scales.map(float32Text).join(" ")}; ${zeroPoint}${axis === null ? "" : `; ${axis}`}`;
+}
+
 /** `"name" float32[1,2] {trained 0 6 "why"} quant(0.5; 128)` */
 function tensorText(tensor: Tensor): string {
   let text = `${quoted(tensor.name)} ${tensor.dtype}[${tensor.shape.join(",")}]`;
@@ -56,14 +61,11 @@ function tensorText(tensor: Tensor): string {
     text += ` {${source} ${numberText(min)} ${numberText(max)} ${quoted(reason)}}`;
   }
   if (tensor.trained) {
-    const { type, scales, zeroPoint, axis, qmin, qmax, requantize } = tensor.trained;
-    const grid = `${scales.map(float32Text).join(" ")}; ${zeroPoint}${axis === null ? "" : `; ${axis}`}`;
-    text += ` trained(${type} ${qmin} ${qmax} ${grid})${requantize ? ` ${requantize}` : ""}`;
+    const { type, qmin, qmax, requantize } = tensor.trained;
+    text += ` trained(${type} ${qmin} ${qmax} ${gridText(tensor.trained)})${requantize ? ` ${requantize}` : ""}`;
   }
-  if (tensor.quant) {
-    const { scales, zeroPoint, axis } = tensor.quant;
-    text += ` quant(${scales.map(float32Text).join(" ")}; ${zeroPoint}${axis === null ? "" : `; ${axis}`})`;
-  }
+  if (tensor.quant) text += ` quant(${gridText(tensor.quant)})`;
+  if (tensor.codes) text += ` codes(${tensor.codes.type} ${gridText(tensor.codes)})`;
   return text;
 }
 

@@ -3,6 +3,11 @@
 import type { ConstantData } from "./graph";
 import { elementCount, type Shape, stridesOf } from "./shape";
 
+/** The axes of an image: axis i of the result is axis TO_NHWC[i] of one in NCHW. */
+export const TO_NHWC = [0, 2, 3, 1] as const;
+/** Axis i of the result is axis TO_NCHW[i] of one in NHWC. */
+export const TO_NCHW = [0, 3, 1, 2] as const;
+
 /** New data of the same type and length as `data`. */
 export function emptyLike(data: ConstantData, length: number): ConstantData {
   if (data instanceof Float32Array) return new Float32Array(length);

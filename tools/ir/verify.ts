@@ -122,8 +122,10 @@ function tensorProblems(tensor: Tensor): string[] {
       problems.push(`is ${tensor.dtype} but holds ${stored}`);
     }
   }
-  const quant = tensor.quant;
-  if (quant) {
+  if (tensor.codes && !(tensor.data instanceof Float32Array))
+    problems.push("has codes in the place of values that are not float32");
+  for (const quant of [tensor.quant, tensor.codes]) {
+    if (!quant) continue;
     const channels = quant.axis === null ? 1 : tensor.shape[quant.axis];
     if (quant.scales.length !== channels) problems.push(`has ${quant.scales.length} scales for ${channels} channels`);
     if (!quant.scales.every((scale) => scale > 0 && Number.isFinite(scale) && Math.fround(scale) === scale)) {

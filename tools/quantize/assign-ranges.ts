@@ -21,13 +21,15 @@ export interface RangeInputs {
   /** Contents of the range file; empty when there is none. */
   readonly file: Ranges;
   readonly fileName: string;
+  /** Everything that a Concat joins gets one range, so that codes are copied only. */
+  readonly shareConcat?: boolean;
 }
 
 /** Sets `range` on the tensors of `graph` in place; returns warnings about ranges that were given and cannot be taken. */
 export function assignRanges(
   graph: Graph,
   float: FloatNodes,
-  { file, fileName }: RangeInputs,
+  { file, fileName, shareConcat = false }: RangeInputs,
   type: CodeType,
 ): Diagnostic[] {
   const missing: MissingRange[] = [];
@@ -97,6 +99,7 @@ export function assignRanges(
     }
   }
   if (missing.length > 0) throw new UserError(missingRanges(missing, fileName));
+  if (shareConcat) shareConcatRanges(graph, float);
   writeIntoConcat(graph, float);
   return warnings;
 }
@@ -180,6 +183,70 @@ function fusedClamp(node: GraphNode, r: TensorRange): TensorRange {
     }
     default:
       return r;
+  }
+}
+
+/** Tensors in groups of which all have the same codes; a group is named by one of its members. */
+class Groups {
+  private readonly parents = new Map<string, string>();
+
+  find(name: string): string {
+    let root = name;
+    for (let next = this.parents.get(root); next !== undefined; next = this.parents.get(root)) root = next;
+    if (root !== name) this.parents.set(name, root);
+    return root;
+  }
+
+  join(a: string, b: string): void {
+    const [from, to] = [this.find(a), this.find(b)];
+    if (from !== to) this.parents.set(from, to);
+  }
+}
+
+/**
+ * Gives all that a Concat joins the union of their ranges, and with it everything whose codes are copied to or from there. Ranges that the
+ * user or training fixed and the steps of Softmax stay; the Concat rescales those inputs.
+ */
+function shareConcatRanges(graph: Graph, float: FloatNodes): void {
+  const producers = producersOf(graph);
+  const groups = new Groups();
+  const nodes = graph.nodes.filter((node) => !float.has(node.name));
+  for (const node of nodes) {
+    if (copiesCodes(node)) for (const output of node.outputs) groups.join(output, node.inputs[0] ?? "");
+  }
+  // A constant that others read too has codes for them.
+  const readElsewhere = new Set(
+    graph.nodes.filter((node) => node.type !== "Concat" || float.has(node.name)).flatMap((node) => node.inputs),
+  );
+  const stays = (tensor: Tensor): boolean => {
+    if (tensor.dtype !== "float32" || isFixed(tensor)) return true;
+    const producer = producers.get(tensor.name);
+    if (producer?.type === "Softmax" && !float.has(producer.name)) return true;
+    return tensor.data !== undefined && readElsewhere.has(tensor.name);
+  };
+  const fixed = new Set([...graph.tensors.values()].filter(stays).map(({ name }) => groups.find(name)));
+  const joined = new Map<string, string>();
+  for (const node of nodes.filter(({ type }) => type === "Concat")) {
+    const [output = ""] = node.outputs;
+    if (fixed.has(groups.find(output))) continue;
+    const free = node.inputs.filter((name) => !fixed.has(groups.find(name)));
+    for (const name of free) groups.join(name, output);
+    if (free.length > 0) joined.set(output, node.name);
+  }
+  for (const [output, concat] of joined) {
+    const root = groups.find(output);
+    const members = [...graph.tensors.values()].filter(({ name }) => groups.find(name) === root);
+    const limits = members.flatMap(({ range: own, data }) => {
+      if (own) return [own.min, own.max];
+      return data instanceof Float32Array ? extremes(data) : [];
+    });
+    const union = range(
+      Math.min(...limits),
+      Math.max(...limits),
+      "interval",
+      `union of all that Concat '${concat}' joins`,
+    );
+    for (const tensor of members) tensor.range = union;
   }
 }
 

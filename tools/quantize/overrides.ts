@@ -49,6 +49,7 @@ export function withOverrides(settings: Settings, configured: QuantizationOverri
       // The last one that names a tensor wins.
       ranges: [...configured.ranges, ...settings.ranges],
       weights: [...weights, ...settings.weights],
+      shareConcat: settings.shareConcat || configured.shareConcat === true,
       ...(chosen && { biasCorrection: chosen }),
     },
     conflicts,

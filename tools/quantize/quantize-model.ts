@@ -42,6 +42,8 @@ export interface Settings {
   readonly biasCorrection?: BiasCorrection;
   /** `node=granularity`, the node by name or pattern as for `keepFloat`: how many scales its weights have. The last that fits counts. */
   readonly weights: readonly string[];
+  /** Everything that a Concat joins gets one range. */
+  readonly shareConcat: boolean;
   /** Whether probabilities that the graph puts out stay float where nothing else decides; accelerators have only codes. */
   readonly floatProbabilities: boolean;
 }
@@ -54,6 +56,7 @@ export const DEFAULT_SETTINGS: Settings = {
   absorption: true,
   splitting: true,
   weights: [],
+  shareConcat: false,
   floatProbabilities: true,
 };
 
@@ -90,6 +93,7 @@ export interface Prepared {
   readonly perTensor: ReadonlySet<string>;
   /** Nodes that the user keeps float, and why. */
   readonly wanted: FloatNodes;
+  readonly shareConcat: boolean;
   readonly floatProbabilities: boolean;
   /** Absent: every weight takes the nearest code. */
   readonly rounding?: AdaptiveRounding;
@@ -128,6 +132,7 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
     biasCorrection: settings.biasCorrection ?? DEFAULT_BIAS_CORRECTION,
     perTensor,
     wanted: new Map([...wanted].map((node) => [node, "the user keeps it float"])),
+    shareConcat: settings.shareConcat,
     floatProbabilities: settings.floatProbabilities,
     warnings,
   };
@@ -149,7 +154,8 @@ export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: D
       return why === undefined ? node : { ...node, why };
     }),
   };
-  const rangeWarnings = assignRanges(own, float, { file: ranges, fileName: rangesName }, scheme.type);
+  const given = { file: ranges, fileName: rangesName, shareConcat: prepared.shareConcat };
+  const rangeWarnings = assignRanges(own, float, given, scheme.type);
   const quantized = quantizeGraph(own, scheme, float, {
     channels,
     biasCorrection: prepared.biasCorrection !== "none",

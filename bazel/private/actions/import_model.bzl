@@ -1,6 +1,6 @@
 """The action that imports a network."""
 
-def import_model(ctx, tool, config, srcs, model_name, prefix):
+def import_model(ctx, tool, config, srcs, model_name, prefix, quantize_large_weights = False):
     """Declares an action MaceImport.
 
     Args:
@@ -10,6 +10,7 @@ def import_model(ctx, tool, config, srcs, model_name, prefix):
       srcs: list of Files that the configuration names
       model_name: which model of the configuration; "" when it has one
       prefix: name of the outputs in the package, without ending
+      quantize_large_weights: whether weights of convolutions and matrix products are stored as uint8
 
     Returns:
       a struct of the Files `model`, `data` and `text`
@@ -24,6 +25,8 @@ def import_model(ctx, tool, config, srcs, model_name, prefix):
     args.add("--config", config)
     if model_name:
         args.add("--model_name", model_name)
+    if quantize_large_weights:
+        args.add("--quantize_large_weights")
     args.add_all(srcs, before_each = "--src")
     args.add("--output_prefix", outputs.model.path[:-len(".pb")])
     ctx.actions.run(

@@ -27,6 +27,7 @@ def quantize_model(
         budget = None,
         measuring = None,
         bias_correction = "",
+        change_concat_ranges = False,
         weights = {}):
     """Declares an action MaceQuantize.
 
@@ -44,6 +45,7 @@ def quantize_model(
       measuring: None, or what adaptive rounding and empirical bias correction need: a struct of `arguments`, the list of what the command line
         says of them, `runner`, the FilesToRunProvider of `mace_run` for the build machine, and `samples`, a list of Files
       bias_correction: its name, or "" for that of the configuration
+      change_concat_ranges: whether all that a Concat joins gets one range
       weights: dict of node or pattern to how many scales its weights have
       budget: None, or a struct of `arguments`, the list of what the command line says of the accuracy budget, `runner`, the
         FilesToRunProvider of `mace_run` for the build machine, and the Files `samples` to measure on and `labels`, or None
@@ -77,6 +79,8 @@ def quantize_model(
         args.add("--range", "%s=%s" % (tensor, range))
     if bias_correction:
         args.add("--bias_correction", bias_correction)
+    if change_concat_ranges:
+        args.add("--change_concat_ranges")
     for node, granularity in weights.items():
         args.add("--weights", "%s=%s" % (node, granularity))
     inputs = depset([model.data, model.model] + [file for file in [ranges, statistics] if file])

@@ -14,6 +14,7 @@ def _import_test_impl(ctx):
         "network.yml",
         "--model_name",
         "second",
+        "--quantize_large_weights",
         "--src",
         "network.onnx",
         "--src",
@@ -58,6 +59,7 @@ def model_test_suite(name):
         config = "//test/rules/fakes:network.yml",
         mace_tool = "//test/rules/fakes:mace",
         model_name = "second",
+        quantize_large_weights = True,
         tags = ["manual"],
     )
     _import_test(

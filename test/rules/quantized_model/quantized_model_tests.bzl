@@ -194,7 +194,8 @@ def _rounding_test_impl(ctx):
     start = flags.index("--rounding")
     asserts.equals(env, ["--rounding_samples", "9", "--rounding", "adaptive"], flags[start - 2:start + 2])
     at = flags.index("--bias_correction")
-    asserts.equals(env, ["--bias_correction", "empirical", "--weights", "stem*=per_tensor"], flags[at:at + 4])
+    expected = ["--bias_correction", "empirical", "--change_concat_ranges", "--weights", "stem*=per_tensor"]
+    asserts.equals(env, expected, flags[at:at + 5])
     asserts.true(env, "--runner" in flags)
     asserts.true(env, "sample_a.png" in [file.basename for file in action.inputs.to_list()])
     return analysistest.end(env)
@@ -248,6 +249,7 @@ def quantized_model_test_suite(name):
         rounding = "adaptive",
         rounding_samples = 9,
         bias_correction = "empirical",
+        change_concat_ranges = True,
         weights = {"stem*": "per_tensor"},
     )
     _rounding_test(name = name + "_rounding_test", target_under_test = ":rounding")

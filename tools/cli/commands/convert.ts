@@ -19,6 +19,7 @@ import type { Graph, GraphPort } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
 import { optimize, PASSES } from "../../passes/pipeline";
 import { preprocessFromPreset } from "../../config/preprocess";
+import { quantizeLargeWeights } from "../../quantize/large-weights";
 import { type Options, userPath } from "../context";
 import { importAlone } from "../import-alone";
 import { readModelSource } from "../model-source";
@@ -43,6 +44,7 @@ function convertAlone(options: Options, modelFile: string): void {
   const bytes = readModelSource(modelFile, "model file");
   const { graph } = importAlone(modelFile, bytes, options.path("weights"), options.texts("input_shape"));
   runPasses(options, graph);
+  if (options.flag("quantize_large_weights")) quantizeLargeWeights(graph);
   const preprocess = preprocessFromPreset(options.text("preset") ?? "");
   if (preprocess) {
     const isImage = (port: GraphPort): boolean => graph.tensors.get(port.tensor)?.shape.length === 4;
@@ -59,6 +61,7 @@ export function convertModel(options: Options, model: ModelConfig, configFile: s
   const outputs = model.outputs.map(({ tensor }) => tensor);
   const graph = only && parts.length === 1 ? only.graph : composeGraphs(model.name, configFile, parts, outputs);
   runPasses(options, graph);
+  if (options.flag("quantize_large_weights") || model.quantizeLargeWeights) quantizeLargeWeights(graph);
   describePorts(graph, model);
   checkOutputShapes(graph, model.outputs, configFile);
   write(options, graph, model.name);

@@ -6,6 +6,7 @@ import {
   rangeCollapsed,
   staleStatistics,
   unknownRangeTensors,
+  weightsAreCodes,
   wrongSchemeForDevice,
 } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
@@ -40,6 +41,7 @@ function settingsOf(options: Options): Settings {
     splitting: !options.flag("no_splitting"),
     weights: options.texts("weights"),
     ...(biasCorrection !== undefined && { biasCorrection: biasCorrection as BiasCorrection }),
+    shareConcat: options.flag("change_concat_ranges"),
     floatProbabilities: true,
   };
 }
@@ -71,6 +73,8 @@ export async function quantize(options: Options): Promise<void> {
   const { pb, data } = options.model();
   const model = readModel(pb, data);
   if (model.quantized) throw new UserError(alreadyQuantized(pb));
+  const coded = [...model.graph.tensors.values()].find(({ codes }) => codes !== undefined);
+  if (coded) throw new UserError(weightsAreCodes(pb, coded.name));
   const rangeFile = options.path("ranges");
   const ranges: Ranges = rangeFile ? parseOverallRange(readTextFile(rangeFile, "range file"), rangeFile) : new Map();
   const strangers = [...ranges.keys()].filter((name) => !model.graph.tensors.has(name));

@@ -3,9 +3,9 @@
 import { windowCount } from "../../ir/infer-shapes";
 import { ELTWISE, POOLING, REDUCE } from "../../ir/operators";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
-import { transposeData } from "../../ir/transpose";
+import { TO_NCHW, TO_NHWC, transposeData } from "../../ir/transpose";
 import { badValue, unsupported } from "../failures";
-import { type ConstantValue, type Target, TO_NCHW, TO_NHWC, type Value } from "../lowering";
+import type { ConstantValue, Target, Value } from "../lowering";
 import {
   activation,
   axisIn,

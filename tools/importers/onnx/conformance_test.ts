@@ -226,6 +226,8 @@ function runAll(roots: readonly string[], least: number): number {
 
 /** Folders of Debian's package with tests of this form: operators, and small networks that PyTorch wrote. */
 const DEBIAN = ["node", "pytorch-converted", "pytorch-operator", "simple"];
+/** Folders without any: each of their tests is an address from which a model could be fetched. */
+const ADDRESSES = ["real"];
 
 test("ONNX tests of Debian's package", (t) => {
   const roots = DEBIAN.flatMap((name) => testData(`packages/onnx_testdata/${name}`) ?? []);
@@ -234,6 +236,13 @@ test("ONNX tests of Debian's package", (t) => {
     return;
   }
   assert.equal(roots.length, DEBIAN.length);
+  const data = path.dirname(roots[0] ?? "");
+  assert.deepEqual(fs.readdirSync(data).sort(), [...DEBIAN, ...ADDRESSES].sort(), "folders of the package");
+  for (const folder of ADDRESSES) {
+    for (const name of fs.readdirSync(path.join(data, folder))) {
+      assert.deepEqual(fs.readdirSync(path.join(data, folder, name)), ["data.json"], "a test that is no address only");
+    }
+  }
   const share = runAll(roots, LEAST_PASSED_DEBIAN);
   assert.ok(share >= LEAST_SHARE, `${share} of the tests in scope`);
 });

@@ -1,8 +1,8 @@
 /** In which order an ONNX model takes a four-dimensional input. */
 
 import { sameShape } from "../../ir/shape";
+import { TO_NCHW } from "../../ir/transpose";
 import { AttributeProto, type GraphProto } from "../../schema/onnx";
-import { TO_NCHW } from "../lowering";
 import type { ImageOrder } from "../operations";
 import { decodeMessage, readIntegers } from "../wire";
 

@@ -2,8 +2,7 @@
 
 import type { ConstantData, Graph } from "../../ir/graph";
 import { interpret } from "../../ir/interpret";
-import { permuteShape, transposeData } from "../../ir/transpose";
-import { TO_NCHW, TO_NHWC } from "../lowering";
+import { permuteShape, TO_NCHW, TO_NHWC, transposeData } from "../../ir/transpose";
 
 /** `feeds` and the result are by tensor name; 4-D buffers of ports with the format NCHW are NCHW. */
 export function runModel(graph: Graph, feeds: ReadonlyMap<string, ConstantData>): Map<string, ConstantData> {
