@@ -12,7 +12,12 @@ export interface Counts {
 }
 
 /** Runs a program under an emulator. */
-export function count(emulator: readonly string[], program: readonly string[], folder: string, input?: Uint8Array): Counts {
+export function count(
+  emulator: readonly string[],
+  program: readonly string[],
+  folder: string,
+  input?: Uint8Array,
+): Counts {
   const [command = "", ...options] = emulator;
   const log = path.join(folder, "count.log");
   const args = [...options, "-plugin", COUNTER, "-d", "plugin", "-D", log, ...program];

@@ -31,7 +31,11 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-fallback-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
 /** The outputs of each sample, of a model file pair. */
-function run(runner: string, prefix: string, samples: readonly (readonly Float32Array[])[]): (readonly Float32Array[])[] {
+function run(
+  runner: string,
+  prefix: string,
+  samples: readonly (readonly Float32Array[])[],
+): (readonly Float32Array[])[] {
   const [input, output] = [path.join(folder, "in"), path.join(folder, "out")];
   fs.writeFileSync(input, Buffer.concat(samples.map((tensors, i) => encodeRecord({ name: `${i}`, tensors }))));
   const files = [`--model_file=${prefix}.pb`, `--model_data_file=${prefix}.data`];
@@ -62,7 +66,10 @@ for (const [runtime, { library, reference }] of Object.entries(DEVICES)) {
     const { netDef } = MultiNetDef.decode(fs.readFileSync(`${lowered}.pb`));
     const runtimes = netDef.map(({ arg }) => arg.find(({ name }) => name === "runtime_type")?.i ?? 0);
     const expected = [runtime, CPU, runtime, CPU, runtime] as Runtime[];
-    assert.deepEqual(runtimes.map(Number), expected.map((name) => RUNTIME_TYPES[name]));
+    assert.deepEqual(
+      runtimes.map(Number),
+      expected.map((name) => RUNTIME_TYPES[name]),
+    );
     const onlyCpu = netDef.filter((_, i) => expected[i] === CPU).flatMap(({ op }) => op.map(({ type }) => type));
     for (const type of ["Reverse", "LocalResponseNorm"]) assert.ok(onlyCpu.includes(type), `${type} in ${onlyCpu}`);
 

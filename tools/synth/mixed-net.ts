@@ -14,7 +14,14 @@ const FLOAT = typeAttribute(DataType.DT_FLOAT);
 export function mixedNet(): Uint8Array {
   const random = new Random("mixed-net");
   const builder = new GraphDefBuilder();
-  const convolution = (name: string, x: string, size: number, inputs: number, outputs: number, stride: number): string => {
+  const convolution = (
+    name: string,
+    x: string,
+    size: number,
+    inputs: number,
+    outputs: number,
+    stride: number,
+  ): string => {
     const spread = Math.sqrt(2 / (size * size * inputs));
     const values = (count: number, factor: number): Float32Array =>
       Float32Array.from({ length: count }, () => random.normal() * factor);
