@@ -42,33 +42,47 @@ HVX_Vector LoadUnaligned(const uint8_t* at) {
   return reinterpret_cast<HVX_Vector>(*reinterpret_cast<const UnalignedVector*>(at));
 }
 
-// The first `count` bytes of a vector; the others are 0.
+int32_t OffsetOf(const void* at) {
+  return static_cast<int32_t>(reinterpret_cast<uintptr_t>(at) & (kVectorBytes - 1));
+}
+
+// The first `count` bytes of a vector; the others are anything. Aligned vectors that hold one of
+// them are read, so no page is touched that has none.
 HVX_Vector LoadPart(const uint8_t* at, int32_t count) {
   if (count >= kVectorBytes) return LoadUnaligned(at);
-  alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
-  for (int32_t i = 0; i < kVectorBytes; ++i) bytes[i] = i < count ? at[i] : uint8_t{0};
-  return Load(bytes);
+  const int32_t offset = OffsetOf(at);
+  const HVX_Vector* const aligned = reinterpret_cast<const HVX_Vector*>(at - offset);
+  const HVX_Vector low = aligned[0];
+  return Q6_V_valign_VVR(offset + count > kVectorBytes ? aligned[1] : low, low, offset);
 }
 
 // The taps of a window that lie in the image: calls `visit` with the number of the tap and its
 // cell's.
 template <typename Visit>
 void ForTaps(const ConvShape& s, int32_t y, int32_t x, const Visit& visit) {
-  int32_t tap = 0;
-  for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-    const int32_t row = y * s.stride_h - s.before_h + ky;
-    for (int32_t kx = 0; kx < s.kernel_w; ++kx, ++tap) {
-      const int32_t column = x * s.stride_w - s.before_w + kx;
-      if (row < 0 || row >= s.height || column < 0 || column >= s.width) continue;
-      visit(tap, row * s.width + column);
-    }
+  const int32_t top = y * s.stride_h - s.before_h, left = x * s.stride_w - s.before_w;
+  const auto least = [](int32_t a, int32_t b) { return a < b ? a : b; };
+  const int32_t ky_end = least(s.kernel_h, s.height - top);
+  const int32_t kx_begin = left < 0 ? -left : 0, kx_end = least(s.kernel_w, s.width - left);
+  for (int32_t ky = top < 0 ? -top : 0; ky < ky_end; ++ky) {
+    int32_t tap = ky * s.kernel_w + kx_begin, cell = (top + ky) * s.width + left + kx_begin;
+    for (int32_t kx = kx_begin; kx < kx_end; ++kx) visit(tap++, cell++);
   }
 }
 
+// The first `count` bytes of a vector to anywhere; bytes around them stay.
 void StoreBytes(HVX_Vector codes, int32_t count, uint8_t* out) {
-  alignas(kVectorBytes) uint8_t bytes[kVectorBytes];
-  *reinterpret_cast<HVX_Vector*>(bytes) = codes;
-  for (int32_t i = 0; i < count && i < kVectorBytes; ++i) out[i] = bytes[i];
+  if (count >= kVectorBytes) {
+    *reinterpret_cast<UnalignedVector*>(out) = reinterpret_cast<UnalignedVector>(codes);
+    return;
+  }
+  const int32_t offset = OffsetOf(out), end = offset + count;
+  HVX_Vector* const aligned = reinterpret_cast<HVX_Vector*>(out - offset);
+  // Byte 0 goes to the offset; what does not fit behind it comes round, for the next vector.
+  const HVX_Vector turned = Q6_V_vror_VR(codes, -offset);
+  const HVX_VectorPred last = Q6_Q_vsetq2_R(end < kVectorBytes ? end : kVectorBytes);
+  Q6_vmem_QRIV(Q6_Q_and_QQn(last, Q6_Q_vsetq_R(offset)), aligned, turned);
+  if (end > kVectorBytes) Q6_vmem_QRIV(Q6_Q_vsetq_R(end - kVectorBytes), aligned + 1, turned);
 }
 
 }  // namespace
@@ -119,6 +133,8 @@ void Conv(const ConvShape& s, const ConvScaling& k, const uint8_t* in, const uin
         ForTaps(s, y, x, [&](int32_t tap, int32_t at) {
           const uint32_t* words = reinterpret_cast<const uint32_t*>(in + at * PixelBytes(s));
           const uint8_t* w = weights + tap * step;
+          // One packet of the DSP each; unrolled, more pointers than registers make it slower.
+#pragma clang loop unroll(disable)
           for (int32_t i = 0; i < s.depth; i += kBytesPerDot, w += kVectorBytes) {
             const uint32_t bytes = *words++;
             products = Q6_Vuw_vrmpyacc_VuwVubRub(products, Load(w), bytes);

@@ -11,8 +11,12 @@ namespace {
 
 constexpr int32_t kMost = 1 << 20;
 
-alignas(128) uint8_t g_image[kMost], g_words[4 * kMost], g_filter[kMost], g_packed[4 * kMost],
-    g_out[kMost];
+// Bytes behind an output, which must stay as they are.
+constexpr int32_t kGuard = 128;
+constexpr uint8_t kUntouched = 0xa5;
+
+alignas(128) uint8_t g_image[kMost + kGuard], g_words[4 * kMost], g_filter[kMost + kGuard],
+    g_packed[4 * kMost], g_out[kMost + 2 * kGuard];
 alignas(128) int32_t g_offsets[4096], g_packed_offsets[4096];
 
 // Numbers of system calls: read 63, write 64, exit 93.
@@ -44,9 +48,16 @@ void Need(void* to, int32_t bytes) {
   if (!Read(to, bytes)) Exit(2);
 }
 
-void Write(const uint8_t* from, int32_t bytes) {
+// Runs an operator that gives so many codes, and writes them.
+template <typename Of>
+void WriteCodes(uint8_t* codes, int32_t bytes, const Of& of) {
+  for (int32_t i = 0; i < kGuard; ++i) codes[bytes + i] = kUntouched;
+  of(codes);
+  for (int32_t i = 0; i < kGuard; ++i) {
+    if (codes[bytes + i] != kUntouched) Exit(4);
+  }
   for (int32_t done = 0; done < bytes;) {
-    const int32_t put = System(64, 1, from + done, bytes - done);
+    const int32_t put = System(64, 1, codes + done, bytes - done);
     if (put <= 0) Exit(3);
     done += put;
   }
@@ -70,14 +81,16 @@ void RunProduct(bool depthwise) {
     if (PackedDepthwiseBytes(s) > 4 * kMost) Exit(2);
     PackDepthwise(s, k.zero_filter, g_filter, g_packed);
     PackDepthwiseOffsets(s.channels, g_offsets, g_packed_offsets);
-    Depthwise(s, k, g_image, g_packed, g_packed_offsets, g_out);
+    WriteCodes(g_out, out, [&](uint8_t* codes) {
+      Depthwise(s, k, g_image, g_packed, g_packed_offsets, codes);
+    });
   } else {
     if (PackedConvBytes(s) > 4 * kMost) Exit(2);
     PackConv(s, g_filter, g_packed);
     PackImage(s, g_image, g_words);
-    Conv(s, k, g_words, g_packed, g_offsets, g_out);
+    WriteCodes(g_out, out,
+               [&](uint8_t* codes) { Conv(s, k, g_words, g_packed, g_offsets, codes); });
   }
-  Write(g_out, out);
 }
 
 void RunPool(bool average) {
@@ -86,23 +99,25 @@ void RunPool(bool average) {
   const int32_t image = s.height * s.width * s.depth, out = s.out_h * s.out_w * s.depth;
   if (image > kMost || out > kMost) Exit(2);
   Need(g_image, image);
-  if (average) {
-    AveragePool(s, g_image, g_out);
-  } else {
-    MaxPool(s, g_image, g_out);
-  }
-  Write(g_out, out);
+  WriteCodes(g_out, out, [&](uint8_t* codes) {
+    if (average) {
+      AveragePool(s, g_image, codes);
+    } else {
+      MaxPool(s, g_image, codes);
+    }
+  });
 }
 
+// Operands and codes begin anywhere: `of` gets their number and where they are.
 template <typename Of>
 void RunPairwise(int32_t operands, const Of& of) {
+  uint8_t *const a = g_image + 3, *const b = g_filter + 5;
   int32_t count;
   Need(&count, sizeof count);
   if (count < 0 || count > kMost) Exit(2);
-  Need(g_image, count);
-  if (operands == 2) Need(g_filter, count);
-  of(count);
-  Write(g_out, count);
+  Need(a, count);
+  if (operands == 2) Need(b, count);
+  WriteCodes(g_out + 7, count, [&](uint8_t* codes) { of(count, a, b, codes); });
 }
 
 }  // namespace
@@ -137,7 +152,9 @@ void _start() {
       case Kind::kSum: {
         SumScaling k;
         Need(&k, sizeof k);
-        RunPairwise(2, [&](int32_t count) { Sum(k, count, g_image, g_filter, g_out); });
+        RunPairwise(2, [&](int32_t count, const uint8_t* a, const uint8_t* b, uint8_t* out) {
+          Sum(k, count, a, b, out);
+        });
         break;
       }
       case Kind::kMinimum:
@@ -145,15 +162,17 @@ void _start() {
         Regrid grids[2];
         Need(grids, sizeof grids);
         const bool greatest = kind == static_cast<int32_t>(Kind::kMaximum);
-        RunPairwise(2, [&](int32_t count) {
-          Extreme(greatest, grids[0], grids[1], count, g_image, g_filter, g_out);
+        RunPairwise(2, [&](int32_t count, const uint8_t* a, const uint8_t* b, uint8_t* out) {
+          Extreme(greatest, grids[0], grids[1], count, a, b, out);
         });
         break;
       }
       case Kind::kClamp: {
         int32_t ends[2];
         Need(ends, sizeof ends);
-        RunPairwise(1, [&](int32_t count) { Clamp(ends[0], ends[1], count, g_image, g_out); });
+        RunPairwise(1, [&](int32_t count, const uint8_t* a, const uint8_t*, uint8_t* out) {
+          Clamp(ends[0], ends[1], count, a, out);
+        });
         break;
       }
       default:

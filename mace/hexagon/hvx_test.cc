@@ -124,6 +124,8 @@ class Maker {
   int32_t Any(int64_t least, int64_t greatest) {
     return static_cast<int32_t>(random_->Int(least, greatest));
   }
+  // The end of the record and the node of an operator on two operands of as many codes.
+  void Pairwise(const char* type, Bounds a, Bounds b, Bounds out, Case* c);
   std::vector<uint8_t> Codes(int32_t count) {
     std::vector<uint8_t> codes;
     for (int32_t i = 0; i < count; ++i) codes.push_back(static_cast<uint8_t>(Any(0, 255)));
@@ -241,14 +243,25 @@ Case Maker::Pool(bool average) {
   return c;
 }
 
-Case Maker::Sum(bool subtract) {
+void Maker::Pairwise(const char* type, Bounds a, Bounds b, Bounds out, Case* c) {
   const int32_t count = Any(1, 700);
+  Append(count, &c->record);
+  OneNode node;
+  for (int operand = 0; operand < 2; ++operand) {
+    const std::vector<uint8_t> codes = Codes(count);
+    Append(codes, &c->record);
+    node.Add({1, 1, 1, count}, codes);
+  }
+  for (const Bounds& range : {a, b, out}) node.Add(range);
+  c->expected = node.Run(type, NN_PAD_NA, {1, 1, count});
+}
+
+Case Maker::Sum(bool subtract) {
   const Bounds a = Range(4), b = Range(4);
   // From finer steps than the operands', whose sums clamp, to coarser ones.
   Bounds out = Range(4);
   const float factor = std::ldexp(1.0f, Any(-6, 4));
   out = {out.min * factor, out.max * factor};
-  const std::vector<uint8_t> p = Codes(count), q = Codes(count);
   nnlib_sim::SumScaling scaling;
   EXPECT_EQ(nnlib_sim::SumScalingOf(a, b, out, subtract, &scaling), nullptr);
   const auto narrow = [](int64_t v) { return static_cast<int32_t>(v); };
@@ -258,22 +271,12 @@ Case Maker::Sum(bool subtract) {
   Append(SumScaling{narrow(scaling.ka), narrow(scaling.kb), narrow(scaling.offset), scaling.drop,
                     scaling.last},
          &c.record);
-  Append(count, &c.record);
-  Append(p, &c.record);
-  Append(q, &c.record);
-  OneNode node;
-  node.Add({1, 1, 1, count}, p);
-  node.Add({1, 1, 1, count}, q);
-  for (const Bounds& range : {a, b, out}) node.Add(range);
-  c.expected =
-      node.Run(subtract ? "QuantizedSub_8p8to8" : "QuantizedAdd_8p8to8", NN_PAD_NA, {1, 1, count});
+  Pairwise(subtract ? "QuantizedSub_8p8to8" : "QuantizedAdd_8p8to8", a, b, out, &c);
   return c;
 }
 
 Case Maker::Extreme(bool greatest) {
-  const int32_t count = Any(1, 700);
   const Bounds a = Range(3), b = Range(3), out = Any(0, 3) == 0 ? a : Range(3);
-  const std::vector<uint8_t> p = Codes(count), q = Codes(count);
   Case c;
   c.text = greatest ? "greatest" : "least";
   Append(greatest ? Kind::kMaximum : Kind::kMinimum, &c.record);
@@ -282,15 +285,7 @@ Case Maker::Extreme(bool greatest) {
     EXPECT_TRUE(nnlib_sim::RegridOf(from, out, &regrid));
     Append(Regrid{static_cast<int32_t>(regrid.k), regrid.from, regrid.to, regrid.same}, &c.record);
   }
-  Append(count, &c.record);
-  Append(p, &c.record);
-  Append(q, &c.record);
-  OneNode node;
-  node.Add({1, 1, 1, count}, p);
-  node.Add({1, 1, 1, count}, q);
-  for (const Bounds& range : {a, b, out}) node.Add(range);
-  c.expected =
-      node.Run(greatest ? "QuantizedMaximum_8" : "QuantizedMinimum_8", NN_PAD_NA, {1, 1, count});
+  Pairwise(greatest ? "QuantizedMaximum_8" : "QuantizedMinimum_8", a, b, out, &c);
   return c;
 }
 

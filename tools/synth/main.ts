@@ -1,7 +1,7 @@
 /**
  * Makes what the worked examples need and nobody may redistribute: networks with generated weights, and sample images.
  *
- *   synth inception-v3|mobilenet-v2 OUTPUT.pb
+ *   synth inception-v3|mixed-net|mobilenet-v2 OUTPUT.pb
  *   synth images WIDTHxHEIGHT OUTPUT.png...
  *   synth shapes SPLIT LABELS.txt OUTPUT.png...   pictures of models/shapes_net and a line `file class` for each
  *   synth shapes-array SPLIT COUNT OUTPUT.bin     the same as COUNT times 3073 bytes: class, then pixels
@@ -11,12 +11,14 @@ import * as path from "node:path";
 import sharp from "sharp";
 import { writeFileAtomically } from "../io/files";
 import { inceptionV3 } from "./inception-v3";
+import { mixedNet } from "./mixed-net";
 import { mobilenetV2 } from "./mobilenet-v2";
 import { sampleImage } from "./sample-images";
 import { picture, SIDE, type Split } from "./shapes";
 
 const NETWORKS: Readonly<Record<string, () => Uint8Array>> = {
   "inception-v3": inceptionV3,
+  "mixed-net": mixedNet,
   "mobilenet-v2": mobilenetV2,
 };
 
@@ -54,7 +56,7 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
     return 0;
   }
   process.stderr.write(
-    "usage: synth inception-v3|mobilenet-v2 OUTPUT.pb | synth images WIDTHxHEIGHT OUTPUT.png... | synth shapes SPLIT LABELS.txt OUTPUT.png... | synth shapes-array SPLIT COUNT OUTPUT.bin\n",
+    "usage: synth inception-v3|mixed-net|mobilenet-v2 OUTPUT.pb | synth images WIDTHxHEIGHT OUTPUT.png... | synth shapes SPLIT LABELS.txt OUTPUT.png... | synth shapes-array SPLIT COUNT OUTPUT.bin\n",
   );
   return 2;
 }

@@ -40,7 +40,8 @@ struct Port {
   quant::Affine affine;
   // Where its codes are in the memory of all ports.
   size_t offset = 0;
-  std::vector<float> values;
+  // Real numbers of an output.
+  AlignedBuffer values;
 };
 
 // Tells nets, versions of the library and what it was asked for apart.
@@ -159,7 +160,10 @@ Status ApuExecutor::AddPorts(const std::vector<PortDef>& defs, bool input,
     }
     port.offset = codes_size_;
     codes_size_ += (port.elements + kPortAlignment - 1) / kPortAlignment * kPortAlignment;
-    if (!input) port.values.resize(port.elements);
+    if (!input && !port.values.Allocate(port.elements * sizeof(float))) {
+      return diagnostics::ApuMemory("the tensor '" + def.name + "' has " +
+                                    std::to_string(port.elements) + " elements");
+    }
     ports->push_back(std::move(port));
   }
   return Status();
@@ -337,8 +341,9 @@ Status ApuExecutor::Run(const void* const* inputs, runtime::Observer*) {
   MACE_RETURN_IF_ERROR(executed);
   for (Port& port : outputs_) {
     const uint8_t* codes = codes_ + port.offset;
+    float* values = port.values.as<float>();
     for (size_t k = 0; k < port.elements; ++k) {
-      port.values[k] = quant::Dequantize(codes[k], port.affine);
+      values[k] = quant::Dequantize(codes[k], port.affine);
     }
   }
   return Status();

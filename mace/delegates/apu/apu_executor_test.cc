@@ -12,6 +12,7 @@
 
 #include "gtest/gtest.h"
 #include "mace/runtime/file.h"
+#include "mace/testing/random.h"
 #include "third_party/apu/include/NeuronAdapter.h"
 
 namespace mace {
@@ -29,53 +30,84 @@ constexpr char kOther[] = "mace/delegates/libanswer.so";
 struct Net {
   NetDef def;
   std::vector<uint8_t> data;
+
+  // The name of a constant behind those that are there.
+  template <typename T>
+  std::string Constant(int64_t type, const std::vector<int64_t>& dims,
+                       const std::vector<T>& values) {
+    runtime::ConstDef constant;
+    constant.name = "constant " + std::to_string(def.tensors.size());
+    constant.type = type;
+    constant.dims = dims;
+    constant.has_size = true;
+    constant.size = static_cast<int64_t>(values.size());
+    constant.offset = static_cast<int64_t>(data.size());
+    data.resize(data.size() + values.size() * sizeof(T));
+    std::memcpy(data.data() + constant.offset, values.data(), values.size() * sizeof(T));
+    def.tensors.push_back(constant);
+    return constant.name;
+  }
+  std::string Ints(const std::vector<int32_t>& values) {
+    return Constant(kInt32, {static_cast<int64_t>(values.size())}, values);
+  }
+  std::string Codes(const std::vector<int64_t>& dims) {
+    int64_t count = 1;
+    for (const int64_t d : dims) count *= d;
+    std::vector<uint8_t> codes;
+    for (int64_t i = 0; i < count; ++i) codes.push_back(static_cast<uint8_t>(i * 37));
+    const std::string name = Constant(kUint8, dims, codes);
+    def.tensors.back().scale = 0.25f;
+    def.tensors.back().zero_point = 128;
+    return name;
+  }
+
+  static constexpr int64_t kFloat = 1, kUint8 = 2, kInt32 = 4;
 };
 
-// y = the greater of each two neighbours among [1, 1, 4, 1], in steps of 0.5 from −50.
-Net Maxima() {
-  Net net;
+// x and y in steps of 0.5 from −50, with one operator between them, whose operands besides x are
+// `inputs`.
+void Finish(const std::string& type, const std::vector<int64_t>& x, const std::vector<int64_t>& y,
+            const std::vector<std::string>& inputs, Net* net) {
   runtime::PortDef port;
   port.name = "x";
-  port.dims = {1, 1, 4, 1};
+  port.dims = x;
   port.scale = 0.5f;
   port.zero_point = 100;
-  net.def.inputs.push_back(port);
+  net->def.inputs.push_back(port);
   port.name = "y";
-  port.dims = {1, 1, 2, 1};
-  net.def.outputs.push_back(port);
+  port.dims = y;
+  net->def.outputs.push_back(port);
   runtime::OperatorDef op;
-  op.name = "pool";
-  op.type = "Pooling";
+  op.name = "node";
+  op.type = type;
   op.inputs = {"x"};
-  const auto constant = [&](const std::string& name, const std::vector<int32_t>& values) {
-    runtime::ConstDef def;
-    def.name = name;
-    def.type = 4;
-    def.dims = {static_cast<int64_t>(values.size())};
-    def.has_size = true;
-    def.size = static_cast<int64_t>(values.size());
-    def.offset = static_cast<int64_t>(net.data.size());
-    net.data.resize(net.data.size() + 4 * values.size());
-    std::memcpy(net.data.data() + def.offset, values.data(), 4 * values.size());
-    net.def.tensors.push_back(def);
-    op.inputs.push_back(name);
-  };
-  constant("strides", {1, 2});
-  constant("paddings", {0, 0, 0, 0});
-  constant("kernels", {1, 2});
-  runtime::Attribute type;
-  type.name = "pooling_type";
-  type.has_i = true;
-  type.i = 2;
-  op.arguments.push_back(type);
+  op.inputs.insert(op.inputs.end(), inputs.begin(), inputs.end());
   op.outputs = {"y"};
-  op.shapes = {{1, 1, 2, 1}};
-  op.types = {2};
+  op.shapes = {y};
+  op.types = {Net::kUint8};
   runtime::QuantizeInfo info;
   info.scale = 0.5f;
   info.zero_point = 100;
   op.quantize_info = {info};
-  net.def.ops.push_back(op);
+  net->def.ops.push_back(op);
+}
+
+runtime::Attribute Argument(const std::string& name, int64_t i) {
+  runtime::Attribute argument;
+  argument.name = name;
+  argument.has_i = true;
+  argument.i = i;
+  return argument;
+}
+
+// The greater of each two neighbours among four.
+Net Maxima() {
+  Net net;
+  const std::vector<std::string> operands = {net.Ints({1, 2}), net.Ints({0, 0, 0, 0}),
+                                             net.Ints({1, 2})};
+  Finish("Pooling", {1, 1, 4, 1}, {1, 1, 2, 1}, operands, &net);
+  net.def.ops[0].name = "pool";
+  net.def.ops[0].arguments = {Argument("pooling_type", 2)};
   return net;
 }
 
@@ -173,7 +205,7 @@ TEST(ApuExecutor, DamagedNets) {
       },
       [](Net& net) { net.def.inputs.push_back(net.def.inputs[0]); },
       [](Net& net) { net.def.outputs[0].name = "z"; },
-      [](Net& net) { net.def.outputs[0].name = "strides"; },
+      [](Net& net) { net.def.outputs[0].name = net.def.tensors[0].name; },
       [](Net& net) {
         net.def.outputs[0].dims = {1, 2, 1, 1};
       },
@@ -182,7 +214,7 @@ TEST(ApuExecutor, DamagedNets) {
       [](Net& net) { net.def.ops[0].arguments[0].i = 7; },
       [](Net& net) { net.def.ops[0].inputs[0] = "y"; },
       [](Net& net) { net.def.ops[0].inputs[1] = "x"; },
-      [](Net& net) { net.def.ops[0].inputs[1] = "paddings"; },
+      [](Net& net) { net.def.ops[0].inputs[1] = net.def.ops[0].inputs[2]; },
       [](Net& net) { net.def.ops[0].inputs.resize(1); },
       [](Net& net) { net.def.ops[0].inputs.push_back("x"); },
       [](Net& net) { net.def.ops[0].outputs = {"x"}; },
@@ -202,6 +234,252 @@ TEST(ApuExecutor, DamagedNets) {
   Net net = Maxima();
   net.data[4] = 0;
   EXPECT_EQ(CreateAndRun(net, Using(kSimulator)).code(), 542);
+}
+
+// Every operator that nets for the APU have, from x of four by four cells with four channels.
+std::vector<Net> Examples() {
+  std::vector<Net> nets;
+  const std::vector<int64_t> image = {1, 4, 4, 4};
+  const auto add = [&](const std::string& type, const std::vector<int64_t>& y,
+                       const std::function<std::vector<std::string>(Net&)>& operands) {
+    Net net;
+    const std::vector<std::string> names = operands(net);
+    Finish(type, image, y, names, &net);
+    nets.push_back(std::move(net));
+    return &nets.back().def.ops[0];
+  };
+  const auto none = [](Net&) { return std::vector<std::string>(); };
+  const auto ints = [](const std::vector<int32_t>& numbers) {
+    return [=](Net& net) { return std::vector<std::string>{net.Ints(numbers)}; };
+  };
+  const auto grid = [&](float scale, int64_t zero) {
+    runtime::QuantizeInfo& info = nets.back().def.ops[0].quantize_info[0];
+    info.scale = nets.back().def.outputs[0].scale = scale;
+    info.zero_point = nets.back().def.outputs[0].zero_point = zero;
+  };
+  const auto product = [](const std::vector<int64_t>& filter, int64_t channels, bool dilations) {
+    return [=](Net& net) {
+      std::vector<std::string> names = {net.Codes(filter)};
+      names.push_back(net.Constant(Net::kInt32, {channels},
+                                   std::vector<int32_t>(static_cast<size_t>(channels), 7)));
+      net.def.tensors.back().scale = 0.125f;
+      names.push_back(net.Ints({1, 1}));
+      names.push_back(net.Ints({1, 1, 1, 1}));
+      if (dilations) names.push_back(net.Ints({1, 1}));
+      return names;
+    };
+  };
+  const auto activation = [](runtime::OperatorDef* op, const std::string& name) {
+    runtime::Attribute argument;
+    argument.name = "activation";
+    argument.s = name;
+    op->arguments.push_back(argument);
+  };
+  activation(add("Conv2D", {1, 4, 4, 3}, product({3, 3, 3, 4}, 3, true)), "RELU6");
+  add("Conv2D", {1, 2, 2, 3}, product({3, 3, 3, 4}, 3, true));
+  // Dilations of 2.
+  nets.back().data[nets.back().data.size() - 8] = nets.back().data[nets.back().data.size() - 4] = 2;
+  add("DepthwiseConv2d", {1, 4, 4, 8}, product({1, 3, 3, 8}, 8, true));
+  add("Deconv2D", {1, 4, 4, 3}, product({3, 3, 3, 4}, 3, false));
+  add("FullyConnected", {1, 5}, [](Net& net) {
+    const std::string filter = net.Codes({5, 64});
+    const std::string bias = net.Constant(Net::kInt32, {5}, std::vector<int32_t>(5, 3));
+    net.def.tensors.back().scale = 0.125f;
+    return std::vector<std::string>{filter, bias};
+  });
+  for (const int64_t kind : {1, 2}) {
+    add("Pooling", {1, 2, 2, 4}, [](Net& net) {
+      return std::vector<std::string>{net.Ints({2, 2}), net.Ints({0, 1, 1, 0}), net.Ints({3, 2})};
+    })->arguments = {Argument("pooling_type", kind)};
+  }
+  for (const int64_t type : {0, 1, 2, 4, 5}) {
+    add("Eltwise", image, [](Net& net) {
+      return std::vector<std::string>{net.Codes({4, 1, 4})};
+    })->arguments = {Argument("type", type)};
+  }
+  for (const char* name : {"RELU", "RELU6", "HARDSWISH", "SIGMOID", "TANH"}) {
+    activation(add("Activation", image, none), name);
+  }
+  grid(1.0f / 128, 128);
+  nets[nets.size() - 2].def.ops[0].quantize_info[0].scale = 1.0f / 256;
+  nets[nets.size() - 2].def.ops[0].quantize_info[0].zero_point = 0;
+  nets[nets.size() - 2].def.outputs[0].scale = 1.0f / 256;
+  nets[nets.size() - 2].def.outputs[0].zero_point = 0;
+  activation(
+      add("Activation", image, [](Net& net) { return std::vector<std::string>{net.Codes({4})}; }),
+      "PRELU");
+  add("Softmax", image, [](Net& net) {
+    return std::vector<std::string>{net.Constant<float>(Net::kFloat, {1}, {1.5f})};
+  });
+  grid(1.0f / 256, 0);
+  add("Concat", {1, 4, 6, 4}, [](Net& net) {
+    return std::vector<std::string>{net.Codes({1, 4, 2, 4}), net.Ints({2})};
+  });
+  runtime::OperatorDef* split = add("Split", {1, 4, 4, 2}, ints({3}));
+  split->outputs.push_back("z");
+  split->shapes.push_back(split->shapes[0]);
+  split->types.push_back(split->types[0]);
+  split->quantize_info.push_back(split->quantize_info[0]);
+  add("Reduce", {1, 1, 1, 4}, ints({1, 2}));
+  add("Reshape", {8, 8}, ints({8, -1}));
+  add("Transpose", image, ints({0, 3, 1, 2}));
+  add("Pad", {1, 6, 4, 5}, [](Net& net) {
+    return std::vector<std::string>{
+        net.Constant<int32_t>(Net::kInt32, {4, 2}, {0, 0, 1, 1, 0, 0, 0, 1})};
+  });
+  add("StridedSlice", {1, 2, 3, 3}, [](Net& net) {
+    return std::vector<std::string>{net.Ints({0, 3, 0, 1}), net.Ints({1, -9, 3, 4}),
+                                    net.Ints({1, -2, 1, 1})};
+  });
+  for (const char* type : {"ResizeBilinear", "ResizeNearestNeighbor"}) {
+    add(type, {1, 7, 3, 4}, ints({7, 3}))->arguments = {Argument("half_pixel_centers", 1)};
+  }
+  add("SpaceToDepth", {1, 2, 2, 16}, ints({2}));
+  add("DepthToSpace", {1, 8, 8, 1}, ints({2}));
+  return nets;
+}
+
+Status RunExample(const Net& net) {
+  std::unique_ptr<Executor> executor;
+  MACE_RETURN_IF_ERROR(
+      CreateApuExecutor(net.def, net.data.data(), net.data.size(), Using(kSimulator), &executor));
+  // As many numbers as the damaged ports ask for.
+  std::vector<std::vector<float>> values;
+  std::vector<const void*> inputs;
+  for (const runtime::PortDef& port : net.def.inputs) {
+    int64_t elements;
+    MACE_RETURN_IF_ERROR(runtime::CheckShape(port.name, port.dims, &elements));
+    values.emplace_back(static_cast<size_t>(elements), 1.0f);
+    inputs.push_back(values.back().data());
+  }
+  return executor->Run(inputs.data(), nullptr);
+}
+
+TEST(ApuExecutor, EveryOperatorRuns) {
+  for (const Net& net : Examples()) {
+    const Status status = RunExample(net);
+    EXPECT_TRUE(status.ok()) << net.def.ops[0].type << ": " << status.Render();
+  }
+}
+
+// Whatever a file says, the executor and the simulator give an error or numbers.
+TEST(ApuExecutor, RandomDamage) {
+  testing::Random random;
+  SCOPED_TRACE(random.Replay());
+  const auto any = [&](size_t count) {
+    return static_cast<size_t>(random.Int(0, static_cast<int64_t>(count) - 1));
+  };
+  const auto number = [&]() -> int64_t {
+    constexpr int64_t kOdd[] = {0,   1,       2,       3,         4,         5,
+                                16,  255,     256,     1 << 20,   -1,        -2,
+                                100, 1 << 16, 1 << 28, INT32_MAX, INT32_MIN, int64_t{1} << 40};
+    return kOdd[any(sizeof kOdd / sizeof kOdd[0])];
+  };
+  const auto scale = [&] {
+    constexpr float kInfinite = std::numeric_limits<float>::infinity();
+    constexpr float kScales[] = {0, -1, 1e-45f, 3e38f, kInfinite, 0.25f, 0.5f, 1.0f / 256};
+    const size_t i = any(9);
+    return i == 8 ? std::nanf("") : kScales[i];
+  };
+  const std::vector<Net> examples = Examples();
+  const auto dims = [&](std::vector<int64_t>* shape) {
+    const size_t i = any(shape->size() + 2);
+    if (i < shape->size()) {
+      (*shape)[i] = number();
+    } else if (i == shape->size()) {
+      shape->push_back(1 + static_cast<int64_t>(any(3)));
+    } else if (!shape->empty()) {
+      shape->pop_back();
+    }
+  };
+  const auto damage = [&](Net* net) {
+    NetDef& def = net->def;
+    runtime::OperatorDef& op = def.ops[0];
+    runtime::PortDef& port = any(2) == 0 ? def.inputs[0] : def.outputs[0];
+    runtime::ConstDef* constant =
+        def.tensors.empty() ? nullptr : &def.tensors[any(def.tensors.size())];
+    const auto name = [&]() -> std::string {
+      return any(3) == 0 || constant == nullptr ? (any(2) == 0 ? "x" : "y") : constant->name;
+    };
+    switch (any(15)) {
+      case 0:
+        op.type = examples[any(examples.size())].def.ops[0].type;
+        break;
+      case 1:
+        op.arguments = examples[any(examples.size())].def.ops[0].arguments;
+        break;
+      case 2:
+        if (!op.arguments.empty()) op.arguments[0].i = number();
+        break;
+      case 3:
+        op.inputs[any(op.inputs.size())] = name();
+        break;
+      case 4:
+        if (any(2) == 0 && op.inputs.size() > 1) {
+          op.inputs.pop_back();
+        } else {
+          op.inputs.push_back(name());
+        }
+        break;
+      case 5:
+        dims(&op.shapes[0]);
+        if (any(2) == 0) def.outputs[0].dims = op.shapes[0];
+        break;
+      case 6:
+        dims(&port.dims);
+        break;
+      case 7:
+        op.quantize_info[0].scale = scale();
+        if (any(2) == 0) def.outputs[0].scale = op.quantize_info[0].scale;
+        break;
+      case 8:
+        op.quantize_info[0].zero_point = number();
+        if (any(2) == 0) def.outputs[0].zero_point = op.quantize_info[0].zero_point;
+        break;
+      case 9:
+        port.scale = scale();
+        break;
+      case 10:
+        if (constant == nullptr) break;
+        dims(&constant->dims);
+        if (any(2) == 0) {
+          constant->size = 1;
+          for (const int64_t d : constant->dims) constant->size *= d & 0xffff;
+        }
+        break;
+      case 11:
+        if (constant != nullptr) (any(2) == 0 ? constant->size : constant->offset) = number();
+        break;
+      case 12:
+        if (constant == nullptr) break;
+        constant->scale = scale();
+        constant->type = any(2) == 0 ? constant->type : static_cast<int64_t>(any(9));
+        break;
+      case 13:
+        // The file's end is missing.
+        net->data.resize(any(net->data.size() + 1));
+        break;
+      default:
+        if (net->data.size() >= 4) {
+          const int32_t value = static_cast<int32_t>(number());
+          std::memcpy(net->data.data() + any(net->data.size() / 4) * 4, &value, 4);
+        }
+    }
+  };
+  // The library stays between nets.
+  void* const library = dlopen(kSimulator, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr);
+  int failed = 0;
+  constexpr int kNets = 6000;
+  for (int i = 0; i < kNets; ++i) {
+    Net net = examples[any(examples.size())];
+    const size_t count = 1 + any(3);
+    for (size_t k = 0; k < count; ++k) damage(&net);
+    if (!RunExample(net).ok()) ++failed;
+  }
+  dlclose(library);
+  EXPECT_GT(failed, kNets / 4);
+  EXPECT_LT(failed, kNets - kNets / 10);
 }
 
 // The fake library's variables.

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -449,9 +451,180 @@ TEST(HexagonExecutor, DamagedNets) {
   }
 }
 
+// The names of all operators, as the simulator lists them.
+std::vector<std::string> OperatorsOfTheSimulator() {
+  void* const library = dlopen(kSimulator, RTLD_NOW | RTLD_LOCAL);
+  EXPECT_NE(library, nullptr);
+  auto* const name_of = reinterpret_cast<decltype(hexagon_nn_op_id_to_name)*>(
+      dlsym(library, "hexagon_nn_op_id_to_name"));
+  std::vector<std::string> names;
+  char name[100];
+  while (name_of(static_cast<unsigned>(names.size()), name, sizeof name) == 0)
+    names.push_back(name);
+  dlclose(library);
+  return names;
+}
+
+// How nets use an operator: the words of `operands` stand for what is before it, or for constants;
+// it gives codes of `shape`, `outputs` - 2 times, with their range.
+struct Usage {
+  const char* operands;
+  std::vector<int64_t> shape;
+  int outputs = 3;
+  int64_t padding = NN_PAD_NA;
+};
+const std::map<std::string, Usage>& Usages() {
+  static const std::vector<int64_t> kImage = {1, 4, 4, 4};
+  static const std::map<std::string, Usage> kUsages = {
+      {"Supernode_8x8p32to8",
+       {"x [3,3,4,3] min max -8 8 strides:1,1 bias:3 -64 64 min max",
+        {1, 4, 4, 3},
+        3,
+        NN_PAD_SAME}},
+      {"DepthwiseSupernode_8x8p32to8",
+       {"x [3,3,4,2] min max -8 8 strides:2,2 bias:8 -64 64 min max",
+        {1, 1, 1, 8},
+        3,
+        NN_PAD_VALID}},
+      {"SuperFC_8x8p32to8", {"x [1,1,64,5] min max -8 8 bias:5 -64 64 min max", {1, 1, 1, 5}}},
+      {"QuantizedTransposeConv2d_8x8p32to8",
+       {"x [3,3,3,4] min max -8 8 ints:1,1,1,0 strides:2,2 bias:3 -64 64 min max", {1, 7, 8, 3}}},
+      {"QuantizedAvgPool_8",
+       {"x min max strides:3,2 strides:2,2", {1, 2, 2, 4}, 3, NN_PAD_SAME_CAFFE}},
+      {"QuantizedMaxPool_8", {"x min max strides:2,2 strides:2,2", {1, 2, 2, 4}, 3, NN_PAD_VALID}},
+      {"QuantizedMean_8", {"x min max ints:1,2 -60 60", {1, 1, 1, 4}}},
+      {"QuantizedConcat_8", {"int:3 x [1,4,4,2] min -8 max 8", {1, 4, 4, 6}}},
+      {"QuantizedAdd_8p8to8", {"x [1,1,4,4] min max -8 8 min max", kImage}},
+      {"QuantizedSub_8p8to8", {"x [1,4,1,4] min max -8 8 min max", kImage}},
+      {"QuantizedMul_8x8to8", {"x [1,1,1,4] min max -8 8", kImage}},
+      {"QuantizedMinimum_8", {"x [1,1,1,4] min max -8 8", kImage}},
+      {"QuantizedMaximum_8", {"x [1,1,1,4] min max -8 8 min max", kImage}},
+      {"QuantizedRelu_8", {"x min max", kImage}},
+      {"QuantizedReluX_8", {"x min max 6", kImage}},
+      {"QuantizedClamp_8", {"x min max -1 6", kImage}},
+      {"QuantizedPRelu_8", {"x min max floats:0,0.25,0.5,1", kImage}},
+      {"QuantizedTanh_8", {"x min max", kImage}},
+      {"QuantizedSigmoid_8", {"x min max", kImage}},
+      {"QuantizedSqrt_8", {"x 0 max", kImage}},
+      {"QuantizedSoftmax_8", {"x min max 1.5", kImage}},
+      {"QuantizedReshape", {"x ints:8,-1 min max", {1, 1, 8, 8}}},
+      {"QuantizedPad_8", {"x min max ints:1,1,0,2 -1", {1, 4, 6, 6}}},
+      {"QuantizedResizeBilinear_8", {"x ints:7,3 min max", {1, 7, 3, 4}}},
+      {"ResizeNearestNeighbor_8", {"x ints:7,3 min max int:1", {1, 7, 3, 4}}},
+      {"QuantizedSplit_8", {"int:2 x min max", {1, 4, 2, 4}, 4}},
+      {"QuantizedStridedSlice_8",
+       {"x ints:3,0,1 ints:-1,3,4 ints:-2,1,1 int:0 int:0 int:0 min max", {1, 2, 3, 3}}},
+      {"Transpose_8", {"x ints:2,0,1 min max", kImage}},
+      {"SpaceToBatchND_8", {"x ints:2,2 ints:0,0,1,1 min max", {4, 2, 3, 4}}},
+      {"BatchToSpaceND_8", {"x ints:1,1 ints:1,0,0,1 min max", {1, 3, 3, 4}}},
+      {"DepthToSpace_8", {"x int:2 min max", {1, 8, 8, 1}}},
+      {"SpaceToDepth_8", {"x int:2 min max", {1, 2, 2, 16}}},
+      // What has no place between inputs and outputs, where only damage can come of it.
+      {"Const", {"", {}}},
+      {"INPUT", {"", kImage}},
+      {"OUTPUT", {"x", {}}},
+      {"Nop", {"x min max", kImage}},
+      {"QuantizeINPUT_f_to_8", {"", kImage}},
+      {"DequantizeOUTPUT_8tof", {"x min max", {}}},
+  };
+  return kUsages;
+}
+
+// An image through one operator.
+Net OneOperator(const std::string& type) {
+  const auto found = Usages().find(type);
+  if (found == Usages().end()) {
+    ADD_FAILURE() << "no usage of the operator " << type;
+    return Relu();
+  }
+  const Usage& usage = found->second;
+  Net net;
+  net.Ports({1, 4, 4, 4}, usage.shape.empty() ? std::vector<int64_t>{1, 4, 4, 4} : usage.shape);
+  const auto numbers = [](const std::string& list) {
+    std::vector<float> values;
+    std::istringstream text(list);
+    for (std::string number; std::getline(text, number, ',');) values.push_back(std::stof(number));
+    return values;
+  };
+  const auto whole = [&](const std::string& list) {
+    const std::vector<float> values = numbers(list);
+    return std::vector<int32_t>(values.begin(), values.end());
+  };
+  std::vector<runtime::NodeInput> operands;
+  std::istringstream words(usage.operands);
+  // Constants have the first numbers, the input one that none of them has.
+  constexpr int64_t kInput = 100;
+  for (std::string word; words >> word;) {
+    const size_t colon = word.find(':');
+    const std::string kind = word.substr(0, colon), rest = word.substr(colon + 1);
+    if (word == "x" || word == "min" || word == "max") {
+      operands.push_back(From(kInput, word == "x" ? 0 : word == "min" ? 1 : 2));
+    } else if (word[0] == '[') {
+      const std::vector<int32_t> dims = whole(word.substr(1, word.size() - 2));
+      size_t count = 1;
+      for (const int32_t d : dims) count *= static_cast<size_t>(d);
+      std::vector<uint8_t> codes(count);
+      for (size_t i = 0; i < count; ++i) codes[i] = static_cast<uint8_t>(i * 37);
+      operands.push_back(From(net.Constant(kUint8, {dims.begin(), dims.end()}, codes)));
+    } else if (kind == "strides") {
+      const std::vector<int32_t> steps = whole(rest);
+      operands.push_back(From(net.Constant<int32_t>(kInt32, {1, steps[0], steps[1], 1}, {})));
+    } else if (kind == "bias") {
+      const std::vector<int32_t> bias(static_cast<size_t>(std::stoi(rest)), 1000);
+      operands.push_back(From(net.Constant(kInt32, {static_cast<int64_t>(bias.size())}, bias)));
+    } else if (kind == "int" || kind == "ints") {
+      const std::vector<int32_t> values = whole(rest);
+      operands.push_back(From(net.Constant(kInt32, {static_cast<int64_t>(values.size())}, values)));
+    } else {
+      const std::vector<float> values = numbers(kind == "floats" ? rest : word);
+      operands.push_back(From(net.Constant(kFloat, {static_cast<int64_t>(values.size())}, values)));
+    }
+  }
+  net.Node("QuantizeINPUT_f_to_8", {}, {1, 4, 4, 4});
+  net.def.ops.back().node_id = kInput;
+  const int64_t node = net.Node(type, operands, usage.shape, usage.padding);
+  if (!usage.shape.empty()) {
+    OperatorDef& op = net.def.ops.back();
+    op.shapes.insert(op.shapes.begin(), static_cast<size_t>(usage.outputs - 3), usage.shape);
+    op.types.insert(op.types.begin(), static_cast<size_t>(usage.outputs - 3), kUint8);
+  }
+  const int64_t range = usage.outputs - 2;
+  net.Node("DequantizeOUTPUT_8tof", {From(node), From(node, range), From(node, range + 1)}, {});
+  return net;
+}
+
+Status CreateAndRunAny(const Net& net) {
+  std::unique_ptr<Executor> executor;
+  MACE_RETURN_IF_ERROR(Create(net, Using(kSimulator), &executor));
+  std::vector<std::vector<float>> values;
+  std::vector<const void*> inputs;
+  for (const PortDef& port : net.def.inputs) {
+    int64_t elements;
+    MACE_RETURN_IF_ERROR(runtime::CheckShape(port.name, port.dims, &elements));
+    values.emplace_back(static_cast<size_t>(elements), 1.0f);
+    inputs.push_back(values.back().data());
+  }
+  return executor->Run(inputs.data(), nullptr);
+}
+
+TEST(HexagonExecutor, EveryOperatorRuns) {
+  const std::vector<std::string> names = OperatorsOfTheSimulator();
+  EXPECT_GT(names.size(), 30u);
+  size_t runs = 0;
+  for (const std::string& name : names) {
+    const Status status = CreateAndRunAny(OneOperator(name));
+    runs += status.ok();
+    EXPECT_TRUE(status.ok() || Usages().at(name).operands == std::string() ||
+                Usages().at(name).shape.empty() || name == "Nop")
+        << name << ": " << status.Render();
+  }
+  EXPECT_GE(runs + 6, names.size());
+}
+
 // Whatever a file says, the executor and the simulator give an error or numbers.
 TEST(HexagonExecutor, RandomDamage) {
   testing::Random random;
+  SCOPED_TRACE(random.Replay());
   const auto any = [&](size_t count) {
     return static_cast<size_t>(random.Int(0, static_cast<int64_t>(count) - 1));
   };
@@ -461,74 +634,120 @@ TEST(HexagonExecutor, RandomDamage) {
         -1, -2, 125, 1 << 16, 65537, INT32_MAX, INT32_MIN, int64_t{1} << 40};
     return kOdd[any(sizeof kOdd / sizeof kOdd[0])];
   };
-  int failed = 0;
-  for (int i = 0; i < 3000; ++i) {
-    Net net = i % 2 == 0 ? Relu() : LongChain();
-    if (i % 2 != 0) {
-      net.def.ops.erase(net.def.ops.begin() + 5, net.def.ops.end() - 1);
-      net.def.tensors.resize(8);
-      net.def.ops.back().node_inputs = Codes(net.def.ops[4].node_id);
-    }
-    for (int k = 0; k < 2; ++k) {
-      OperatorDef& op = net.def.ops[any(net.def.ops.size())];
-      switch (any(8)) {
-        case 0:
-          op.node_id = number();
-          break;
-        case 1:
-          op.padding = number();
-          break;
-        case 2:
-          if (!op.node_inputs.empty())
-            op.node_inputs[any(op.node_inputs.size())] = From(number(), number());
-          break;
-        case 3:
-          if (!op.shapes.empty()) op.shapes[any(op.shapes.size())] = {number(), number()};
-          break;
-        case 4:
-          if (!op.types.empty()) op.types[any(op.types.size())] = number();
-          break;
-        case 5:
-          if (!net.def.tensors.empty()) {
-            ConstDef& c = net.def.tensors[any(net.def.tensors.size())];
-            c.dims = {number()};
-            c.size = number();
-          }
-          break;
-        case 6:
-          if (!net.data.empty()) net.data[any(net.data.size())] ^= 0xff;
-          break;
-        default: {
-          // Another operator in its place.
-          constexpr const char* kTypes[] = {"QuantizedSoftmax_8",
-                                            "QuantizedReshape",
-                                            "QuantizedConcat_8",
-                                            "QuantizedTanh_8",
-                                            "Supernode_8x8p32to8",
-                                            "QuantizedPad_8",
-                                            "QuantizedMul_8x8to8",
-                                            "SpaceToDepth_8",
-                                            "QuantizedSplit_8",
-                                            "Nop",
-                                            "OUTPUT",
-                                            "INPUT",
-                                            "QuantizedMean_8",
-                                            "QuantizedPRelu_8"};
-          op.type = kTypes[any(sizeof kTypes / sizeof kTypes[0])];
+  const auto real = [&]() -> float {
+    constexpr float kInfinite = std::numeric_limits<float>::infinity();
+    constexpr float kOdd[] = {0,     -1,     1,         -50,        0.5f, 1e-45f, -1e-30f,
+                              3e38f, -3e38f, kInfinite, -kInfinite, 1e9f, 255};
+    const size_t i = any(sizeof kOdd / sizeof kOdd[0] + 1);
+    return i < sizeof kOdd / sizeof kOdd[0] ? kOdd[i] : std::nanf("");
+  };
+  const std::vector<std::string> names = OperatorsOfTheSimulator();
+  const auto damage = [&](Net* net) {
+    // Mostly what is between input and output.
+    OperatorDef& op = net->def.ops[any(3) == 0 ? any(net->def.ops.size()) : 1];
+    ConstDef* constant =
+        net->def.tensors.empty() ? nullptr : &net->def.tensors[any(net->def.tensors.size())];
+    const auto source = [&]() -> runtime::NodeInput {
+      if (any(4) == 0) return From(number(), number());
+      if (any(2) == 0 || constant == nullptr) return From(100, static_cast<int64_t>(any(4)));
+      return From(constant->node_id);
+    };
+    switch (any(14)) {
+      case 0:
+        op.node_id = number();
+        break;
+      case 1:
+        op.padding = any(2) == 0 ? number() : static_cast<int64_t>(any(6));
+        break;
+      case 2:
+        if (!op.node_inputs.empty()) op.node_inputs[any(op.node_inputs.size())] = source();
+        break;
+      case 3:
+        if (any(2) == 0 && !op.node_inputs.empty()) {
+          op.node_inputs.pop_back();
+        } else {
+          op.node_inputs.push_back(source());
         }
+        break;
+      case 4:
+        if (!op.shapes.empty()) {
+          // Seldom large: such rooms take long to clear.
+          const int64_t other = any(8) == 0 ? number() : static_cast<int64_t>(any(6));
+          op.shapes[any(op.shapes.size())] = {number(), other};
+        }
+        break;
+      case 5:
+        if (!op.types.empty()) op.types[any(op.types.size())] = number();
+        break;
+      case 6: {
+        // Shapes that the executor takes as they are, and sizes that do not fit them.
+        if (constant == nullptr) break;
+        std::vector<int64_t>& dims = constant->dims;
+        if (any(3) == 0 || dims.empty()) {
+          dims = {number()};
+        } else {
+          dims[any(dims.size())] = any(2) == 0 ? number() : static_cast<int64_t>(any(6));
+        }
+        if (any(2) == 0) {
+          constant->size = 1;
+          for (const int64_t d : dims) constant->size *= d & 0xffff;
+        }
+        break;
       }
+      case 7:
+        if (constant == nullptr) break;
+        (any(2) == 0 ? constant->size : constant->offset) = number();
+        break;
+      case 8:
+        net->data.resize(any(net->data.size() + 1));
+        break;
+      case 9:
+        // Another operator in its place.
+        op.type = names[any(names.size())];
+        break;
+      case 10: {
+        // Another operator behind it.
+        const OperatorDef& before = op;
+        OperatorDef added = OneOperator(names[any(names.size())]).def.ops[1];
+        added.node_id = 1000 + static_cast<int64_t>(net->def.ops.size());
+        for (size_t i = 0; i < added.node_inputs.size(); ++i) {
+          if (any(2) == 0)
+            added.node_inputs[i] = From(before.node_id, static_cast<int64_t>(any(3)));
+        }
+        net->def.ops.insert(net->def.ops.end() - 1, added);
+        break;
+      }
+      case 11: {
+        PortDef& port = any(2) == 0 ? net->def.inputs[0] : net->def.outputs[0];
+        port.dims[any(port.dims.size())] = any(2) == 0 ? number() : static_cast<int64_t>(any(6));
+        break;
+      }
+      default:
+        if (net->data.size() < 4) break;
+        uint8_t* const at = net->data.data() + any(net->data.size() / 4) * 4;
+        if (any(2) == 0) {
+          const float value = real();
+          std::memcpy(at, &value, sizeof value);
+        } else {
+          const int32_t value = static_cast<int32_t>(number());
+          std::memcpy(at, &value, sizeof value);
+        }
     }
-    std::unique_ptr<Executor> executor;
-    if (!Create(net, Using(kSimulator), &executor).ok()) {
-      ++failed;
-      continue;
-    }
-    const std::vector<float> x(64, 1.0f);
-    const void* inputs[] = {x.data()};
-    if (!executor->Run(inputs, nullptr).ok()) ++failed;
+  };
+  // The library stays between nets.
+  void* const library = dlopen(kSimulator, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr);
+  int failed = 0;
+  const int nets = static_cast<int>(100 * names.size());
+  for (int i = 0; i < nets; ++i) {
+    Net net = OneOperator(names[static_cast<size_t>(i) % names.size()]);
+    const size_t count = 1 + any(3);
+    for (size_t k = 0; k < count; ++k) damage(&net);
+    if (!CreateAndRunAny(net).ok()) ++failed;
   }
-  EXPECT_GT(failed, 1000);
-  EXPECT_LT(failed, 3000);
+  dlclose(library);
+  EXPECT_GT(failed, nets / 3);
+  EXPECT_LT(failed, nets - nets / 20);
 }
 
 }  // namespace

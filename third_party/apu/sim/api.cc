@@ -1,5 +1,6 @@
 // The interface: models, compilations, executions.
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -206,6 +207,10 @@ int Guarded(F f) {
   }
 }
 
+bool Within(const NeuronMemory& memory, size_t offset, size_t length, int access) {
+  return offset <= memory.size && length <= memory.size - offset && (memory.protect & access) != 0;
+}
+
 // The type that a caller gives again at execution; dimensions must be the model's.
 bool SameType(const Operand& operand, const NeuronOperandType* type) {
   if (type == nullptr) return true;
@@ -256,68 +261,62 @@ bool Call::Ints(size_t i, std::vector<int64_t>* values) const {
   return true;
 }
 
-bool Supported(int type) {
-  static const int kTypes[] = {NEURON_ADD,
-                               NEURON_AVERAGE_POOL_2D,
-                               NEURON_CONCATENATION,
-                               NEURON_CONV_2D,
-                               NEURON_DEPTHWISE_CONV_2D,
-                               NEURON_DEPTH_TO_SPACE,
-                               NEURON_FULLY_CONNECTED,
-                               NEURON_LOGISTIC,
-                               NEURON_MAX_POOL_2D,
-                               NEURON_MUL,
-                               NEURON_RELU,
-                               NEURON_RELU1,
-                               NEURON_RELU6,
-                               NEURON_RESHAPE,
-                               NEURON_RESIZE_BILINEAR,
-                               NEURON_SOFTMAX,
-                               NEURON_SPACE_TO_DEPTH,
-                               NEURON_TANH,
-                               NEURON_MEAN,
-                               NEURON_PAD,
-                               NEURON_STRIDED_SLICE,
-                               NEURON_SUB,
-                               NEURON_TRANSPOSE,
-                               NEURON_MAXIMUM,
-                               NEURON_MINIMUM,
-                               NEURON_PRELU,
-                               NEURON_SPLIT,
-                               NEURON_TRANSPOSE_CONV_2D,
-                               NEURON_RESIZE_NEAREST_NEIGHBOR,
-                               NEURON_HARD_SWISH};
-  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+namespace {
+
+// Every operation of the library.
+struct Row {
+  int type;
+  int (*perform)(const Call& call);
+};
+constexpr Row kOperations[] = {
+    {NEURON_ADD, PerformElementwise},
+    {NEURON_AVERAGE_POOL_2D, PerformPool},
+    {NEURON_CONCATENATION, PerformMove},
+    {NEURON_CONV_2D, PerformProduct},
+    {NEURON_DEPTHWISE_CONV_2D, PerformProduct},
+    {NEURON_DEPTH_TO_SPACE, PerformMove},
+    {NEURON_FULLY_CONNECTED, PerformProduct},
+    {NEURON_LOGISTIC, PerformElementwise},
+    {NEURON_MAX_POOL_2D, PerformPool},
+    {NEURON_MUL, PerformElementwise},
+    {NEURON_RELU, PerformElementwise},
+    {NEURON_RELU1, PerformElementwise},
+    {NEURON_RELU6, PerformElementwise},
+    {NEURON_RESHAPE, PerformMove},
+    {NEURON_RESIZE_BILINEAR, PerformMove},
+    {NEURON_SOFTMAX, PerformElementwise},
+    {NEURON_SPACE_TO_DEPTH, PerformMove},
+    {NEURON_TANH, PerformElementwise},
+    {NEURON_MEAN, PerformMove},
+    {NEURON_PAD, PerformMove},
+    {NEURON_STRIDED_SLICE, PerformMove},
+    {NEURON_SUB, PerformElementwise},
+    {NEURON_TRANSPOSE, PerformMove},
+    {NEURON_MAXIMUM, PerformElementwise},
+    {NEURON_MINIMUM, PerformElementwise},
+    {NEURON_PRELU, PerformElementwise},
+    {NEURON_SPLIT, PerformMove},
+    {NEURON_TRANSPOSE_CONV_2D, PerformProduct},
+    {NEURON_RESIZE_NEAREST_NEIGHBOR, PerformMove},
+    {NEURON_HARD_SWISH, PerformElementwise},
+};
+
+const Row* Find(int type) {
+  for (const Row& row : kOperations) {
+    if (row.type == type) return &row;
+  }
+  return nullptr;
 }
 
+}  // namespace
+
+bool Supported(int type) { return Find(type) != nullptr; }
+
 int Perform(const Call& call) {
-  if (!Supported(call.type()) || call.input_count() == 0 || call.output_count() == 0)
-    return NEURON_BAD_DATA;
+  const Row* row = Find(call.type());
+  if (row == nullptr || call.input_count() == 0 || call.output_count() == 0) return NEURON_BAD_DATA;
   if (call.type() != NEURON_SPLIT && call.output_count() != 1) return NEURON_BAD_DATA;
-  switch (call.type()) {
-    case NEURON_CONV_2D:
-    case NEURON_DEPTHWISE_CONV_2D:
-    case NEURON_FULLY_CONNECTED:
-    case NEURON_TRANSPOSE_CONV_2D:
-      return PerformProduct(call);
-    case NEURON_AVERAGE_POOL_2D:
-    case NEURON_MAX_POOL_2D:
-      return PerformPool(call);
-    case NEURON_CONCATENATION:
-    case NEURON_SPLIT:
-    case NEURON_MEAN:
-    case NEURON_TRANSPOSE:
-    case NEURON_PAD:
-    case NEURON_STRIDED_SLICE:
-    case NEURON_DEPTH_TO_SPACE:
-    case NEURON_SPACE_TO_DEPTH:
-    case NEURON_RESIZE_BILINEAR:
-    case NEURON_RESIZE_NEAREST_NEIGHBOR:
-    case NEURON_RESHAPE:
-      return PerformMove(call);
-    default:
-      return PerformElementwise(call);
-  }
+  return row->perform(call);
 }
 
 extern "C" {
@@ -559,8 +558,7 @@ int NeuronExecution_setInputFromMemory(NeuronExecution* execution, uint32_t inde
                                        const NeuronOperandType* type, const NeuronMemory* memory,
                                        size_t offset, size_t length) {
   if (execution == nullptr || memory == nullptr) return NEURON_UNEXPECTED_NULL;
-  if (offset > memory->size || length > memory->size - offset || index > INT32_MAX)
-    return NEURON_BAD_DATA;
+  if (!Within(*memory, offset, length, PROT_READ) || index > INT32_MAX) return NEURON_BAD_DATA;
   return NeuronExecution_setInput(execution, static_cast<int32_t>(index), type,
                                   memory->data + offset, length);
 }
@@ -568,8 +566,7 @@ int NeuronExecution_setOutputFromMemory(NeuronExecution* execution, uint32_t ind
                                         const NeuronOperandType* type, const NeuronMemory* memory,
                                         size_t offset, size_t length) {
   if (execution == nullptr || memory == nullptr) return NEURON_UNEXPECTED_NULL;
-  if (offset > memory->size || length > memory->size - offset || index > INT32_MAX)
-    return NEURON_BAD_DATA;
+  if (!Within(*memory, offset, length, PROT_WRITE) || index > INT32_MAX) return NEURON_BAD_DATA;
   return NeuronExecution_setOutput(execution, static_cast<int32_t>(index), type,
                                    memory->data + offset, length);
 }
@@ -617,7 +614,11 @@ int NeuronMemory_createFromFd(size_t size, int protect, int fd, size_t offset,
   if (memory == nullptr) return NEURON_UNEXPECTED_NULL;
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t skipped = offset % page;
-  if (size == 0 || size > SIZE_MAX - skipped) return NEURON_BAD_DATA;
+  struct stat file;
+  if (fstat(fd, &file) != 0) return NEURON_UNMAPPABLE;
+  // What a file does not have cannot be touched.
+  const size_t room = static_cast<size_t>(file.st_size);
+  if (size == 0 || offset > room || size > room - offset) return NEURON_BAD_DATA;
   void* at =
       mmap(nullptr, size + skipped, protect, MAP_SHARED, fd, static_cast<off_t>(offset - skipped));
   if (at == MAP_FAILED) return NEURON_UNMAPPABLE;
@@ -626,7 +627,7 @@ int NeuronMemory_createFromFd(size_t size, int protect, int fd, size_t offset,
     munmap(at, size + skipped);
     return NEURON_OUT_OF_MEMORY;
   }
-  **memory = {static_cast<uint8_t*>(at) + skipped, size, size + skipped, skipped};
+  **memory = {static_cast<uint8_t*>(at) + skipped, size, size + skipped, skipped, protect};
   return NEURON_NO_ERROR;
 }
 void NeuronMemory_free(NeuronMemory* memory) {

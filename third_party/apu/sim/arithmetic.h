@@ -17,6 +17,8 @@ struct Multiplier {
 
   explicit Multiplier(double m) {
     if (!(m > 0)) return;
+    // What leaves binary64 is as good as the greatest.
+    m = std::min(m, 0x1p60);
     mantissa = static_cast<int64_t>(std::floor(std::frexp(m, &exponent) * 2147483648.0 + 0.5));
     if (mantissa == int64_t{1} << 31) {
       mantissa /= 2;
@@ -62,6 +64,12 @@ struct Bounds {
     return static_cast<uint8_t>(std::min(std::max(code, low), high));
   }
 };
+
+// More than any network has in one operation: what a damaged model asks for, and what would not
+// end.
+inline bool TooMuch(int64_t outputs, int64_t steps_each) {
+  return static_cast<double>(outputs) * static_cast<double>(steps_each) > 0x1p40;
+}
 
 inline bool IsActivation(int64_t activation) { return activation >= 0 && activation <= 3; }
 

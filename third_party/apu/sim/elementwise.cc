@@ -71,10 +71,11 @@ int Pairwise(const Call& call) {
     case NEURON_ADD:
     case NEURON_SUB: {
       const Multiplier ma(a.scale / twice), mb(b.scale / twice);
-      const Multiplier m(twice / (1048576.0 * out.scale));
+      constexpr int64_t kFraction = 1 << 20;
+      const Multiplier m(twice / (static_cast<double>(kFraction) * out.scale));
       const int64_t sign = type == NEURON_ADD ? 1 : -1;
       run([&](int64_t x, int64_t y) {
-        return bounds(m * (ma * (x << 20) + sign * (mb * (y << 20))) + out.zero);
+        return bounds(m * (ma * (x * kFraction) + sign * (mb * (y * kFraction))) + out.zero);
       });
       break;
     }
@@ -142,7 +143,7 @@ int Softmax(const Call& call) {
   float beta;
   if (call.input_count() != 2 || !call.Codes(0) || !call.IsCodes(call.out()) ||
       call.in(0).dims != call.out().dims || !call.Float(1, &beta) || !(beta > 0) ||
-      call.out().scale != 1.0f / 256 || call.out().zero != 0)
+      !std::isfinite(beta) || call.out().scale != 1.0f / 256 || call.out().zero != 0)
     return NEURON_BAD_DATA;
   if (call.checking()) return NEURON_NO_ERROR;
   double powers[256];

@@ -48,6 +48,7 @@ struct NeuronCompilation {
 struct NeuronMemory {
   uint8_t* data = nullptr;
   size_t size = 0, mapped = 0, skipped = 0;
+  int protect = 0;
 };
 
 struct NeuronExecution {

@@ -1,5 +1,6 @@
 // Operations that put codes elsewhere, means and resizing.
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "third_party/apu/sim/arithmetic.h"
@@ -63,6 +64,8 @@ int Concatenation(const Call& call) {
     total += dims[along];
     dims[along] = out.dims[along];
     if (dims != out.dims) return NEURON_BAD_DATA;
+    // Steps so far apart that binary32 has no factor between them.
+    if (!std::isfinite(255.0f * (call.in(i).scale * (1.0f / out.scale)))) return NEURON_BAD_DATA;
   }
   if (total != out.dims[along]) return NEURON_BAD_DATA;
   if (call.checking()) return NEURON_NO_ERROR;
@@ -137,19 +140,25 @@ int Mean(const Call& call) {
   if (dims.empty()) dims.push_back(1);
   if (dims != out.dims) return NEURON_BAD_DATA;
   if (call.checking()) return NEURON_NO_ERROR;
-  std::vector<int64_t> sums(static_cast<size_t>(out.elements()), 0);
-  Dims at(in.dims.size(), 0);
-  for (int64_t k = 0; k < in.elements(); ++k) {
-    int64_t to = 0;
-    for (size_t i = 0; i < at.size(); ++i) to = gone[i] ? to : to * in.dims[i] + at[i];
-    sums[static_cast<size_t>(to)] += call.codes(0)[k];
-    for (size_t axis = at.size(); axis-- > 0;) {
-      if (++at[axis] < in.dims[axis]) break;
-      at[axis] = 0;
-    }
+  // Steps from cell to cell of the input, of the axes that stay and of those that go.
+  std::vector<std::pair<int64_t, int64_t>> kept, summed;
+  int64_t step = in.elements();
+  for (size_t i = 0; i < in.dims.size(); ++i) {
+    step /= in.dims[i];
+    (gone[i] ? summed : kept).emplace_back(in.dims[i], step);
   }
-  for (size_t i = 0; i < sums.size(); ++i) {
-    call.result()[i] = static_cast<uint8_t>(sums[i] / cells);
+  const auto offset = [](const auto& axes, int64_t index) {
+    int64_t at = 0;
+    for (size_t i = axes.size(); i-- > 0; index /= axes[i].first) {
+      at += index % axes[i].first * axes[i].second;
+    }
+    return at;
+  };
+  for (int64_t k = 0; k < out.elements(); ++k) {
+    const uint8_t* x = call.codes(0) + offset(kept, k);
+    int64_t sum = 0;
+    for (int64_t c = 0; c < cells; ++c) sum += x[offset(summed, c)];
+    call.result()[k] = static_cast<uint8_t>(sum / cells);
   }
   return NEURON_NO_ERROR;
 }

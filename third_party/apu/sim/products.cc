@@ -1,4 +1,5 @@
 // Convolutions and fully connected layers.
+#include <cstring>
 #include <vector>
 
 #include "third_party/apu/sim/arithmetic.h"
@@ -16,6 +17,13 @@ bool CheckBias(const Call& call, int64_t channels) {
   const float step = call.in(0).scale * call.in(1).scale;
   return bias.type == NEURON_TENSOR_INT32 && bias.dims.size() == 1 && bias.dims[0] == channels &&
          bias.zero == 0 && std::fabs(bias.scale - step) <= 1e-6f * std::min(bias.scale, step);
+}
+
+// The caller's memory need not be aligned.
+std::vector<int32_t> Biases(const Call& call) {
+  std::vector<int32_t> biases(static_cast<size_t>(call.in(2).dims[0]));
+  std::memcpy(biases.data(), call.codes(2), biases.size() * sizeof(int32_t));
+  return biases;
 }
 
 // Pads, strides and what follows them, from operand 3 on.
@@ -84,10 +92,11 @@ int FullyConnected(const Call& call) {
     return NEURON_BAD_DATA;
   const int64_t channels = filter.dims[0], k = filter.dims[1], rows = out.dims[0];
   if (out.dims[1] != channels || call.in(0).elements() != rows * k) return NEURON_BAD_DATA;
+  if (TooMuch(out.elements(), k)) return NEURON_RESOURCE_EXHAUSTED_PERSISTENT;
   if (call.checking()) return NEURON_NO_ERROR;
   const auto x = Centred(call.codes(0), rows * k, call.in(0).zero);
   const auto w = Centred(call.codes(1), channels * k, filter.zero);
-  const auto* bias = reinterpret_cast<const int32_t*>(call.codes(2));
+  const auto bias = Biases(call);
   const Multiplier m = MultiplierOf(call);
   const Bounds bounds(activation, out);
   for (int64_t r = 0; r < rows; ++r) {
@@ -112,10 +121,12 @@ int Convolution(const Call& call) {
   if (!p.rows.Fits() || !p.columns.Fits() || filter.dims[3] != depth || out.dims[3] != channels ||
       out.dims[0] != in.dims[0] || !CheckBias(call, channels))
     return NEURON_BAD_DATA;
+  if (TooMuch(out.elements(), filter.elements() / channels))
+    return NEURON_RESOURCE_EXHAUSTED_PERSISTENT;
   if (call.checking()) return NEURON_NO_ERROR;
   const auto x = Centred(call.codes(0), in.elements(), in.zero);
   const auto w = Centred(call.codes(1), filter.elements(), filter.zero);
-  const auto* bias = reinterpret_cast<const int32_t*>(call.codes(2));
+  const auto bias = Biases(call);
   const Multiplier m = MultiplierOf(call);
   const Bounds bounds(p.activation, out);
   const int64_t k = p.rows.window * p.columns.window * depth;
@@ -161,10 +172,12 @@ int DepthwiseConvolution(const Call& call) {
       multiplier > channels || channels != depth * multiplier || out.dims[3] != channels ||
       out.dims[0] != in.dims[0] || !CheckBias(call, channels))
     return NEURON_BAD_DATA;
+  if (TooMuch(out.elements(), filter.elements() / channels))
+    return NEURON_RESOURCE_EXHAUSTED_PERSISTENT;
   if (call.checking()) return NEURON_NO_ERROR;
   const auto x = Centred(call.codes(0), in.elements(), in.zero);
   const auto w = Centred(call.codes(1), filter.elements(), filter.zero);
-  const auto* bias = reinterpret_cast<const int32_t*>(call.codes(2));
+  const auto bias = Biases(call);
   const Multiplier m = MultiplierOf(call);
   const Bounds bounds(p.activation, out);
   std::vector<int64_t> sums(static_cast<size_t>(channels));
@@ -172,7 +185,7 @@ int DepthwiseConvolution(const Call& call) {
   for (int64_t n = 0; n < in.dims[0]; ++n) {
     for (int64_t r = 0; r < p.rows.out; ++r) {
       for (int64_t c = 0; c < p.columns.out; ++c) {
-        std::copy(bias, bias + channels, sums.begin());
+        std::copy(bias.begin(), bias.end(), sums.begin());
         for (int64_t i = 0; i < p.rows.window; ++i) {
           const int64_t row = r * p.rows.stride + i * p.rows.dilation - p.rows.before;
           if (row < 0 || row >= p.rows.in) continue;
@@ -210,10 +223,12 @@ int TransposeConvolution(const Call& call) {
   if (!fits(p.rows) || !fits(p.columns) || filter.dims[3] != depth || out.dims[3] != channels ||
       out.dims[0] != in.dims[0] || !CheckBias(call, channels))
     return NEURON_BAD_DATA;
+  if (TooMuch(out.elements(), filter.elements() / channels))
+    return NEURON_RESOURCE_EXHAUSTED_PERSISTENT;
   if (call.checking()) return NEURON_NO_ERROR;
   const auto x = Centred(call.codes(0), in.elements(), in.zero);
   const auto w = Centred(call.codes(1), filter.elements(), filter.zero);
-  const auto* bias = reinterpret_cast<const int32_t*>(call.codes(2));
+  const auto bias = Biases(call);
   const Multiplier m = MultiplierOf(call);
   const Bounds bounds(p.activation, out);
   uint8_t* y = call.result();
@@ -279,6 +294,9 @@ int PerformPool(const Call& call) {
   const auto reaches = [](const Axis& a) { return a.before < a.window && a.after < a.window; };
   if (!rows.Fits() || !columns.Fits() || !reaches(rows) || !reaches(columns))
     return NEURON_BAD_DATA;
+  if (TooMuch(out.elements(),
+              std::min(rows.window, rows.in) * std::min(columns.window, columns.in)))
+    return NEURON_RESOURCE_EXHAUSTED_PERSISTENT;
   if (call.checking()) return NEURON_NO_ERROR;
   const bool average = call.type() == NEURON_AVERAGE_POOL_2D;
   const Bounds bounds(v[8], out);

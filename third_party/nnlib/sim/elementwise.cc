@@ -16,8 +16,25 @@ struct Pair {
   float a_min, a_max, b_min, b_max;
   Shape shape;
   uint8_t* out;
-  // Per output cell.
-  std::vector<uint32_t> a_at, b_at;
+  // From cell to cell along the axes of the output; 0 where the operand has one for all.
+  uint32_t a_step[4], b_step[4];
+
+  // Calls `visit` with every output cell's place and its two codes.
+  template <typename Visit>
+  void Each(const Visit& visit) const {
+    size_t i = 0;
+    for (uint32_t n = 0; n < shape.d[0]; ++n) {
+      for (uint32_t h = 0; h < shape.d[1]; ++h) {
+        for (uint32_t w = 0; w < shape.d[2]; ++w) {
+          const uint8_t* p = a + n * a_step[0] + h * a_step[1] + w * a_step[2];
+          const uint8_t* q = b + n * b_step[0] + h * b_step[1] + w * b_step[2];
+          for (uint32_t d = 0; d < shape.d[3]; ++d, p += a_step[3], q += b_step[3]) {
+            visit(i++, *p, *q);
+          }
+        }
+      }
+    }
+  }
 };
 
 // Inputs: a, b, range of a, range of b.
@@ -36,26 +53,15 @@ bool PairOf(const Call& call, Pair* p) {
     p->shape.d[i] = std::max(a.d[i], b.d[i]);
   }
   if (!call.Shaped(0, p->shape, 1, &p->out)) return false;
-  const size_t count = p->shape.elements();
-  const auto places = [&](const Shape& s, std::vector<uint32_t>* at) {
-    at->reserve(count);
-    uint32_t step[4], stride = 1;
+  const auto steps = [](const Shape& s, uint32_t* step) {
+    uint32_t stride = 1;
     for (int i = 3; i >= 0; --i) {
       step[i] = s.d[i] == 1 ? 0 : stride;
       stride *= s.d[i];
     }
-    for (uint32_t n = 0; n < p->shape.d[0]; ++n) {
-      for (uint32_t h = 0; h < p->shape.d[1]; ++h) {
-        for (uint32_t w = 0; w < p->shape.d[2]; ++w) {
-          for (uint32_t d = 0; d < p->shape.d[3]; ++d) {
-            at->push_back(n * step[0] + h * step[1] + w * step[2] + d * step[3]);
-          }
-        }
-      }
-    }
   };
-  places(a, &p->a_at);
-  places(b, &p->b_at);
+  steps(a, p->a_step);
+  steps(b, p->b_step);
   return true;
 }
 
@@ -67,9 +73,7 @@ bool AddOrSub(const Call& call, bool subtract) {
   SumScaling scaling;
   const char* wrong = SumScalingOf({p.a_min, p.a_max}, {p.b_min, p.b_max}, out, subtract, &scaling);
   if (wrong != nullptr) return call.Fail("%s", wrong);
-  for (size_t i = 0; i < p.a_at.size(); ++i) {
-    p.out[i] = scaling.Apply(p.a[p.a_at[i]], p.b[p.b_at[i]]);
-  }
+  p.Each([&](size_t i, uint8_t x, uint8_t y) { p.out[i] = scaling.Apply(x, y); });
   return call.SetRange(out.min, out.max);
 }
 
@@ -89,10 +93,10 @@ bool MinimumOrMaximum(const Call& call, bool maximum) {
   };
   uint8_t a_codes[256], b_codes[256];
   if (!table({p.a_min, p.a_max}, a_codes) || !table({p.b_min, p.b_max}, b_codes)) return false;
-  for (size_t i = 0; i < p.a_at.size(); ++i) {
-    const uint8_t a = a_codes[p.a[p.a_at[i]]], b = b_codes[p.b[p.b_at[i]]];
+  p.Each([&](size_t i, uint8_t x, uint8_t y) {
+    const uint8_t a = a_codes[x], b = b_codes[y];
     p.out[i] = maximum ? std::max(a, b) : std::min(a, b);
-  }
+  });
   return call.SetRange(out.min, out.max);
 }
 
@@ -158,7 +162,6 @@ bool RunMul(const Call& call) {
   Pair p;
   if (!PairOf(call, &p)) return false;
   const Grid a = GridOf(p.a_min, p.a_max), b = GridOf(p.b_min, p.b_max);
-  const size_t count = p.a_at.size();
   float out_min, out_max;
   const bool a_one = call.in(0).shape.elements() == 1, b_one = call.in(1).shape.elements() == 1;
   if (a_one || b_one) {
@@ -166,21 +169,20 @@ bool RunMul(const Call& call) {
     const int32_t factor = b_one ? p.b[0] - b.zero : p.a[0] - a.zero;
     const float real = static_cast<float>(factor) * (b_one ? b.step : a.step);
     const float min = b_one ? p.a_min : p.b_min, max = b_one ? p.a_max : p.b_max;
-    for (size_t i = 0; i < count; ++i) {
-      const uint8_t q = b_one ? p.a[p.a_at[i]] : p.b[p.b_at[i]];
+    p.Each([&](size_t i, uint8_t x, uint8_t y) {
+      const uint8_t q = b_one ? x : y;
       p.out[i] = factor > 0 ? q : factor == 0 ? uint8_t{0} : static_cast<uint8_t>(255 - q);
-    }
+    });
     out_min = factor > 0 ? min * real : factor == 0 ? 0.0f : max * real;
     out_max = factor > 0 ? max * real : factor == 0 ? 1.0f : min * real;
     return call.SetRange(out_min, out_max);
   }
-  std::vector<int32_t> products(count);
+  const auto times = [&](uint8_t x, uint8_t y) { return (x - a.zero) * (y - b.zero); };
   int32_t least = 0, most = 0;
-  for (size_t i = 0; i < count; ++i) {
-    products[i] = (p.a[p.a_at[i]] - a.zero) * (p.b[p.b_at[i]] - b.zero);
-    least = std::min(least, products[i]);
-    most = std::max(most, products[i]);
-  }
+  p.Each([&](size_t, uint8_t x, uint8_t y) {
+    least = std::min(least, times(x, y));
+    most = std::max(most, times(x, y));
+  });
   if (least == most) most += 4;
   const float product = a.step * b.step;
   out_min = static_cast<float>(least) * product;
@@ -199,7 +201,9 @@ bool RunMul(const Call& call) {
   const int shift = std::min(14 - Exponent(scale), 23);
   const int64_t k = RoundToInt(scale * PowerOfTwo(shift));
   const int64_t offset = (int64_t{2} * out.zero + 1) << (shift - 1);
-  for (size_t i = 0; i < count; ++i) p.out[i] = ToU8((products[i] * k + offset) >> shift);
+  p.Each([&](size_t i, uint8_t x, uint8_t y) {
+    p.out[i] = ToU8((times(x, y) * k + offset) >> shift);
+  });
   return call.SetRange(out_min, out_max);
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 // A DSP has no more; a graph that asks for more is refused before anything is allocated.
 constexpr uint64_t kMemory = uint64_t{1} << 29;
+// More than any network has in one node.
+constexpr double kMostSteps = 0x1p40;
 constexpr size_t kLogBytes = 1 << 16;
 
 std::string Format(const char* format, va_list arguments) {
@@ -262,6 +264,11 @@ bool Call::Shaped(size_t i, const Shape& shape, size_t element_size, uint8_t** d
   tensor.bytes = static_cast<size_t>(elements) * element_size;
   *data = tensor.data.data();
   return true;
+}
+
+bool Call::Affordable(const Shape& shape, uint64_t steps_each) const {
+  const double steps = static_cast<double>(shape.elements()) * static_cast<double>(steps_each);
+  return steps <= kMostSteps || Fail("%g steps are too many", steps);
 }
 
 bool Call::SetFloat(size_t i, float value) const {

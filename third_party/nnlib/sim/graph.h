@@ -57,6 +57,8 @@ class Call {
 
   // Gives output `i` its shape; logs and fails where it was not declared large enough.
   bool Shaped(size_t i, const Shape& shape, size_t element_size, uint8_t** data) const;
+  // Whether so many steps for each element of a shape would end; logs where not.
+  bool Affordable(const Shape& shape, uint64_t steps_each) const;
   bool SetFloat(size_t i, float value) const;
   bool SetRange(float min, float max) const { return SetFloat(1, min) && SetFloat(2, max); }
 

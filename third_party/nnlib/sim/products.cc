@@ -135,7 +135,7 @@ bool RunSupernode(const Call& call) {
   os.d[2] = static_cast<uint32_t>(columns.positions);
   os.d[3] = fs.d[3];
   uint8_t* out;
-  if (!call.Shaped(0, os, 1, &out)) return false;
+  if (!call.Shaped(0, os, 1, &out) || !call.Affordable(os, fs.elements() / os.d[3])) return false;
   const std::vector<int16_t> weights = Centred(filter, fs.elements(), s.filter.zero);
   std::vector<int32_t> sums(static_cast<size_t>(channels));
   for (int64_t n = 0; n < is.d[0]; ++n) {
@@ -194,7 +194,7 @@ bool RunDepthwiseSupernode(const Call& call) {
   os.d[2] = static_cast<uint32_t>(columns.positions);
   os.d[3] = static_cast<uint32_t>(channels);
   uint8_t* out;
-  if (!call.Shaped(0, os, 1, &out)) return false;
+  if (!call.Shaped(0, os, 1, &out) || !call.Affordable(os, fs.elements() / os.d[3])) return false;
   const std::vector<int16_t> weights = Centred(filter, fs.elements(), s.filter.zero);
   std::vector<int32_t> sums(static_cast<size_t>(channels));
   for (int64_t n = 0; n < is.d[0]; ++n) {
@@ -248,7 +248,7 @@ bool RunSuperFc(const Call& call) {
   os.d[2] = static_cast<uint32_t>(rows);
   os.d[3] = fs.d[3];
   uint8_t* out;
-  if (!call.Shaped(0, os, 1, &out)) return false;
+  if (!call.Shaped(0, os, 1, &out) || !call.Affordable(os, fs.elements() / os.d[3])) return false;
   const std::vector<int16_t> weights = Centred(filter, fs.elements(), s.filter.zero);
   std::vector<int32_t> sums(channels);
   for (uint64_t row = 0; row < rows; ++row, in += terms, out += channels) {
@@ -300,21 +300,22 @@ bool RunTransposeConv(const Call& call) {
   os.d[2] = static_cast<uint32_t>(out_w);
   os.d[3] = fs.d[0];
   uint8_t* out;
-  if (!call.Shaped(0, os, 1, &out)) return false;
+  if (!call.Shaped(0, os, 1, &out) || !call.Affordable(os, fs.elements() / os.d[3])) return false;
   const std::vector<int16_t> weights = Centred(filter, fs.elements(), s.filter.zero);
-  std::vector<int32_t> sums(static_cast<size_t>(out_h * out_w * channels));
+  // A row of the output at a time.
+  std::vector<int32_t> sums(static_cast<size_t>(out_w * channels));
   for (int64_t n = 0; n < is.d[0]; ++n) {
-    std::fill(sums.begin(), sums.end(), 0);
-    for (int64_t row = 0; row < height; ++row) {
-      for (int64_t column = 0; column < width; ++column) {
-        const uint8_t* cell = in + ((n * height + row) * width + column) * depth;
-        for (int64_t ky = 0; ky < kh; ++ky) {
-          const int64_t y = row * stride_h + ky - pads[0];
-          if (y < 0 || y >= out_h) continue;
+    for (int64_t y = 0; y < out_h; ++y) {
+      std::fill(sums.begin(), sums.end(), 0);
+      for (int64_t ky = 0; ky < kh; ++ky) {
+        const int64_t from = y + pads[0] - ky;
+        if (from < 0 || from % stride_h != 0 || from / stride_h >= height) continue;
+        const uint8_t* cell = in + (n * height + from / stride_h) * width * depth;
+        for (int64_t column = 0; column < width; ++column, cell += depth) {
           for (int64_t kx = 0; kx < kw; ++kx) {
             const int64_t x = column * stride_w + kx - pads[2];
             if (x < 0 || x >= out_w) continue;
-            int32_t* sum = sums.data() + (y * out_w + x) * channels;
+            int32_t* sum = sums.data() + x * channels;
             for (int64_t c = 0; c < channels; ++c) {
               const int16_t* w = weights.data() + ((c * kh + ky) * kw + kx) * depth;
               int32_t dot = 0;
@@ -324,9 +325,9 @@ bool RunTransposeConv(const Call& call) {
           }
         }
       }
-    }
-    for (int64_t at = 0; at < out_h * out_w; ++at, out += channels) {
-      Store(s, sums.data() + at * channels, static_cast<size_t>(channels), out);
+      for (int64_t x = 0; x < out_w; ++x, out += channels) {
+        Store(s, sums.data() + x * channels, static_cast<size_t>(channels), out);
+      }
     }
   }
   return call.SetRange(s.out_min, s.out_max);

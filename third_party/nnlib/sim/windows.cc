@@ -31,7 +31,11 @@ bool Pool(const Call& call, const Reduce& reduce) {
   os.d[1] = static_cast<uint32_t>(rows.positions);
   os.d[2] = static_cast<uint32_t>(columns.positions);
   uint8_t* out;
-  if (!call.Shaped(0, os, 1, &out)) return false;
+  if (!call.Shaped(0, os, 1, &out) ||
+      !call.Affordable(os,
+                       uint64_t{std::min(window.d[1], is.d[1])} * std::min(window.d[2], is.d[2]))) {
+    return false;
+  }
   const int64_t height = is.d[1], width = is.d[2], depth = is.d[3];
   for (int64_t n = 0; n < is.d[0]; ++n) {
     for (int64_t y = 0; y < rows.positions; ++y) {
