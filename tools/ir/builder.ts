@@ -113,6 +113,11 @@ export class GraphBuilder {
     return this.producers.has(name);
   }
 
+  /** The node that makes the tensor; undefined for inputs and constants. */
+  producer(name: string): GraphNode | undefined {
+    return this.producers.get(name);
+  }
+
   /** Gives a computed tensor another name, which must be free. */
   rename(from: string, to: string): void {
     const tensor = this.tensor(from);

@@ -21,10 +21,13 @@ import { weightsOf, type WeightsView } from "./weights-view";
 const EXPONENTS = 8;
 /** No channel grows by more than this: its bias grows with it, and samples that were not seen would be cut off. */
 const LEAST_SHARE = 1 / 64;
-/** Other samples go beyond the greatest value that was measured, the more so in a single channel: room for them, as a factor. */
+/**
+ * Other samples go beyond the greatest value that was measured, the more so in a single channel: room for them, as a factor. Of 1.5, 2, 3, 4 and 6
+ * the one with the least noise of the logits of five networks on one half of the calibration images, measured on the other half.
+ */
 const HEADROOM = 2;
-/** Only where the estimate is less than this share of the noise before: what it leaves out (samples that exceed the range) costs a little. */
-const GAIN = 0.5;
+/** What is not clearly better stays as it is. */
+const GAIN = 0.98;
 /** Steps of a code either side: 255 of an activation, 127 of a weight. */
 const ACTIVATION_STEPS = 255;
 const WEIGHT_STEPS = 127;

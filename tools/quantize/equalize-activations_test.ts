@@ -122,14 +122,9 @@ test("factors go through concatenations, pooling and sums", () => {
 // The depthwise filters of a few elements are never even: without them.
 const withoutDepthwise = ({ name }: { readonly name: string }): boolean => name !== "d/node";
 
-for (const [title, gain] of [
-  ["even", () => 1],
-  ["uneven by less than what it would cost the weights", (c: number) => (c % 2 === 0 ? 1 : 0.4)],
-] as const) {
-  test(`channels that are ${title} stay as they are`, () => {
-    assert.deepEqual([...equalized(network({ gain }), withoutDepthwise).factors.keys()], []);
-  });
-}
+test("channels that are even stay as they are", () => {
+  assert.deepEqual([...equalized(network({ gain: () => 1 }), withoutDepthwise).factors.keys()], []);
+});
 
 for (const [title, variant, scaled] of [
   ["an output keeps its values, and all that shares its channels", { outputs: ["y", "c"] }, ["d", "e", "f", "s"]],

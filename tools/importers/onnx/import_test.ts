@@ -462,6 +462,41 @@ const bytes = (
     rawData: type === "INT32" ? new Uint8Array(Int32Array.from(values).buffer) : Uint8Array.from(values),
   });
 
+test("a grid that begins at zero clamps what a layer without activation computes", () => {
+  const sum = (zeroPoint: number, rest: readonly NodeProto[], outputs: readonly string[]): Graph =>
+    importModel({
+      inputs: { x: [3] },
+      outputs: [...outputs],
+      initializers: [tensor("one", [], [1]), bytes("zp", [], "UINT8", [zeroPoint]), tensor("s", [], [0.5])],
+      nodes: [
+        node("Add", ["x", "one"], ["sum"]),
+        node("QuantizeLinear", ["sum", "s", "zp"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "zp"], ["d"]),
+        ...rest,
+      ],
+    });
+  const values = (graph: Graph, name: string): number[] => [
+    ...(runModel(graph, new Map([["x", Float32Array.of(-3, 1, 200)]])).get(name) ?? []),
+  ];
+  const twice = [node("Add", ["d", "d"], ["y"])];
+  const clamped = sum(0, twice, ["y"]);
+  assert.deepEqual(values(clamped, "y"), [0, 4, 255]);
+  optimize(clamped, { checkPasses: true });
+  assert.deepEqual(types(clamped), ["Eltwise", "Eltwise"]);
+  assert.equal(clamped.nodes[0]?.attributes.activation, "RELUX");
+  const grid = clamped.tensors.get(clamped.nodes[0]?.outputs[0] ?? "")?.trained;
+  assert.deepEqual([grid?.scales, grid?.zeroPoint], [[0.5], 0]);
+  // Who reads the values before they become codes gets all of them.
+  const both = sum(0, [...twice, node("Neg", ["sum"], ["z"])], ["y", "z"]);
+  optimize(both);
+  assert.deepEqual([values(both, "y"), values(both, "z")], [
+    [0, 4, 255],
+    [2, -2, -201],
+  ]);
+  // Any other grid is a rounding, which the float graph does not have.
+  assert.deepEqual(values(sum(1, twice, ["y"]), "y"), [-4, 4, 402]);
+});
+
 test("codes of a filter are exact, per output channel, in either kind of convolution", () => {
   const filter = (dims: readonly number[], group: number): Graph => {
     const graph = importModel({

@@ -8,7 +8,8 @@
  */
 
 import type { TensorRange, TrainedQuantization } from "../../ir/graph";
-import { ELTWISE } from "../../ir/operators";
+import { hasNoActivation } from "../../ir/attributes";
+import { ELTWISE, OPERATORS } from "../../ir/operators";
 import { elementCount, type Shape, shapeText } from "../../ir/shape";
 import { roundHalfEven } from "../../ir/activation-function";
 import { badValue, unsupported } from "../failures";
@@ -145,8 +146,22 @@ export function realValue(node: OnnxNode, target: Target, index: number, grid: G
   return real;
 }
 
+/**
+ * Exporters drop a clamp at zero before a grid that begins at zero, as codes saturate there. The float graph has to clamp, and does so at both
+ * ends of the grid; the clamp takes the name of the codes where it becomes a node of its own.
+ */
+function saturated({ lower, codesName }: OnnxNode, value: Value, grid: Grid): Value {
+  const { min, max } = rangeOf(grid, "");
+  if (isConstant(value) || grid.axis !== null || grid.type === "int32" || min !== 0 || !(max > 0)) return value;
+  const producer = lower.builder.producer(value.name);
+  if (!producer || !OPERATORS[producer.type]?.fusesActivation || !hasNoActivation(producer)) return value;
+  const target: Target = { node: codesName, tensor: lower.fresh(`${codesName}/saturated`) };
+  return activation(lower, target, value, { activation: "RELUX", max_limit: max });
+}
+
 /** The tensor of codes that the node makes of computed values. */
-export function coded(node: OnnxNode, value: Value, grid: Grid): Value {
+export function coded(node: OnnxNode, computed: Value, grid: Grid): Value {
+  const value = saturated(node, computed, grid);
   annotate(node.lower, value, grid, node.name);
   const codes: Value = { ...value, name: node.codesName, dtype: grid.type };
   node.context.codes.set(codes, { value, grid });
