@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
 import type { Graph, GraphNode, Tensor } from "../ir/graph";
 import { Random } from "../synth/random";
+import { browse } from "./browser";
 import { graphView } from "./graph-view";
 import { layoutGraph } from "./layout";
 import { page } from "./page";
@@ -57,32 +57,12 @@ for (const count of [1, 10, 300, 4000]) {
 }
 
 /** What the browser makes of a page, after a script has used it. */
-function browse(graph: Graph, script: string, ...flags: readonly string[]): string {
-  const html = page({
+const pageOf = (graph: Graph): string =>
+  page({
     title: `A ${HOSTILE} title`,
     body: "<p>body</p>",
     graph: graphView(graph, { heat: new Map([[HOSTILE, 1]]) }),
   });
-  const file = path.join(folder, "page.html");
-  // The script that uses the page comes last; it leaves what it saw in the document.
-  fs.writeFileSync(file, html.replace(/<\/body>\n<\/html>\n$/, `<script>${script}</script></body></html>`));
-  const result = spawnSync(
-    "chromium",
-    [
-      ...[
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        `--user-data-dir=${folder}/profile`,
-      ],
-      ...["--window-size=1200,900", "--virtual-time-budget=3000", ...flags, `file://${file}`],
-    ],
-    { encoding: "utf8", env: { ...process.env, HOME: folder }, maxBuffer: 1 << 28 },
-  );
-  assert.equal(result.status, 0, result.stderr);
-  return result.stdout;
-}
 
 const USE = `
 const search = document.getElementById("search");
@@ -97,7 +77,7 @@ document.body.dataset.title = document.querySelector("#facts h3").textContent;
 
 for (const count of [30, 1000]) {
   test(`in a browser, ${count} nodes: drawn, found, clicked, nothing injected`, () => {
-    const dom = browse(randomGraph(count), USE, "--dump-dom");
+    const dom = browse(folder, pageOf(randomGraph(count)), USE, "--dump-dom");
     assert.match(dom, new RegExp(`data-ready="${count + 1}"`));
     assert.match(dom, /data-title="(Activation|Eltwise) scope\/node_7"/);
     assert.doesNotMatch(dom, /data-hacked/);
@@ -112,7 +92,7 @@ test("light and dark pages have different paper, and both show the graph", () =>
       theme === "dark"
         ? ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]
         : ["--blink-settings=preferredColorScheme=1"];
-    browse(randomGraph(30), "", `--screenshot=${file}`, ...dark);
+    browse(folder, pageOf(randomGraph(30)), "", `--screenshot=${file}`, ...dark);
     return fs.readFileSync(file);
   });
   const [light, dark] = shots;

@@ -489,10 +489,13 @@ test("a grid that begins at zero clamps what a layer without activation computes
   // Who reads the values before they become codes gets all of them.
   const both = sum(0, [...twice, node("Neg", ["sum"], ["z"])], ["y", "z"]);
   optimize(both);
-  assert.deepEqual([values(both, "y"), values(both, "z")], [
-    [0, 4, 255],
-    [2, -2, -201],
-  ]);
+  assert.deepEqual(
+    [values(both, "y"), values(both, "z")],
+    [
+      [0, 4, 255],
+      [2, -2, -201],
+    ],
+  );
   // Any other grid is a rounding, which the float graph does not have.
   assert.deepEqual(values(sum(1, twice, ["y"]), "y"), [-4, 4, 402]);
 });
