@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileUnwritable } from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
+import { InternalError, UserError } from "../diagnostics/diagnostic";
 import { StoredFile } from "./stored-file";
 
 /** The bytes of a file in a buffer of their own, so that aligned typed arrays can view it. */
@@ -48,7 +48,8 @@ export function writeFilesTogether(files: FilesToWrite): void {
   } catch (error) {
     for (const temporary of temporaries) fs.rmSync(temporary, { force: true });
     // A piece that could not be made says so itself.
-    throw error instanceof UserError ? error : new UserError(fileUnwritable(current, (error as Error).message));
+    const own = error instanceof UserError || error instanceof InternalError;
+    throw own ? error : new UserError(fileUnwritable(current, (error as Error).message));
   }
 }
 
