@@ -146,8 +146,9 @@ test("deferred constants are made once when a model is written, and give the sam
   assert.equal(times, 1);
   const wanted = write("plain", plain);
   for (const [i, file] of files.entries()) assert.deepEqual(fs.readFileSync(file), fs.readFileSync(wanted[i] ?? ""));
-  // In whatever order its parts are asked for.
-  assert.deepEqual(Buffer.from(made(encodeModel(lazy).pb)), fs.readFileSync(files[0]));
+  // In whatever order its parts are asked for, and however often.
+  const { pb } = encodeModel(lazy);
+  for (let i = 0; i < 2; i++) assert.deepEqual(Buffer.from(made(pb)), fs.readFileSync(files[0]));
 });
 
 test("nothing is left behind when a constant cannot be made", () => {

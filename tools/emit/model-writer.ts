@@ -142,7 +142,8 @@ export function encodeModel(graph: Graph, graphDigest?: Uint8Array, onConstant?:
   const file = new DataFile();
   const net = encodeNet(graph, file, onConstant);
   net.dataSize = file.size;
-  const pb = (): Uint8Array => encodeModelFile(graph, { ...net, dataSha256: file.digest() }, graphDigest);
+  const pb = (): Uint8Array =>
+    encodeModelFile(graph, { ...net, arg: [...net.arg], dataSha256: file.digest() }, graphDigest);
   return { pb, data: file.pieces };
 }
 
