@@ -189,7 +189,7 @@ const CODECS: Readonly<
 /** The least code, of those that may occur down to `limit`. */
 function leastOf(codes: ConstantData, limit: number): number {
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < codes.length && least > limit; i++) least = Math.min(least, codes[i] as number);
+  for (let i = 0; i < codes.length && least > limit; i++) if ((codes[i] as number) < least) least = codes[i] as number;
   return least;
 }
 
