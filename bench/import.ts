@@ -10,10 +10,12 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { Writer } from "protobufjs/minimal";
 import { main as mace } from "../tools/cli/main";
+import { model, node } from "../tools/importers/testing/onnx-builder";
 import { int, type TensorSpec, tfliteModel } from "../tools/importers/testing/tflite-builder";
 import { importTensorflow } from "../tools/importers/tensorflow/import";
 import { CONV_2D } from "../tools/importers/tflite/schema";
 import { optimize } from "../tools/passes/pipeline";
+import { TensorProto, TensorProto_DataType } from "../tools/schema/onnx";
 import { GraphDefBuilder, intsAttribute, stringAttribute } from "../tools/synth/graph-def-builder";
 import { inceptionV3 } from "../tools/synth/inception-v3";
 import { exportOnnx } from "../tools/synth/onnx-export";
@@ -32,8 +34,6 @@ interface Subject {
   readonly write: (folder: string) => string[];
   /** The file is large: bars of weights. Otherwise that of nodes. */
   readonly large: boolean;
-  /** Bytes of float32 weights for each of the file, where that holds codes; the bars count the weights. */
-  readonly expands?: number;
 }
 
 /** A file of its own in the folder. */
@@ -43,12 +43,13 @@ function file(folder: string, name: string, content: Uint8Array | string): strin
   return to;
 }
 
-/** Convolutions of 3 by 3 from 512 to 512 channels, about 9.4 MB each. */
+/** Convolutions of 3 by 3 from 512 to 512 channels: about 9.4 MB each, 2.4 MB as codes. */
 const CHANNELS = 512;
-const CAFFE_LAYERS = 10;
+const FLOAT_LAYERS = 10;
+const CODED_LAYERS = 40;
 
 function caffePrototxt(): string {
-  const layers = Array.from({ length: CAFFE_LAYERS }, (_, i) => {
+  const layers = Array.from({ length: FLOAT_LAYERS }, (_, i) => {
     const blobs = `bottom: "${i === 0 ? "data" : `conv${i - 1}`}" top: "conv${i}"`;
     const parameters = `num_output: ${CHANNELS} kernel_size: 3 pad: 1 bias_term: false`;
     return `layer { name: "conv${i}" type: "Convolution" ${blobs} convolution_param { ${parameters} } }`;
@@ -65,13 +66,13 @@ function caffeWeights(): Uint8Array {
   const shape = Writer.create().uint32(10).bytes(dims.finish()).finish();
   const blob = Writer.create().uint32(42).bytes(bytes).uint32(58).bytes(shape).finish();
   const net = Writer.create();
-  for (let i = 0; i < CAFFE_LAYERS; i++) {
+  for (let i = 0; i < FLOAT_LAYERS; i++) {
     net.uint32(802).bytes(Writer.create().uint32(10).string(`conv${i}`).uint32(58).bytes(blob).finish());
   }
   return net.finish();
 }
 
-/** The same convolutions as TensorFlow Lite has them, of float32 or, a quarter of the size, of codes. */
+/** The same convolutions as TensorFlow Lite has them, of float32 or of codes. */
 function tfliteConvolutions(layers: number, quantized: boolean): Uint8Array {
   const count = CHANNELS * CHANNELS * 9;
   const values = Float32Array.from({ length: count }, (_, i) => ((i % 255) - 127) / 8192);
@@ -97,6 +98,33 @@ function tfliteConvolutions(layers: number, quantized: boolean): Uint8Array {
     })),
     inputs: ["x0"],
     outputs: [`x${layers}`],
+  });
+}
+
+/** The same convolutions in ONNX's Q/DQ form: int8 filters with a scale per channel, uint8 activations. */
+function onnxCodes(layers: number): Uint8Array {
+  const { FLOAT, INT8, UINT8 } = TensorProto_DataType;
+  const constant = (name: string, dims: number[], dataType: number, values: Int8Array | Uint8Array | Float32Array) =>
+    TensorProto.fromPartial({ name, dims, dataType, rawData: new Uint8Array(values.buffer) });
+  const codes = Int8Array.from({ length: CHANNELS * CHANNELS * 9 }, (_, i) => (i % 255) - 127);
+  const scales = Float32Array.from({ length: CHANNELS }, (_, c) => (c + 1) * 2 ** -20);
+  const steps = Array.from({ length: layers }, (_, i) => {
+    const quantized = node("QuantizeLinear", [`x${i}`, "scale", "zero"], [`q${i}`]);
+    const real = node("DequantizeLinear", [`q${i}`, "scale", "zero"], [`r${i}`]);
+    const filter = node("DequantizeLinear", [`w${i}`, "scales", "zeros"], [`f${i}`], { axis: 0 });
+    return [quantized, real, filter, node("Conv", [`r${i}`, `f${i}`], [`x${i + 1}`], { pads: [1, 1, 1, 1] })];
+  });
+  return model({
+    inputs: { x0: [1, CHANNELS, 14, 14] },
+    outputs: [`x${layers}`],
+    initializers: [
+      constant("scale", [], FLOAT, Float32Array.of(0.5)),
+      constant("zero", [], UINT8, Uint8Array.of(128)),
+      constant("scales", [CHANNELS], FLOAT, scales),
+      constant("zeros", [CHANNELS], INT8, new Int8Array(CHANNELS)),
+      ...steps.map((_, i) => constant(`w${i}`, [CHANNELS, CHANNELS, 3, 3], INT8, codes)),
+    ],
+    nodes: steps.flat(),
   });
 }
 
@@ -143,15 +171,19 @@ const SUBJECTS: readonly Subject[] = [
   },
   {
     name: "TFLite, ten convolutions",
-    write: (folder) => [file(folder, "net.tflite", tfliteConvolutions(CAFFE_LAYERS, false))],
+    write: (folder) => [file(folder, "net.tflite", tfliteConvolutions(FLOAT_LAYERS, false))],
     large: true,
   },
   {
-    // Codes become float32 values with their grid: four bytes for each of the file's.
-    name: "TFLite, ten of codes",
-    write: (folder) => [file(folder, "codes.tflite", tfliteConvolutions(CAFFE_LAYERS, true))],
+    // Codes become float32 values with their grid: the model that is written is four times the file.
+    name: "TFLite, forty of codes",
+    write: (folder) => [file(folder, "codes.tflite", tfliteConvolutions(CODED_LAYERS, true))],
     large: true,
-    expands: 4,
+  },
+  {
+    name: "ONNX, forty of codes (Q/DQ)",
+    write: (folder) => [file(folder, "codes.onnx", onnxCodes(CODED_LAYERS))],
+    large: true,
   },
   {
     name: `TensorFlow, ${MANY_NODES} nodes`,
@@ -195,12 +227,12 @@ function main(): void {
     console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(14))).join(""));
   row(["model", "MB", "seconds", "s per 100 MB", "peak MB", "peak / file", ""]);
   try {
-    for (const [index, { name, write, large, expands = 1 }] of SUBJECTS.entries()) {
+    for (const [index, { name, write, large }] of SUBJECTS.entries()) {
       const folder = path.join(temporary, String(index));
       fs.mkdirSync(folder);
       const args = write(folder);
       const files = args.filter((arg) => !arg.startsWith("--"));
-      const bytes = expands * files.reduce((sum, each) => sum + fs.statSync(each).size, 0);
+      const bytes = files.reduce((sum, each) => sum + fs.statSync(each).size, 0);
       const costs = Array.from({ length: TURNS }, () => measure(args, path.join(folder, "out")));
       const seconds = Math.min(...costs.map((cost) => cost.seconds));
       const peak = Math.max(...costs.map((cost) => cost.peakBytes));

@@ -3,12 +3,13 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
-import { UserError } from "../diagnostics/diagnostic";
+import { InternalError, UserError } from "../diagnostics/diagnostic";
+import { defer } from "../ir/deferred";
 import type { Graph } from "../ir/graph";
 import { Random } from "../synth/random";
 import { DATA_ALIGNMENT } from "./model-file";
 import { readModel } from "./model-reader";
-import { encodeModel, writeModel } from "./model-writer";
+import { type EncodedModel, encodeModel, writeModel } from "./model-writer";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-emit-"));
 after(() => fs.rmSync(folder, { recursive: true }));
@@ -95,6 +96,10 @@ function graph(): Graph {
   };
 }
 
+const made = <T>(piece: T | (() => T)): T => (piece instanceof Function ? piece() : piece);
+
+const bytesOf = (pieces: EncodedModel["data"]): Buffer => Buffer.concat(pieces.map(made));
+
 function write(name: string, g: Graph): [string, string] {
   const prefix = path.join(folder, name);
   writeModel(g, prefix);
@@ -114,13 +119,47 @@ test("a model survives writing and reading", () => {
 
 test("the same graph gives the same bytes, constants are aligned, views are not copies", () => {
   const [a, b] = [encodeModel(graph()), encodeModel(graph())];
-  assert.deepEqual(a.pb, b.pb);
-  assert.deepEqual(Buffer.concat(a.data), Buffer.concat(b.data));
+  assert.deepEqual(made(a.pb), made(b.pb));
+  assert.deepEqual(bytesOf(a.data), bytesOf(b.data));
   const g = graph();
   const w = g.tensors.get("w")?.data;
   const { data } = encodeModel(g);
-  assert.equal(data[0]?.buffer, w?.buffer);
-  assert.equal(Buffer.concat(data.slice(0, 2)).length % DATA_ALIGNMENT, 0);
+  assert.equal(data[0] && made(data[0]).buffer, w?.buffer);
+  assert.equal(bytesOf(data.slice(0, 2)).length % DATA_ALIGNMENT, 0);
+});
+
+test("deferred constants are made once when a model is written, and give the same files", () => {
+  const plain = graph();
+  const lazy = graph();
+  const values = Float32Array.from({ length: 8192 }, (_, i) => Math.sin(i));
+  const big = { name: "big", shape: [8192], dtype: "float32" as const };
+  plain.tensors.set("big", { ...big, data: values });
+  let times = 0;
+  lazy.tensors.set(
+    "big",
+    defer({ ...big }, values.length, "float32", () => {
+      times++;
+      return values.slice();
+    }),
+  );
+  const files = write("lazy", lazy);
+  assert.equal(times, 1);
+  const wanted = write("plain", plain);
+  for (const [i, file] of files.entries()) assert.deepEqual(fs.readFileSync(file), fs.readFileSync(wanted[i] ?? ""));
+  // In whatever order its parts are asked for, and however often.
+  const { pb } = encodeModel(lazy);
+  for (let i = 0; i < 2; i++) assert.deepEqual(Buffer.from(made(pb)), fs.readFileSync(files[0]));
+});
+
+test("nothing is left behind when a constant cannot be made", () => {
+  const g = graph();
+  const fail = (): never => {
+    throw new InternalError("no values");
+  };
+  g.tensors.set("big", defer({ name: "big", shape: [8192], dtype: "float32" as const }, 8192, "float32", fail));
+  const before = fs.readdirSync(folder);
+  assert.throws(() => writeModel(g, path.join(folder, "failed")), InternalError);
+  assert.deepEqual(fs.readdirSync(folder), before);
 });
 
 test("another data file is noticed", () => {

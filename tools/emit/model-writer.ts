@@ -14,6 +14,7 @@ import {
   TrainedQuantization as ProtoTrained,
 } from "../../mace/proto/mace";
 import { invariant } from "../diagnostics/diagnostic";
+import { type ConstantHolder, describeData, holdsData, share } from "../ir/deferred";
 import type {
   AttributeValue,
   ConstantData,
@@ -26,7 +27,7 @@ import type {
   TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
-import { type FilesToWrite, writeFilesTogether } from "../io/files";
+import { type FilesToWrite, type Piece, writeFilesTogether } from "../io/files";
 import { toCodes } from "../quant/grid";
 import {
   DATA_ALIGNMENT,
@@ -49,51 +50,77 @@ const SOURCES: Readonly<Record<RangeSource, ProtoSource>> = {
 const FORMATS: Readonly<Record<GraphPort["format"], number>> = { NONE: 0, NHWC: 1, NCHW: 2 };
 
 export interface EncodedModel {
-  readonly pb: Uint8Array;
-  /** Pieces of the data file in order, padding included; views, not copies, of the constants. */
-  readonly data: readonly Uint8Array[];
+  /** Holds the hash of the data: made after them, it needs no second look at them. */
+  readonly pb: Piece<Uint8Array>;
+  /** Pieces of the data file in order, padding included; views, not copies, of the constants. Deferred ones are made by functions. */
+  readonly data: readonly Piece<Uint8Array>[];
 }
 
 /** The data file while it grows. */
 export class DataFile {
-  readonly pieces: Uint8Array[] = [];
+  private readonly made: (() => Uint8Array)[] = [];
   private readonly hash = createHash("sha256");
+  /** Pieces that the hash has seen. */
+  private hashed = 0;
   private length = 0;
+
+  /** The file's pieces in order; the first who makes them in that order computes the hash. */
+  get pieces(): readonly Piece<Uint8Array>[] {
+    return this.made;
+  }
 
   get size(): number {
     return this.length;
   }
 
-  /** Adds the bytes of a constant, aligned for every kernel; returns their offset. */
-  append(bytes: Uint8Array): number {
+  /** Adds the bytes of a constant, of which there are `size`, aligned for every kernel; returns their offset. */
+  append(size: number, make: () => Uint8Array): number {
     const padding = (DATA_ALIGNMENT - (this.length % DATA_ALIGNMENT)) % DATA_ALIGNMENT;
-    if (padding > 0) this.add(new Uint8Array(padding));
+    if (padding > 0) this.add(padding, () => new Uint8Array(padding));
     const offset = this.length;
-    this.add(bytes);
+    this.add(size, make);
     return offset;
   }
 
+  /** Hash of all pieces. */
   digest(): Uint8Array {
+    while (this.hashed < this.made.length) this.made[this.hashed]?.();
     return this.hash.copy().digest();
   }
 
-  private add(bytes: Uint8Array): void {
-    this.pieces.push(bytes);
-    this.hash.update(bytes);
-    this.length += bytes.length;
+  private add(size: number, make: () => Uint8Array): void {
+    const index = this.made.length;
+    this.made.push(() => {
+      const bytes = make();
+      invariant(bytes.length === size, `a piece of ${size} bytes became ${bytes.length}`);
+      if (index === this.hashed) {
+        this.hash.update(bytes);
+        this.hashed++;
+      }
+      return bytes;
+    });
+    this.length += size;
   }
 }
 
+/** Told of every constant whose bytes are made. */
+export type OnConstant = (name: string, data: ConstantData) => void;
+
 /** The net of a graph, its constants in `file`. What holds for the whole data file is left to the caller. */
-export function encodeNet(graph: Graph, file: DataFile): NetDef {
+export function encodeNet(graph: Graph, file: DataFile, onConstant?: OnConstant): NetDef {
   const tensors: ConstTensor[] = [];
   for (const tensor of graph.tensors.values()) {
-    const { data } = tensor;
-    if (!data) continue;
-    const { codes } = tensor;
-    const stored = codes && data instanceof Float32Array ? toCodes(data, tensor.shape, codes) : data;
-    const offset = file.append(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
-    tensors.push(encodeConstant(tensor, data, offset));
+    if (!holdsData(tensor)) continue;
+    const { length, type } = describeData(tensor);
+    const constant = share({}, tensor);
+    const offset = file.append(length * TYPES[tensor.codes?.type ?? type].bytes, () => {
+      const { data } = constant;
+      onConstant?.(tensor.name, data);
+      const { codes } = tensor;
+      const stored = codes && data instanceof Float32Array ? toCodes(data, tensor.shape, codes) : data;
+      return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+    });
+    tensors.push(encodeConstant(tensor, offset));
   }
   return NetDef.fromPartial({
     op: graph.nodes.map((node) => encodeNode(graph, node)),
@@ -114,11 +141,16 @@ export function encodeNet(graph: Graph, file: DataFile): NetDef {
  *
  * @param graphDigest carried over from the float graph when a quantized model is written; computed otherwise.
  */
-export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedModel {
+export function encodeModel(graph: Graph, graphDigest?: Uint8Array, onConstant?: OnConstant): EncodedModel {
   const file = new DataFile();
-  const net = encodeNet(graph, file);
+  const net = encodeNet(graph, file, onConstant);
   net.dataSize = file.size;
-  net.dataSha256 = file.digest();
+  const pb = (): Uint8Array =>
+    encodeModelFile(graph, { ...net, arg: [...net.arg], dataSha256: file.digest() }, graphDigest);
+  return { pb, data: file.pieces };
+}
+
+function encodeModelFile(graph: Graph, net: NetDef, graphDigest: Uint8Array | undefined): Uint8Array {
   net.graphDigest = graphDigest ?? createHash("sha256").update(NetDef.encode(net).finish()).digest();
   // After the digest: statistics hold whatever is to stay float.
   if (graph.quantization) {
@@ -128,7 +160,7 @@ export function encodeModel(graph: Graph, graphDigest?: Uint8Array): EncodedMode
   if (graph.missedBudget !== undefined) {
     net.arg.push(argument(MISSED_BUDGET_ARGUMENT, { s: new TextEncoder().encode(graph.missedBudget) }));
   }
-  return { pb: encodeFile(graph, [net]), data: file.pieces };
+  return encodeFile(graph, [net]);
 }
 
 /** The bytes of a model file whose inputs and outputs are those of `graph`. */
@@ -153,20 +185,20 @@ export function writeModelFiles({ pb, data }: EncodedModel, prefix: string): voi
   writeFilesTogether(modelFiles({ pb, data }, prefix));
 }
 
-/** The files of a model, for those who write more along with them. */
+/** The files of a model, the data first, for those who write more along with them. */
 export const modelFiles = ({ pb, data }: EncodedModel, prefix: string): FilesToWrite => [
   [`${prefix}.data`, data],
   [`${prefix}.pb`, [pb]],
 ];
 
-function encodeConstant(tensor: Tensor, data: ConstantData, offset: number): ConstTensor {
+function encodeConstant(tensor: Tensor & ConstantHolder, offset: number): ConstTensor {
   const grid = tensor.quant ?? tensor.codes;
   const encoded = ConstTensor.fromPartial({
     dims: [...tensor.shape],
     dataType: TYPES[tensor.codes?.type ?? tensor.dtype].proto,
     name: tensor.name,
     offset,
-    dataSize: data.length,
+    dataSize: describeData(tensor).length,
     quantized: grid !== undefined,
     dequantize: tensor.codes ? true : undefined,
     trained: tensor.range ? encodeQuantizeInfo(tensor) : undefined,
@@ -225,7 +257,7 @@ function encodeQuantizeInfo(tensor: Tensor): QuantizeActivationInfo {
     reason: tensor.range?.reason,
     trained: tensor.trained ? encodeTrained(tensor.trained) : undefined,
     from: tensor.range?.from,
-    origin: tensor.origin && !tensor.data ? encodeOrigin(tensor.origin) : undefined,
+    origin: tensor.origin && !holdsData(tensor) ? encodeOrigin(tensor.origin) : undefined,
   };
 }
 

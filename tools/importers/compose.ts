@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { subgraphInputsDiffer, subgraphPortClash, subgraphPortsDiffer, tensorNotInModel } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import { uniqueName } from "../ir/builder";
+import { like } from "../ir/deferred";
 import type { Graph, GraphNode, GraphPort, Tensor } from "../ir/graph";
 import { finishGraph } from "./finish";
 
@@ -87,7 +88,7 @@ class Composer {
     for (const tensor of graph.tensors.values()) {
       const free = own.has(tensor.name) ? tensor.name : this.free(part, tensor.name);
       names.set(tensor.name, free);
-      if (!own.has(tensor.name)) this.whole.tensors.set(free, { ...tensor, name: free });
+      if (!own.has(tensor.name)) this.whole.tensors.set(free, like(tensor, { name: free }));
     }
     for (const port of graph.inputs) names.set(port.tensor, this.enter(part, port));
     for (const port of graph.outputs) {

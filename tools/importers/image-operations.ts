@@ -1,10 +1,10 @@
 /** Operations that change the size of images: transposed convolutions, resizing, and pixels that become channels or batches. */
 
+import { derive } from "../ir/deferred";
 import type { AttributeValue } from "../ir/graph";
 import { type Shape, shapeText } from "../ir/shape";
-import { transposeData } from "../ir/transpose";
 import { badValue, unsupported } from "./failures";
-import { type ConstantValue, type Lowering, permutedForm, type Target, type Value } from "./lowering";
+import { type ConstantValue, type Lowering, permutedForm, type Target, transposedFrom, type Value } from "./lowering";
 import {
   emitImage,
   type ImageOrder,
@@ -49,12 +49,12 @@ export function deconvolution(
     if (!iohw) return permutedForm(filter, [2, 0, 1, 3]);
     const grouped = [group, inputs / group, outputs, c, d];
     const shape = [group * outputs, c, d, inputs / group];
-    const data = transposeData(filter.data, grouped, [0, 2, 3, 4, 1]);
     // A grid per output channel survives where the channels are not split among groups.
     const { trained } = filter;
     const axis = trained?.axis === 1 && group === 1 ? 0 : null;
     const kept = trained && (trained.axis === null || axis === 0);
-    return { shape, data, ...(kept && { trained: { ...trained, axis } }) };
+    const form = { shape, ...(kept && { trained: { ...trained, axis } }) };
+    return derive(form, filter, transposedFrom(grouped, [0, 2, 3, 4, 1]));
   });
   const batch = x.shape[0] ?? 1;
   const others = bias ? [name, lower.plain(bias)] : [name];

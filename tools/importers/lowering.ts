@@ -11,7 +11,8 @@
  * which turns shape arithmetic into plain values. A budget bounds that work, so that no small file can ask for much.
  */
 
-import { dataTypeOf, GraphBuilder, uniqueName } from "../ir/builder";
+import { GraphBuilder, uniqueName } from "../ir/builder";
+import { type ConstantHolder, dataTypeOf, defer, derive, holdsData } from "../ir/deferred";
 import type {
   AttributeValue,
   BufferFormat,
@@ -27,7 +28,6 @@ import { ElementTypeError, inferTypes } from "../ir/infer-types";
 import { interpretNode } from "../ir/interpret";
 import { LIMITS, nodeLimit } from "../ir/limits";
 import { nodeCost } from "../ir/node-cost";
-import { released } from "../ir/released";
 import { elementCount, type Shape } from "../ir/shape";
 import { keepsOrder, permuteShape, TO_NCHW, TO_NHWC, transposeData } from "../ir/transpose";
 import { unsupported } from "./failures";
@@ -44,7 +44,7 @@ export interface Value {
   /** As the framework sees it; computed integers and truth values are int32 in the graph, whatever their type. */
   readonly dtype: DataType;
   readonly layout: Layout;
-  /** For constants: the values, in the framework's order. */
+  /** For constants: the values, in the framework's order; they may be deferred. */
   readonly data?: ConstantData;
   /** For constants: the range that a trained fake quantization gives them. */
   readonly range?: TensorRange;
@@ -63,14 +63,12 @@ export interface Target {
 }
 
 export function isConstant(value: Value | undefined): value is ConstantValue {
-  // Asking for the data themselves might decode them.
-  return value !== undefined && "data" in value;
+  return holdsData(value);
 }
 
 /** A constant in the form that a node needs. */
-export interface ConstantForm {
+export interface ConstantForm extends ConstantHolder {
   readonly shape: Shape;
-  readonly data: ConstantData;
   /** The grid of the form, when its values are still those of the constant. */
   readonly trained?: TrainedQuantization;
 }
@@ -86,12 +84,15 @@ export function permutedGrid(
 
 /** A constant with its axes permuted. */
 export function permutedForm(value: ConstantValue, dims: readonly number[]): ConstantForm {
-  return {
-    shape: permuteShape(value.shape, dims),
-    data: transposeData(value.data, value.shape, dims),
-    ...permutedGrid(value.trained, dims),
-  };
+  const form = { shape: permuteShape(value.shape, dims), ...permutedGrid(value.trained, dims) };
+  return derive(form, value, transposedFrom(value.shape, dims));
 }
+
+/** Permutes the axes of data of a shape. */
+export const transposedFrom =
+  (shape: Shape, dims: readonly number[]) =>
+  (data: ConstantData): ConstantData =>
+    transposeData(data, shape, dims);
 
 function dataType(data: ConstantData, like: DataType): DataType {
   const type = dataTypeOf(data);
@@ -101,8 +102,6 @@ function dataType(data: ConstantData, like: DataType): DataType {
 export class Lowering {
   readonly builder: GraphBuilder;
   private readonly forms = new Map<string, string>();
-  /** How the decoded values of a constant of the file are dropped. */
-  private readonly drops = new WeakMap<Value, (kept: ConstantData) => void>();
   private readonly lastNumbers = new Map<string, number>();
   /** Computed int32 tensors that hold the values of a float32 one. */
   private readonly floatForms = new Map<string, string>();
@@ -141,27 +140,16 @@ export class Lowering {
     return { name, shape, dtype: dtype ?? (data instanceof Int8Array ? "int8" : type), layout: "plain", data };
   }
 
-  /**
-   * A constant of the file. Its values are decoded when they are asked for, and dropped once the graph has a form of them: file,
-   * values and graph would be three times the weights.
-   */
-  stored(name: string, shape: Shape, dtype: DataType, decode: () => ConstantData): ConstantValue {
-    let decoded: ConstantData | undefined;
-    const value = {
-      name,
-      shape,
-      dtype,
-      layout: "plain" as const,
-      get data(): ConstantData {
-        decoded ??= decode();
-        return decoded;
-      },
-    };
-    this.drops.set(value, (kept) => {
-      if (decoded && decoded !== kept) released(decoded.byteLength);
-      decoded = undefined;
-    });
-    return value;
+  /** A constant of the file, deferred: file and decoded values would be several times the weights. */
+  stored(
+    name: string,
+    shape: Shape,
+    dtype: DataType,
+    decode: () => ConstantData,
+    training: Pick<Value, "range" | "trained"> = {},
+  ): ConstantValue {
+    const value: Value = { name, shape, dtype, layout: "plain", ...training };
+    return defer(value, elementCount(shape), dtype === "bool" ? "uint8" : dtype, decode);
   }
 
   scalar(target: Target, suffix: string, value: number): ConstantValue {
@@ -176,11 +164,11 @@ export class Lowering {
     const key = `${form}\n${value.shape}\n${value.name}`;
     const known = this.forms.get(key);
     if (known !== undefined) return known;
-    const { shape, data, trained } = make();
-    this.drops.get(value)?.(data);
+    const made = make();
+    const { shape, trained } = made;
     const taken = this.builder.hasTensor(value.name);
     const name = taken ? this.fresh(`${value.name}/${form.split(" ")[0]}`) : value.name;
-    this.builder.constant(name, shape, data, value.dtype);
+    this.builder.constantOf(name, shape, made, value.dtype);
     if (value.range) this.builder.tensor(name).range = value.range;
     if (trained) this.builder.tensor(name).trained = trained;
     this.forms.set(key, name);
@@ -245,7 +233,7 @@ export class Lowering {
     for (const shape of made) if (elementCount(shape) > LIMITS.elements) unsupported("its output is too large");
     const framework = (shape: Shape): Shape => (layout === "nhwc" ? permuteShape(shape, TO_NCHW) : shape);
 
-    if (tensors.length > 0 && tensors.every((tensor) => tensor.data)) {
+    if (tensors.length > 0 && tensors.every(holdsData)) {
       this.spend(
         nodeCost(
           spec,
@@ -301,12 +289,13 @@ export class Lowering {
 
   /** The tensor, or for a constant of truth values or small integers its values as int32. */
   private canonicalType(name: string): string {
-    const { data, dtype, shape } = this.builder.tensor(name);
-    if (!data || dtype === "float32" || dtype === "int32") return name;
+    const tensor = this.builder.tensor(name);
+    const { dtype, shape } = tensor;
+    if (dtype === "float32" || dtype === "int32" || !tensor.data) return name;
     const key = `int32\n${name}`;
     const known = this.forms.get(key);
     if (known !== undefined) return known;
-    const made = this.builder.constant(this.fresh(`${name}/int32`), shape, Int32Array.from(data));
+    const made = this.builder.constant(this.fresh(`${name}/int32`), shape, Int32Array.from(tensor.data));
     this.forms.set(key, made);
     return made;
   }

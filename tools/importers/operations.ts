@@ -4,6 +4,7 @@
  */
 
 import type { AttributeValue, ConstantData } from "../ir/graph";
+import { derive, like, share } from "../ir/deferred";
 import { sliceCount } from "../ir/infer-shapes";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../ir/operators";
 import { broadcastShapes, elementCount, type Shape, sameShape, shapeText } from "../ir/shape";
@@ -17,6 +18,7 @@ import {
   permutedForm,
   permutedGrid,
   type Target,
+  transposedFrom,
   type Value,
 } from "./lowering";
 import type { WindowPads } from "./windows";
@@ -113,11 +115,8 @@ export function convolution(
       // The grid's axis O is (C, M), which axis 2 of the form stands for.
       const { trained } = permutedGrid(filter.trained, hwio);
       const grid = trained && { trained: trained.axis === 3 ? { ...trained, axis: 2 } : trained };
-      return {
-        shape: [kh, kw, channels, multiplier],
-        data: transposeData(filter.data, filter.shape, hwio),
-        ...(trained?.axis !== 2 && grid),
-      };
+      const hwcm = { shape: [kh, kw, channels, multiplier], ...(trained?.axis !== 2 && grid) };
+      return derive(hwcm, filter, transposedFrom(filter.shape, hwio));
     });
     return emitImage(lower, target, "DepthwiseConv2d", x, order, [name, ...others], windowAttributes(spec));
   }
@@ -139,11 +138,9 @@ export function depthwiseConvolution(
 ): Value {
   imageSize(x, order);
   if (filter.shape.length !== 4) badValue(`the filter has the shape ${shapeText(filter.shape)}`);
-  const name = lower.constantForm(filter, "hwcm", () => ({
-    shape: filter.shape,
-    data: filter.data,
-    ...depthwiseGrid(filter),
-  }));
+  const name = lower.constantForm(filter, "hwcm", () =>
+    share({ shape: filter.shape, ...depthwiseGrid(filter) }, filter),
+  );
   return emitImage(lower, target, "DepthwiseConv2d", x, order, [name], windowAttributes(spec));
 }
 
@@ -191,12 +188,13 @@ export function batchNorm(lower: Lowering, target: Target, x: Value, channelAxis
     if (value.data.length !== channels)
       badValue(`'${value.name}' has ${value.data.length} values for ${channels} channels`);
   }
+  const [scale, offset, mean, variance] = [norm.scale.data, norm.offset.data, norm.mean.data, norm.variance.data];
   const factors = new Float64Array(channels);
   const offsets = new Float64Array(channels);
   for (let c = 0; c < channels; c++) {
-    const factor = (norm.scale.data[c] ?? 0) / Math.sqrt((norm.variance.data[c] ?? 0) + norm.epsilon);
+    const factor = (scale[c] ?? 0) / Math.sqrt((variance[c] ?? 0) + norm.epsilon);
     factors[c] = factor;
-    offsets[c] = (norm.offset.data[c] ?? 0) - (norm.mean.data[c] ?? 0) * factor;
+    offsets[c] = (offset[c] ?? 0) - (mean[c] ?? 0) * factor;
   }
   lower.spend(2 * channels);
   const vector = (of: ConstantValue, suffix: string, data: Float64Array): string =>
@@ -246,11 +244,13 @@ export function nhwcOperand(lower: Lowering, target: Target, value: Value): stri
   if (elementCount(value.shape) === 1 && (isConstant(value) || value.layout === "plain")) return lower.plain(value);
   const shape = [...new Array<number>(4 - value.shape.length).fill(1), ...value.shape];
   if (isConstant(value)) {
-    return lower.constantForm(value, "nhwc_operand", () => ({
-      shape: withoutLeadingOnes(permuteShape(shape, TO_NHWC)),
-      data: transposeData(value.data, shape, TO_NHWC),
-      ...(value.trained?.axis === null && { trained: value.trained }),
-    }));
+    return lower.constantForm(value, "nhwc_operand", () => {
+      const operand = {
+        shape: withoutLeadingOnes(permuteShape(shape, TO_NHWC)),
+        ...(value.trained?.axis === null && { trained: value.trained }),
+      };
+      return derive(operand, value, transposedFrom(shape, TO_NHWC));
+    });
   }
   if (value.shape.length === 4) return lower.nhwc(value);
   return lower.nhwc(reshape(lower, lower.step(target, `${value.name}/rank4`), value, shape));
@@ -470,11 +470,7 @@ export function resolveShape(x: Value, wanted: readonly number[]): number[] {
 /** A reshape in the framework's order. An NHWC tensor whose data are in that order anyway is not transposed. */
 export function reshape(lower: Lowering, target: Target, x: Value, shape: Shape): Value {
   if (isConstant(x)) {
-    return {
-      ...lower.constant(target.tensor, shape, x.data, x.dtype),
-      ...(x.range && { range: x.range }),
-      ...reshapedGrid(x, shape),
-    };
+    return like(x, { name: target.tensor, shape, trained: reshapedGrid(x, shape).trained });
   }
   const inOrder = x.layout === "nhwc" && keepsOrder(permuteShape(x.shape, TO_NHWC), TO_NCHW);
   return lower.emit(target, "Reshape", [inOrder ? lower.nhwc(x) : lower.plain(x)], {}, "plain", shape);
@@ -501,13 +497,8 @@ export function transpose(lower: Lowering, target: Target, x: Value, dims: reado
     badValue(`${shapeText(dims)} is no permutation`);
   if (sameShape(dims, identity)) return x;
   if (isConstant(x)) {
-    lower.spend(x.data.length);
-    const { shape, data, trained } = permutedForm(x, dims);
-    return {
-      ...lower.constant(target.tensor, shape, data, x.dtype),
-      ...(x.range && { range: x.range }),
-      ...(trained && { trained }),
-    };
+    lower.spend(elementCount(x.shape));
+    return like(x, { name: target.tensor, trained: undefined }, permutedForm(x, dims));
   }
   if (x.shape.length === 4 && x.layout === "nhwc" && sameShape(dims, TO_NHWC)) {
     return { ...x, shape: permuteShape(x.shape, dims), layout: "plain" };
@@ -567,9 +558,9 @@ export function fullyConnected(
   const dims = transposed ? [0, 1] : [1, 0];
   const shape = permuteShape(matrix.shape, dims);
   const filter = lower.constantForm(matrix, `filter ${transposed} ${alpha}`, () => {
-    const data = transposeData(matrix.data, matrix.shape, dims);
-    if (alpha !== 1) return { shape, data: Float32Array.from(data, (value) => value * alpha) };
-    return { shape, data, ...permutedGrid(matrix.trained, dims) };
+    if (alpha === 1) return permutedForm(matrix, dims);
+    const scaled = transposeData(matrix.data, matrix.shape, dims);
+    return { shape, data: Float32Array.from(scaled, (value) => value * alpha) };
   });
   const inputs = [lower.plain(x), filter];
   if (bias) {
@@ -592,7 +583,7 @@ export function addBias(lower: Lowering, target: Target, x: Value, bias: Value, 
   if (channelAxis === x.shape.length - 1) return eltwise(lower, target, ELTWISE.SUM, x, bias);
   const shape = [bias.shape[0] ?? 0, ...new Array<number>(x.shape.length - 1 - channelAxis).fill(1)];
   // The bias keeps its own name when it is constant: only its shape is written differently.
-  const spread = isConstant(bias) ? { ...bias, shape } : reshape(lower, lower.step(target, "bias"), bias, shape);
+  const spread = isConstant(bias) ? like(bias, { shape }) : reshape(lower, lower.step(target, "bias"), bias, shape);
   return eltwise(lower, target, ELTWISE.SUM, x, spread);
 }
 

@@ -75,7 +75,8 @@ class NotOutlined extends Error {}
 /** Reads a file forward, a window at a time. */
 class Scanner {
   position = 0;
-  private window: Uint8Array = new Uint8Array(0);
+  private readonly buffer = new Uint8Array(WINDOW);
+  private window = this.buffer.subarray(0, 0);
   private start = 0;
 
   constructor(private readonly file: StoredFile) {}
@@ -84,7 +85,8 @@ class Scanner {
     if (this.position < this.start || this.position >= this.start + this.window.length) {
       const length = Math.min(WINDOW, this.file.size - this.position);
       if (length <= 0) throw new NotOutlined();
-      this.window = this.file.read(this.position, length);
+      this.window = this.buffer.subarray(0, length);
+      this.file.readInto(this.window, this.position);
       this.start = this.position;
     }
     return this.window[this.position++ - this.start] ?? 0;

@@ -6,6 +6,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
 import { UserError } from "../diagnostics/diagnostic";
+import { writeModel } from "../emit/model-writer";
 import { StoredFile } from "../io/stored-file";
 import type { Graph } from "../ir/graph";
 import { printGraph } from "../ir/print";
@@ -136,12 +137,14 @@ test("a placeholder is known by its place, not by its content", () => {
   assert.equal(payloadOf(outline).length, outline.length);
 });
 
-test("a file that changes while it is imported is an error", () => {
+test("a file that changes before its constants are written is an error, and nothing is written", () => {
   const file = stored(onnx());
-  const outline = readOutline(file, "onnx");
+  const graph = importOnnx(readOutline(file, "onnx"), OPTIONS);
   fs.appendFileSync(file.path, "x");
+  const before = fs.readdirSync(folder);
   assert.throws(
-    () => importOnnx(outline, OPTIONS),
+    () => writeModel(graph, path.join(folder, "written")),
     (error) => error instanceof UserError && /changed/.test(error.diagnostics[0]?.cause ?? ""),
   );
+  assert.deepEqual(fs.readdirSync(folder), before);
 });

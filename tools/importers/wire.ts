@@ -217,6 +217,10 @@ export function uint16sOf(bytes: Uint8Array): Uint16Array {
   return elementsOf(Uint16Array, bytes);
 }
 
+export function int8sOf(bytes: Uint8Array): Int8Array {
+  return elementsOf(Int8Array, bytes);
+}
+
 export function int16sOf(bytes: Uint8Array): Int16Array {
   return elementsOf(Int16Array, bytes);
 }

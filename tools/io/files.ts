@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileUnwritable } from "../diagnostics/catalog";
-import { UserError } from "../diagnostics/diagnostic";
+import { InternalError, UserError } from "../diagnostics/diagnostic";
 import { StoredFile } from "./stored-file";
 
 /** The bytes of a file in a buffer of their own, so that aligned typed arrays can view it. */
@@ -16,11 +16,14 @@ export function readTextFile(file: string, what: string): string {
   return new TextDecoder().decode(readFile(file, what));
 }
 
+/** A piece of a file; a function makes its piece when it is written, so that not all are in memory at once. */
+export type Piece<T> = T | (() => T);
+
 /** Files and the pieces that make each up. */
-export type FilesToWrite = readonly (readonly [file: string, pieces: readonly (Uint8Array | string)[]])[];
+export type FilesToWrite = readonly (readonly [file: string, pieces: readonly Piece<Uint8Array | string>[]])[];
 
 /** Writes the pieces one after another to a temporary neighbour, then renames it into place. */
-export function writeFileAtomically(file: string, pieces: readonly (Uint8Array | string)[]): void {
+export function writeFileAtomically(file: string, pieces: readonly Piece<Uint8Array | string>[]): void {
   writeFilesTogether([[file, pieces]]);
 }
 
@@ -44,14 +47,17 @@ export function writeFilesTogether(files: FilesToWrite): void {
     });
   } catch (error) {
     for (const temporary of temporaries) fs.rmSync(temporary, { force: true });
-    throw new UserError(fileUnwritable(current, (error as Error).message));
+    // A piece that could not be made says so itself.
+    const own = error instanceof UserError || error instanceof InternalError;
+    throw own ? error : new UserError(fileUnwritable(current, (error as Error).message));
   }
 }
 
-function writePieces(file: string, pieces: readonly (Uint8Array | string)[]): void {
+function writePieces(file: string, pieces: readonly Piece<Uint8Array | string>[]): void {
   const descriptor = fs.openSync(file, "w");
   try {
-    for (const piece of pieces) {
+    for (const part of pieces) {
+      const piece = typeof part === "function" ? part() : part;
       const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
       for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at, bytes.length - at);
     }

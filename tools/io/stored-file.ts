@@ -34,17 +34,22 @@ export class StoredFile {
 
   /** `length` bytes from `offset` on, in a buffer of their own; both must lie within the file. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    return this.opened((descriptor, stat) => {
+    const bytes = new Uint8Array(length);
+    this.readInto(bytes, offset);
+    return bytes;
+  }
+
+  /** Fills `bytes` from `offset` on; they must lie within the file. */
+  readInto(bytes: Uint8Array, offset: number): void {
+    this.opened((descriptor, stat) => {
       if (stat.size !== this.size || stat.mtimeMs !== this.modified) {
         throw new UserError(fileUnreadable(this.path, "it changed while it was read"));
       }
-      const bytes = new Uint8Array(length);
-      for (let at = 0; at < length; ) {
-        const read = fs.readSync(descriptor, bytes, at, Math.min(length - at, 1 << 30), offset + at);
+      for (let at = 0; at < bytes.length; ) {
+        const read = fs.readSync(descriptor, bytes, at, Math.min(bytes.length - at, 1 << 30), offset + at);
         if (read === 0) throw new UserError(fileUnreadable(this.path, "it shrank while it was read"));
         at += read;
       }
-      return bytes;
     });
   }
 

@@ -11,6 +11,7 @@ import type {
   GraphPort,
   Tensor,
 } from "./graph";
+import { type ConstantHolder, dataTypeOf, describeData, share } from "./deferred";
 import { inferShapes } from "./infer-shapes";
 import { inferTypes } from "./infer-types";
 import { elementCount, type Shape } from "./shape";
@@ -24,12 +25,6 @@ export interface NodeSpec {
   readonly outputs: readonly string[];
   /** Shapes of the outputs, where the inputs do not determine them (inferShapes). */
   readonly shapes?: readonly Shape[];
-}
-
-export function dataTypeOf(data: ConstantData): DataType {
-  if (data instanceof Float32Array) return "float32";
-  if (data instanceof Int32Array) return "int32";
-  return data instanceof Uint8Array ? "uint8" : "int8";
 }
 
 export class GraphBuilder {
@@ -58,6 +53,14 @@ export class GraphBuilder {
   constant(name: string, shape: Shape, data: ConstantData, dtype: DataType = dataTypeOf(data)): string {
     invariant(elementCount(shape) === data.length, `constant '${name}' has ${data.length} values for [${shape}]`);
     this.addTensor({ name, shape: [...shape], dtype, data });
+    return name;
+  }
+
+  /** A constant with the data of `from`, deferred ones as they are. */
+  constantOf(name: string, shape: Shape, from: ConstantHolder, dtype: DataType): string {
+    const { length } = describeData(from);
+    invariant(elementCount(shape) === length, `constant '${name}' has ${length} values for [${shape}]`);
+    this.addTensor(share({ name, shape: [...shape], dtype }, from));
     return name;
   }
 

@@ -4,7 +4,8 @@
  */
 
 import { invariant } from "../diagnostics/diagnostic";
-import { dataTypeOf, uniqueName } from "./builder";
+import { uniqueName } from "./builder";
+import { type ConstantHolder, describeData, holdsData, share } from "./deferred";
 import type { AttributeValue, ConstantData, Graph, GraphNode, Tensor } from "./graph";
 import { elementCount, type Shape } from "./shape";
 
@@ -73,10 +74,26 @@ export class GraphEditor {
     return [...users][0];
   }
 
-  /** The data of a constant tensor, if it is one. */
-  constant(name: string | undefined): (Tensor & { readonly data: ConstantData }) | undefined {
+  /** A constant tensor, if it is one, with its values: deferred ones are made. */
+  constant(name: string | undefined): (Tensor & ConstantHolder) | undefined {
+    const tensor = this.deferredConstant(name);
+    return tensor && { ...tensor };
+  }
+
+  /** The same without making any values: `data` may be deferred. */
+  deferredConstant(name: string | undefined): (Tensor & ConstantHolder) | undefined {
     const tensor = name ? this.graph.tensors.get(name) : undefined;
-    return tensor?.data ? { ...tensor, data: tensor.data } : undefined;
+    return holdsData(tensor) ? tensor : undefined;
+  }
+
+  isConstant(name: string | undefined): boolean {
+    return this.deferredConstant(name) !== undefined;
+  }
+
+  /** The only value of a constant that has no other. */
+  single(name: string | undefined): number | undefined {
+    const tensor = this.deferredConstant(name);
+    return tensor && elementCount(tensor.shape) === 1 ? tensor.data[0] : undefined;
   }
 
   uniqueTensorName(base: string): string {
@@ -91,9 +108,15 @@ export class GraphEditor {
 
   /** Adds a constant under a name made from `base`; returns the name. */
   addConstant(base: string, shape: Shape, data: ConstantData): string {
-    invariant(elementCount(shape) === data.length, `constant '${base}' has ${data.length} values for [${shape}]`);
+    return this.addConstantOf(base, shape, { data });
+  }
+
+  /** Adds a constant with the data of `from`, deferred ones as they are. */
+  addConstantOf(base: string, shape: Shape, from: ConstantHolder): string {
+    const { length, type } = describeData(from);
+    invariant(elementCount(shape) === length, `constant '${base}' has ${length} values for [${shape}]`);
     const name = this.uniqueTensorName(base);
-    return this.addTensor({ name, shape: [...shape], dtype: dataTypeOf(data), data });
+    return this.addTensor(share({ name, shape: [...shape], dtype: type }, from));
   }
 
   /** Turns a computed tensor into a constant; its producer must have been removed. */

@@ -10,12 +10,15 @@
  */
 
 import { createHash } from "node:crypto";
-import type { AffineParameters, AttributeValue, Graph, GraphNode, GraphPort, Tensor } from "./graph";
+import { type ConstantHolder, describeData, holdsData } from "./deferred";
+import type { AffineParameters, AttributeValue, ConstantData, Graph, GraphNode, GraphPort, Tensor } from "./graph";
 import { OPERATORS } from "./operators";
 
 export interface PrintOptions {
   /** Constants of at most this many elements are written in full. */
   readonly fullConstants?: number;
+  /** `constantDigest` of constants by name, where they are known already. */
+  readonly digests?: ReadonlyMap<string, string>;
 }
 
 const quoted = (text: string): string => JSON.stringify(text);
@@ -70,14 +73,19 @@ function tensorText(tensor: Tensor): string {
 }
 
 /** SHA-256 of a constant's bytes, shortened. */
-export function constantDigest(data: NonNullable<Tensor["data"]>): string {
+export function constantDigest(data: ConstantData): string {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
-function constantText(tensor: Tensor, data: NonNullable<Tensor["data"]>, limit: number): string {
-  const value = data instanceof Float32Array ? float32Text : String;
-  const text = data.length <= limit ? Array.from(data, (v) => value(v)).join(" ") : `sha256:${constantDigest(data)}`;
+/** Constants of more elements are written as digests. */
+const FULL_CONSTANTS = 16;
+
+function constantText(tensor: Tensor & ConstantHolder, { fullConstants, digests }: PrintOptions): string {
+  const full = describeData(tensor).length <= (fullConstants ?? FULL_CONSTANTS);
+  const values = (data: ConstantData): string =>
+    Array.from(data, data instanceof Float32Array ? float32Text : String).join(" ");
+  const text = full ? values(tensor.data) : `sha256:${digests?.get(tensor.name) ?? constantDigest(tensor.data)}`;
   return `const ${tensorText(tensor)} = ${text}`;
 }
 
@@ -111,7 +119,6 @@ function portText(port: GraphPort, tensor: string): string {
 }
 
 export function printGraph(graph: Graph, options: PrintOptions = {}): string {
-  const limit = options.fullConstants ?? 16;
   const lines = [`graph ${quoted(graph.name)}`];
   for (const port of graph.inputs) {
     const tensor = graph.tensors.get(port.tensor);
@@ -122,9 +129,9 @@ export function printGraph(graph: Graph, options: PrintOptions = {}): string {
   const constants = (names: readonly string[]): void => {
     for (const name of names) {
       const tensor = graph.tensors.get(name);
-      if (!tensor?.data || written.has(name)) continue;
+      if (!holdsData(tensor) || written.has(name)) continue;
       written.add(name);
-      lines.push(constantText(tensor, tensor.data, limit));
+      lines.push(constantText(tensor, options));
     }
   };
   for (const node of graph.nodes) {

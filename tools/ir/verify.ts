@@ -4,7 +4,7 @@
  */
 
 import { InternalError } from "../diagnostics/diagnostic";
-import { dataTypeOf } from "./builder";
+import { describeData, holdsData } from "./deferred";
 import type { AttributeValue, DataType, Graph, GraphNode, Tensor } from "./graph";
 import { inferShapes, ShapeError } from "./infer-shapes";
 import { ElementTypeError, inferTypes } from "./infer-types";
@@ -64,7 +64,7 @@ function inputProblems(node: GraphNode, spec: OperatorSpec, graph: Graph): strin
       return;
     }
     const tensor = graph.tensors.get(name);
-    if (tensor && input && input.role !== "activation" && input.role !== "index" && !tensor.data) {
+    if (tensor && input && input.role !== "activation" && input.role !== "index" && !holdsData(tensor)) {
       problems.push(`input ${index} ('${name}') must be constant`);
     }
   });
@@ -113,11 +113,11 @@ function tensorProblems(tensor: Tensor): string[] {
   }
   const limit = shapeLimit(tensor.shape);
   if (limit !== undefined) problems.push(`is too large for the runtime: ${limit}`);
-  if (tensor.data) {
-    if (tensor.data.length !== elementCount(tensor.shape)) {
-      problems.push(`has ${tensor.data.length} values for the shape ${shapeText(tensor.shape)}`);
+  if (holdsData(tensor)) {
+    const { length, type: stored } = describeData(tensor);
+    if (length !== elementCount(tensor.shape)) {
+      problems.push(`has ${length} values for the shape ${shapeText(tensor.shape)}`);
     }
-    const stored = dataTypeOf(tensor.data);
     if (stored !== tensor.dtype && !(tensor.dtype === "bool" && stored === "uint8")) {
       problems.push(`is ${tensor.dtype} but holds ${stored}`);
     }
@@ -144,7 +144,7 @@ export function graphProblems(graph: Graph): string[] {
     for (const problem of tensorProblems(tensor)) problems.push(`tensor '${name}' ${problem}`);
   }
   const defined = new Set<string>();
-  for (const [name, tensor] of graph.tensors) if (tensor.data) defined.add(name);
+  for (const [name, tensor] of graph.tensors) if (holdsData(tensor)) defined.add(name);
   const define = (name: string, by: string): void => {
     if (!graph.tensors.has(name)) problems.push(`${by} defines '${name}', which is no tensor`);
     if (defined.has(name)) problems.push(`${by} defines '${name}' a second time`);

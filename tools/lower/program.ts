@@ -43,12 +43,14 @@ export function encodeProgram(
     net.inferOrder = i;
     return net;
   });
-  for (const net of nets) {
-    net.dataSize = file.size;
-    net.dataSha256 = file.digest();
-    net.graphDigest = graphDigest;
-  }
-  return { pb: encodeFile(graph, nets), data: file.pieces };
+  const pb = (): Uint8Array => {
+    const dataSha256 = file.digest();
+    return encodeFile(
+      graph,
+      nets.map((net) => ({ ...net, dataSize: file.size, dataSha256, graphDigest })),
+    );
+  };
+  return { pb, data: file.pieces };
 }
 
 /** @param graph the part, whose inputs may come from images. */
@@ -68,7 +70,7 @@ function encodeConstant({ data, dims, ...rest }: NetConstant, file: DataFile): C
   return ConstTensor.fromPartial({
     ...rest,
     dims: [...dims],
-    offset: data ? file.append(data) : 0,
+    offset: data ? file.append(data.length, () => data) : 0,
     // Elements; none where only the shape counts.
     dataSize: data ? dims.reduce((product, d) => product * d, 1) : 0,
     quantized: rest.scale !== undefined,

@@ -4,10 +4,12 @@
  */
 
 import { hasNoActivation, numberAttribute } from "../ir/attributes";
+import { type ConstantHolder, derive, isDeferred, share } from "../ir/deferred";
 import type { GraphEditor } from "../ir/edit";
 import type { ConstantData, GraphNode, Tensor } from "../ir/graph";
 import { ELTWISE } from "../ir/operators";
 import { released } from "../ir/released";
+import { elementCount } from "../ir/shape";
 
 /** y[..., c] = x[..., c] * scale[c] + offset[c]; null stands for all ones and all zeros. */
 export interface Affine {
@@ -20,13 +22,14 @@ export interface Affine {
 }
 
 /** One value per channel of a constant that broadcasts along all axes but the last; undefined for any other. */
-function perChannel(constant: Tensor & { readonly data: ConstantData }, output: Tensor): Float64Array | undefined {
+function perChannel(constant: Tensor & ConstantHolder, output: Tensor): Float64Array | undefined {
   const channels = output.shape[output.shape.length - 1] ?? 1;
-  const { data, shape } = constant;
-  if (!(data instanceof Float32Array) || shape.length > output.shape.length) return undefined;
-  if (data.length === 1) return new Float64Array(channels).fill(data[0] ?? 0);
+  const { shape } = constant;
+  if (constant.dtype !== "float32" || shape.length > output.shape.length) return undefined;
+  const count = elementCount(shape);
+  if (count === 1) return new Float64Array(channels).fill(constant.data[0] ?? 0);
   const last = shape[shape.length - 1] ?? 1;
-  return last === channels && data.length === channels ? Float64Array.from(data) : undefined;
+  return last === channels && count === channels ? Float64Array.from(constant.data) : undefined;
 }
 
 /** The affine map that a node is, if it is one. A fused activation is allowed; the caller looks at it. */
@@ -47,8 +50,8 @@ export function affineOf(editor: GraphEditor, node: GraphNode): Affine | undefin
   }
   if (node.type !== "Eltwise") return undefined;
   const [a = "", b = ""] = node.inputs;
-  const left = editor.constant(a);
-  const right = editor.constant(b);
+  const left = editor.deferredConstant(a);
+  const right = editor.deferredConstant(b);
   const constant = left ?? right;
   if (!constant || (left && right)) return undefined;
   const input = left ? b : a;
@@ -76,22 +79,30 @@ export function affineOf(editor: GraphEditor, node: GraphNode): Affine | undefin
   }
 }
 
-/** Operators that an affine map of their output can be folded into, and where the output channels of their filter are. */
-function channelOfFilter(node: GraphNode, filter: Tensor): ((index: number) => number) | undefined {
-  const { shape } = filter;
+/**
+ * Operators that an affine map of their output can be folded into: how many weights of an output channel stand next to each other in
+ * their filter. The next ones are those of the next channel, and of the first after the last.
+ */
+function weightsOfChannel(node: GraphNode, { shape }: Tensor): number | undefined {
   switch (node.type) {
     case "Conv2D":
-    case "FullyConnected": {
-      const perOutput = shape.slice(1).reduce((product, size) => product * size, 1);
-      return (index) => Math.floor(index / perOutput);
-    }
-    case "DepthwiseConv2d": {
-      const outputs = (shape[2] ?? 1) * (shape[3] ?? 1);
-      return (index) => index % outputs;
-    }
+    case "FullyConnected":
+      return elementCount(shape.slice(1));
+    case "DepthwiseConv2d":
+      return 1;
     default:
       return undefined;
   }
+}
+
+/** The weights times the scales of their output channels. */
+function scaledWeights(weights: ConstantData, scale: Float64Array, run: number): Float32Array {
+  const scaled = new Float32Array(weights.length);
+  for (let i = 0, channel = 0; i < scaled.length; channel = (channel + 1) % scale.length) {
+    const factor = scale[channel] as number;
+    for (const end = i + run; i < end; i++) scaled[i] = (weights[i] as number) * factor;
+  }
+  return scaled;
 }
 
 /**
@@ -101,9 +112,9 @@ function channelOfFilter(node: GraphNode, filter: Tensor): ((index: number) => n
 export function foldAffine(editor: GraphEditor, node: GraphNode, affine: Affine): boolean {
   const producer = editor.producer(affine.input);
   if (!producer || editor.onlyUser(affine.input) !== node || !hasNoActivation(node)) return false;
-  const filter = editor.constant(producer.inputs[1]);
-  const channelOf = filter && channelOfFilter(producer, filter);
-  if (!filter || !channelOf || !hasNoActivation(producer)) return false;
+  const filter = editor.deferredConstant(producer.inputs[1]);
+  const run = filter && weightsOfChannel(producer, filter);
+  if (!filter || !run || !hasNoActivation(producer)) return false;
   const output = node.outputs[0] ?? "";
   const channels = editor.tensor(output).shape.at(-1) ?? 1;
   const bias = editor.constant(producer.inputs[2]);
@@ -111,15 +122,14 @@ export function foldAffine(editor: GraphEditor, node: GraphNode, affine: Affine)
 
   const { scale, offset } = affine;
   if (scale) {
-    const scaled = new Float32Array(filter.data.length);
-    for (let i = 0; i < scaled.length; i++) scaled[i] = (filter.data[i] as number) * (scale[channelOf(i)] as number);
+    const scaled = derive({}, filter, (weights) => scaledWeights(weights, scale, run), "float32");
     editor.setInput(producer, 1, replaceConstant(editor, filter, producer, scaled));
   }
   if (offset || (bias && scale)) {
     const shifted = new Float32Array(channels);
     for (let c = 0; c < channels; c++) shifted[c] = (bias?.data[c] ?? 0) * (scale?.[c] ?? 1) + (offset?.[c] ?? 0);
     const name = bias
-      ? replaceConstant(editor, bias, producer, shifted)
+      ? replaceConstant(editor, bias, producer, { data: shifted })
       : editor.addConstant(`${producer.name}/bias`, [channels], shifted);
     editor.setInput(producer, 2, name);
   }
@@ -131,14 +141,14 @@ export function foldAffine(editor: GraphEditor, node: GraphNode, affine: Affine)
 /** A constant with other values, under the same name where nobody else reads the old ones. */
 function replaceConstant(
   editor: GraphEditor,
-  old: Tensor & { readonly data: ConstantData },
+  old: Tensor & ConstantHolder,
   user: GraphNode,
-  data: Float32Array,
+  values: ConstantHolder,
 ): string {
-  if (editor.onlyUser(old.name) !== user) return editor.addConstant(`${old.name}/folded`, old.shape, data);
+  if (editor.onlyUser(old.name) !== user) return editor.addConstantOf(`${old.name}/folded`, old.shape, values);
   const tensor = editor.tensor(old.name);
-  tensor.data = data;
-  released(old.data.byteLength);
+  if (!isDeferred(tensor)) released(tensor.data?.byteLength ?? 0);
+  share(tensor, values);
   // What training gave was for the old values.
   delete tensor.range;
   delete tensor.trained;

@@ -1,5 +1,6 @@
 /** Removal of a node that only renames its input. */
 
+import { holdsData } from "../ir/deferred";
 import type { GraphEditor } from "../ir/edit";
 import type { GraphNode, Tensor } from "../ir/graph";
 
@@ -14,7 +15,7 @@ export function bypass(editor: GraphEditor, node: GraphNode): boolean {
   const to = editor.tensor(output);
   if (!editor.isOutput(output)) {
     // A trained range says something about the values whichever name they have.
-    if (!from.data) takeRange(from, to);
+    if (!holdsData(from)) takeRange(from, to);
     editor.replaceUses(output, input);
     editor.removeNode(node);
     return true;

@@ -13,8 +13,9 @@ export function divideByConstant(graph: Graph): void {
   const editor = new GraphEditor(graph);
   for (const node of graph.nodes) {
     if (node.type !== "Eltwise" || numberAttribute(node, "type") !== ELTWISE.DIV) continue;
+    if (editor.isConstant(node.inputs[0])) continue;
     const divisor = editor.constant(node.inputs[1]);
-    if (!(divisor?.data instanceof Float32Array) || editor.constant(node.inputs[0])) continue;
+    if (!(divisor?.data instanceof Float32Array)) continue;
     if (!divisor.data.every((v) => Math.abs(v) >= LEAST && Math.abs(v) <= MOST)) continue;
     const factors = divisor.data.map((v) => 1 / v);
     editor.setInput(node, 1, editor.addConstant(`${divisor.name}/reciprocal`, divisor.shape, factors));

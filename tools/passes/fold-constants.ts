@@ -11,14 +11,13 @@ const MAX_COST = 2 ** 28;
 export function foldConstants(graph: Graph): void {
   const editor = new GraphEditor(graph);
   for (const node of [...graph.nodes]) {
-    const constants = node.inputs.map((name) => editor.constant(name));
-    const complete = node.inputs.every((name, index) => name === "" || constants[index]);
+    const complete = node.inputs.every((name) => name === "" || editor.isConstant(name));
     const isPort = node.outputs.some((name) => editor.isOutput(name));
     if (!complete || isPort || node.inputs.length === 0) continue;
     const shapes = node.outputs.map((name) => editor.tensor(name).shape);
-    const inputShapes = constants.flatMap((constant) => (constant ? [constant.shape] : []));
+    const inputShapes = node.inputs.flatMap((name) => (name === "" ? [] : [editor.tensor(name).shape]));
     if (nodeCost(node, inputShapes, shapes) > MAX_COST) continue;
-    const values: (TensorValue | null)[] = constants.map((constant) => constant ?? null);
+    const values: (TensorValue | null)[] = node.inputs.map((name) => editor.constant(name) ?? null);
     const results = interpretNode(node, values, shapes);
     editor.removeNode(node);
     node.outputs.forEach((name, index) => {

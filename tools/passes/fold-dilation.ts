@@ -68,7 +68,7 @@ function isPlainConvolution(node: GraphNode): boolean {
 function isPixelwise(editor: GraphEditor, node: GraphNode): boolean {
   if (node.type === "Activation" || node.type === "BatchNorm") return true;
   if (node.type !== "Eltwise" || !hasNoActivation(node)) return false;
-  const constant = editor.constant(node.inputs[1]);
+  const constant = editor.deferredConstant(node.inputs[1]);
   const input = editor.tensor(node.inputs[0] ?? "").shape;
   const output = editor.tensor(node.outputs[0] ?? "").shape;
   const same = constant?.shape.slice(0, -1).every((size) => size === 1) ?? false;

@@ -1,6 +1,7 @@
 /** Turns a product with a constant matrix into FullyConnected, whose filter is [O, K]. */
 
 import { numberAttribute } from "../ir/attributes";
+import { derive, share } from "../ir/deferred";
 import { GraphEditor } from "../ir/edit";
 import type { Graph, GraphNode, Tensor } from "../ir/graph";
 import { transposeData } from "../ir/transpose";
@@ -13,21 +14,20 @@ export function matMulToFullyConnected(graph: Graph): void {
 
 function convert(editor: GraphEditor, node: GraphNode): void {
   if (node.type !== "MatMul" || numberAttribute(node, "transpose_a") !== 0) return;
-  const b = editor.constant(node.inputs[1]);
-  if (b?.shape.length !== 2 || editor.constant(node.inputs[0])) return;
+  const b = editor.deferredConstant(node.inputs[1]);
+  if (b?.shape.length !== 2 || editor.isConstant(node.inputs[0])) return;
   if (numberAttribute(node, "transpose_b") === 0) {
     const [k = 0, o = 0] = b.shape;
-    const data = transposeData(b.data, b.shape, [1, 0]);
-    const tensor = editor.tensor(b.name);
+    const transposed = derive({}, b, (data) => transposeData(data, [k, o], [1, 0]));
     if (editor.onlyUser(b.name) === node) {
-      tensor.shape = [o, k];
-      tensor.data = data;
-      transposeGrid(tensor, tensor);
+      b.shape = [o, k];
+      share(b, transposed);
+      transposeGrid(b, b);
     } else {
-      const name = editor.addConstant(`${b.name}/transposed`, [o, k], data);
+      const name = editor.addConstantOf(`${b.name}/transposed`, [o, k], transposed);
       const made = editor.tensor(name);
-      if (tensor.range) made.range = tensor.range;
-      transposeGrid(made, tensor);
+      if (b.range) made.range = b.range;
+      transposeGrid(made, b);
       editor.setInput(node, 1, name);
     }
   }

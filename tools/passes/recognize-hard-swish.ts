@@ -25,11 +25,12 @@ function withNumber(
   node: GraphNode | undefined,
 ): { x: string; number: number; at: number } | undefined {
   if (node?.type !== "Eltwise" || !hasNoActivation(node)) return undefined;
-  const at = node.inputs.findIndex((input) => editor.constant(input)?.data.length === 1);
-  const constant = editor.constant(node.inputs[at]);
+  const at = node.inputs.findIndex((input) => editor.single(input) !== undefined);
+  const name = node.inputs[at];
+  const number = editor.single(name);
   const x = node.inputs[1 - at] ?? "";
-  if (!constant || editor.constant(x) || editor.tensor(x).shape.length < constant.shape.length) return undefined;
-  return { x, number: constant.data[0] ?? 0, at };
+  if (name === undefined || number === undefined || editor.isConstant(x)) return undefined;
+  return editor.tensor(x).shape.length < editor.tensor(name).shape.length ? undefined : { x, number, at };
 }
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.abs(b);

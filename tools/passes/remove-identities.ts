@@ -37,13 +37,13 @@ function isIdentity(editor: GraphEditor, node: GraphNode): boolean {
 
 /** x + 0, x - 0, x * 1, x / 1 */
 function isNeutral(editor: GraphEditor, node: GraphNode): boolean {
-  const constant = editor.constant(node.inputs[1]);
-  if (!constant || editor.constant(node.inputs[0]) || node.attributes.activation !== undefined) return false;
+  if (editor.isConstant(node.inputs[0]) || node.attributes.activation !== undefined) return false;
   const type = numberAttribute(node, "type");
   const sum = type === ELTWISE.SUM || type === ELTWISE.SUB;
   const product = type === ELTWISE.PROD || type === ELTWISE.DIV;
   const neutral = sum ? 0 : 1;
-  return (sum || product) && constant.data.every((value) => value === neutral);
+  const constant = sum || product ? editor.constant(node.inputs[1]) : undefined;
+  return constant?.data.every((value) => value === neutral) ?? false;
 }
 
 /** Makes a pair of reshapes, or of transposes, one. */

@@ -52,12 +52,13 @@ function simplifyEltwise(editor: GraphEditor, node: GraphNode): void {
   if (node.type !== "Eltwise" || (node.attributes.activation ?? "NOOP") !== "NOOP") return;
   const type = numberAttribute(node, "type");
   if (type !== ELTWISE.MAX && type !== ELTWISE.MIN) return;
-  const at = node.inputs.findIndex((input) => editor.constant(input)?.data.length === 1);
-  const constant = editor.constant(node.inputs[at]);
+  const at = node.inputs.findIndex((input) => editor.single(input) !== undefined);
+  const name = node.inputs[at];
+  const limit = editor.single(name);
   const x = node.inputs[1 - at] ?? "";
-  if (!constant || editor.constant(x) || constant.shape.length > editor.tensor(x).shape.length) return;
+  if (name === undefined || limit === undefined || editor.isConstant(x)) return;
+  if (editor.tensor(name).shape.length > editor.tensor(x).shape.length) return;
   if (editor.tensor(x).dtype !== "float32") return;
-  const limit = constant.data[0] ?? 0;
   const inner = limits(editor.producer(x));
   if (type === ELTWISE.MAX && limit !== 0) return;
   if (type === ELTWISE.MIN && !(inner && inner[0] < limit && Number.isFinite(limit))) return;

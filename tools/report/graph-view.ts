@@ -1,5 +1,6 @@
 /** What the graph viewer of a page shows: nodes with their places and facts. */
 
+import { holdsData } from "../ir/deferred";
 import { multiplyAdds } from "../ir/node-cost";
 import type { Graph, Tensor } from "../ir/graph";
 import { OPERATORS } from "../ir/operators";
@@ -75,12 +76,12 @@ export function graphView(graph: Graph, notes: Notes = {}): GraphView {
 
 function tensorText(tensor: Tensor | undefined): string {
   if (!tensor) return "";
-  const { name, dtype, shape, data, quant, range } = tensor;
+  const { name, dtype, shape, quant, range } = tensor;
   const codes = quant
     ? `, scale ${quant.scales.length > 1 ? `per channel (${quant.scales.length})` : Number((quant.scales[0] ?? 0).toPrecision(6))}, zero point ${quant.zeroPoint}`
     : "";
   const span = range
     ? `, ${Number(range.min.toPrecision(6))} … ${Number(range.max.toPrecision(6))} (${range.source}: ${range.reason})`
     : "";
-  return `${name}: ${data ? "constant " : ""}${dtype}[${shape.join(", ")}]${codes}${span}`;
+  return `${name}: ${holdsData(tensor) ? "constant " : ""}${dtype}[${shape.join(", ")}]${codes}${span}`;
 }

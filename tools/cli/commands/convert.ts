@@ -9,14 +9,14 @@ import {
 } from "../../diagnostics/catalog";
 import { UserError } from "../../diagnostics/diagnostic";
 import { type ModelConfig, type OutputConfig, readModelConfig, type SubgraphConfig } from "../../config/model-config";
-import { writeModel } from "../../emit/model-writer";
+import { encodeModel, modelFiles } from "../../emit/model-writer";
 import { subtractMean } from "../../importers/caffe/mean-file";
 import { composeGraphs } from "../../importers/compose";
 import { IMPORTERS } from "../../importers/importer";
-import { readTextFile, writeFileAtomically } from "../../io/files";
+import { readTextFile, writeFilesTogether } from "../../io/files";
 import { StoredFile } from "../../io/stored-file";
 import type { Graph, GraphPort } from "../../ir/graph";
-import { printGraph } from "../../ir/print";
+import { constantDigest, printGraph } from "../../ir/print";
 import { optimize, PASSES } from "../../passes/pipeline";
 import { preprocessFromPreset } from "../../config/preprocess";
 import { quantizeLargeWeights } from "../../quantize/large-weights";
@@ -115,8 +115,10 @@ function runPasses(options: Options, graph: Graph): void {
 
 function write(options: Options, graph: Graph, name: string): void {
   const prefix = options.path("output_prefix") ?? path.join(options.path("output") ?? options.here(), name);
-  writeModel(graph, prefix);
-  writeFileAtomically(`${prefix}.txt`, [printGraph(graph)]);
+  // Constants that wait in the file are made once, for all that is written of them.
+  const digests = new Map<string, string>();
+  const model = encodeModel(graph, undefined, (tensor, data) => digests.set(tensor, constantDigest(data)));
+  writeFilesTogether([...modelFiles(model, prefix), [`${prefix}.txt`, [() => printGraph(graph, { digests })]]]);
 }
 
 function choose(models: readonly ModelConfig[], name: string | undefined, file: string): ModelConfig {

@@ -1,11 +1,12 @@
 /** The table of Caffe layers: one entry each, from parameters and blobs to the operations that importers share. */
 
+import { derive, like } from "../../ir/deferred";
 import { windowCount } from "../../ir/infer-shapes";
 import { ELTWISE, POOLING, REDUCE } from "../../ir/operators";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
-import { TO_NCHW, TO_NHWC, transposeData } from "../../ir/transpose";
+import { TO_NCHW, TO_NHWC } from "../../ir/transpose";
 import { badValue, unsupported } from "../failures";
-import type { ConstantValue, Target, Value } from "../lowering";
+import { type ConstantValue, type Target, transposedFrom, type Value } from "../lowering";
 import {
   activation,
   axisIn,
@@ -77,11 +78,8 @@ const conv =
 function imageColumns(layer: CaffeLayer, matrix: ConstantValue, image: Shape): ConstantValue {
   const [rows = 0] = matrix.shape;
   const [, ...chw] = image;
-  layer.lower.spend(matrix.data.length);
-  return {
-    ...matrix,
-    data: transposeData(matrix.data, [rows, ...chw], TO_NHWC),
-  };
+  layer.lower.spend(elementCount(matrix.shape));
+  return like(matrix, derive({}, matrix, transposedFrom([rows, ...chw], TO_NHWC)));
 }
 
 const innerProduct: CaffeLowering = (layer) => {
@@ -216,7 +214,7 @@ function operand(layer: CaffeLayer, p: Parameters, x: Value, own: Shape | undefi
       : reshape(layer.lower, layer.lower.step(layer.target, name), computed, shape);
   }
   const [blob] = layer.blobs({ [name]: own ?? [] });
-  return blob ? { ...blob, shape: spreadShape(x, axis, own ?? []) } : badValue(`it has no ${name}`);
+  return blob ? like(blob, { shape: spreadShape(x, axis, own ?? []) }) : badValue(`it has no ${name}`);
 }
 
 /** Axes that a blob covers: `num_axes` from `axis` on, -1 for all. */
@@ -242,7 +240,7 @@ const scale: CaffeLowering = (layer) => {
     const factorShape = layer.input(1).shape;
     const [bias] = layer.blobs({ bias: factorShape });
     const offset = bias ?? badValue("it has no bias");
-    return eltwise(lower, target, ELTWISE.SUM, y, { ...offset, shape: spreadShape(x, axis, factorShape) });
+    return eltwise(lower, target, ELTWISE.SUM, y, like(offset, { shape: spreadShape(x, axis, factorShape) }));
   }
   const [factor, bias] = layer.blobs({ factor: own, ...(withBias && { bias: own }) });
   if (!factor) return badValue("it has no factor");
@@ -257,8 +255,8 @@ const scale: CaffeLowering = (layer) => {
     });
   }
   const shape = spreadShape(x, axis, own);
-  const y = eltwise(lower, bias ? lower.step(target, "scaled") : target, ELTWISE.PROD, x, { ...factor, shape });
-  return bias ? eltwise(lower, target, ELTWISE.SUM, y, { ...bias, shape }) : y;
+  const y = eltwise(lower, bias ? lower.step(target, "scaled") : target, ELTWISE.PROD, x, like(factor, { shape }));
+  return bias ? eltwise(lower, target, ELTWISE.SUM, y, like(bias, { shape })) : y;
 };
 
 const addedBias: CaffeLowering = (layer) => {

@@ -1,5 +1,6 @@
 /** The ONNX operators that look at windows of an image or change its size. One spatial axis is an image with one row. */
 
+import { like } from "../../ir/deferred";
 import { POOLING, REDUCE } from "../../ir/operators";
 import { type Shape, shapeText } from "../../ir/shape";
 import { badValue, unsupported } from "../failures";
@@ -25,7 +26,7 @@ type ImageLowering = (node: OnnxNode) => Value;
 /** The filter of an image with one row. */
 function imageFilter(filter: ConstantValue): ConstantValue {
   const [o = 0, i = 0, length = 0] = filter.shape;
-  return filter.shape.length === 3 ? { ...filter, shape: [o, i, 1, length] } : filter;
+  return filter.shape.length === 3 ? like(filter, { shape: [o, i, 1, length] }) : filter;
 }
 
 /** A convolution of `x` with `filter`, by the attributes of the node. */

@@ -1,5 +1,6 @@
 /** The table of ONNX operators: one entry each, from attributes and inputs to the operations both importers share. */
 
+import { like, share } from "../../ir/deferred";
 import { ELTWISE, PAD, REDUCE } from "../../ir/operators";
 import { elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
 import { fill, mapConstant, range, zipConstants } from "../constant-operations";
@@ -241,7 +242,7 @@ const groupNormalization: OnnxLowering = (node) => {
     // Up to opset 20 there was one number per group.
     if (value.shape[0] === channels) return value;
     const constant = constantOf(value, what);
-    const wide = widened(lower, { ...constant, shape: [groups, 1] }, [groups, channels / groups]);
+    const wide = widened(lower, like(constant, { shape: [groups, 1] }), [groups, channels / groups]);
     return { ...wide, shape: [channels] };
   };
   const normal = mvn(lower, lower.step(target, "normal"), flat, { axes: [2], epsilon: node.float("epsilon", 1e-5) });
@@ -370,7 +371,7 @@ const prelu: OnnxLowering = (node) => {
   const own = slope.shape.filter((size, axis) => axis > 0 || size !== 1 || slope.shape.length < x.shape.length);
   const perChannel = sameShape(own, spread) || (node.opset < 7 && sameShape(slope.shape, [channels]));
   if (isConstant(slope) && x.shape.length === 4 && perChannel) {
-    const name = lower.constantForm(slope, "slope", () => ({ shape: [channels], data: slope.data }));
+    const name = lower.constantForm(slope, "slope", () => share({ shape: [channels] }, slope));
     const image: Value = { ...x, name: lower.nhwc(x), layout: "nhwc" };
     return activation(lower, target, image, { activation: "PRELU" }, name);
   }

@@ -7,22 +7,20 @@
  * an operator on integers. Constants are exact: their data are the products scale * (code - zero point).
  */
 
+import { derive, like } from "../../ir/deferred";
 import type { TensorRange, TrainedQuantization } from "../../ir/graph";
 import { hasNoActivation } from "../../ir/attributes";
 import { ELTWISE, OPERATORS } from "../../ir/operators";
 import { elementCount, type Shape, shapeText } from "../../ir/shape";
 import { roundHalfEven } from "../../ir/activation-function";
 import { badValue, unsupported } from "../failures";
+import { type Grid as CodeGrid, realValues } from "../grid";
 import { type ConstantValue, isConstant, type Lowering, type Target, type Value } from "../lowering";
 import { activation, constantOf, eltwise, eltwiseScalar } from "../operations";
 import type { OnnxContext, OnnxNode } from "./node";
 
-/** value = scale * (code - zero point), with one scale and zero point or one each per index of an axis. */
-export interface Grid {
-  /** binary32 numbers. */
-  readonly scales: readonly number[];
-  readonly zeroPoints: readonly number[];
-  readonly axis: number | null;
+/** How codes of a tensor stand for numbers, with as many zero points as scales. */
+export interface Grid extends CodeGrid {
   /** int32 codes have no limits to speak of: biases and sums of products. */
   readonly type: "uint8" | "int8" | "int32";
 }
@@ -83,18 +81,13 @@ function channelOf(grid: Grid, shape: Shape): (index: number) => number {
   return (index) => Math.floor(index / inner) % grid.scales.length;
 }
 
-/** The float32 values of constant codes. */
+/** The float32 values of constant codes; deferred like the codes themselves. */
 function dequantized(lower: Lowering, name: string, codes: ConstantValue, grid: Grid, reason: string): ConstantValue {
   if (codes.dtype === "float32") return unsupported("its codes are float32");
-  lower.spend(codes.data.length);
-  const channel = channelOf(grid, codes.shape);
-  const data = Float32Array.from(codes.data, (code, i) => {
-    const c = channel(i);
-    return (code - (grid.zeroPoints[c] ?? 0)) * (grid.scales[c] ?? 0);
-  });
-  const trained = trainedOf(grid);
-  const value = lower.constant(name, codes.shape, data);
-  return grid.type === "int32" ? value : { ...value, range: rangeOf(grid, reason), ...(trained && { trained }) };
+  lower.spend(elementCount(codes.shape));
+  const values = derive({}, codes, (data) => realValues(data, codes.shape, grid), "float32");
+  const range = grid.type === "int32" ? undefined : rangeOf(grid, reason);
+  return like(codes, { name, dtype: "float32", range, trained: trainedOf(grid) }, values);
 }
 
 /** Per-axis numbers of a grid as an operand that broadcasts with a tensor of `rank`. */

@@ -1,5 +1,7 @@
 /** The ONNX operators on codes and on integers. Each computes with the float32 values that its codes stand for. */
 
+import { derive, like } from "../../ir/deferred";
+import type { ConstantData } from "../../ir/graph";
 import { ELTWISE, POOLING, REDUCE } from "../../ir/operators";
 import { badValue, unsupported } from "../failures";
 import { type ConstantValue, isConstant, type Value } from "../lowering";
@@ -69,6 +71,8 @@ const qLinearMatMul: CodedLowering = (node) => {
   return isConstant(y) ? unsupported("both of its inputs are constant") : coded(node, y, outputGrid(node, 6));
 };
 
+const toFloats = (data: ConstantData): ConstantData => Float32Array.from(data);
+
 /** Integers less their zero point, as float32: exact up to 2^24. Several zero points lie along `axis`. */
 function centred(node: OnnxNode, index: number, zeroAt: number, axis: number): Value {
   const { lower, target } = node;
@@ -76,7 +80,7 @@ function centred(node: OnnxNode, index: number, zeroAt: number, axis: number): V
   if (x.dtype === "float32") return unsupported("it works on float32 values");
   const suffix = `input${index}`;
   const real = isConstant(x)
-    ? lower.constant(lower.fresh(`${x.name}/float`), x.shape, Float32Array.from(x.data))
+    ? like(x, { name: lower.fresh(`${x.name}/float`), dtype: "float32" }, derive({}, x, toFloats, "float32"))
     : lower.floats(lower.step(target, suffix), x);
   const zero = node.inputs[zeroAt];
   if (!zero || (isConstant(zero) && zero.data.every((value) => value === 0))) return real;

@@ -15,6 +15,7 @@ import {
   doublesOf,
   floatsOf,
   halvesOf,
+  int8sOf,
   int16sOf,
   int32sOf,
   int64sOf,
@@ -99,13 +100,13 @@ const CODECS: Readonly<Record<number, TypeCodec>> = {
   [OnnxType.INT8]: {
     dtype: "int8",
     width: 1,
-    fromBytes: (bytes) => Int8Array.from(bytes),
+    fromBytes: int8sOf,
     fromFields: (m) => Int8Array.from(int32Fields(m)),
   },
   [OnnxType.UINT8]: {
     dtype: "uint8",
     width: 1,
-    fromBytes: (bytes) => Uint8Array.from(bytes),
+    fromBytes: (bytes) => bytes,
     fromFields: (m) => Uint8Array.from(int32Fields(m)),
   },
   [OnnxType.BOOL]: {

@@ -13,6 +13,7 @@ import {
   doublesOf,
   floatsOf,
   halvesOf,
+  int8sOf,
   int32sOf,
   int64sOf,
   readDoubles,
@@ -72,7 +73,7 @@ const CODECS: Readonly<Record<number, TypeCodec>> = {
   [TfType.DT_INT8]: {
     dtype: "int8",
     width: 1,
-    fromBytes: (bytes) => Int8Array.from(bytes),
+    fromBytes: int8sOf,
     fromFields: (m) => Int8Array.from(readIntegers(m, INT_VAL)),
   },
   [TfType.DT_BOOL]: {

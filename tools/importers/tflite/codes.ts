@@ -5,10 +5,11 @@
 
 import { badValue, unsupported } from "../failures";
 import { fakeQuantized } from "../fake-quant";
+import { realValues } from "../grid";
 import { type ConstantValue, isConstant, type Lowering, type Target, type Value } from "../lowering";
 import type { TfliteNode } from "./node";
 import { FAKE_QUANT } from "./schema";
-import { decodeTensor, type FileTensor, realValues, type Training, trainingOf } from "./tensors";
+import { decodeTensor, type FileTensor, type Training, trainingOf } from "./tensors";
 
 /** True when both grids hold the same numbers; uint8 codes less 128 are int8 codes. */
 function sameGrid(a: Training["trained"], b: Training["trained"]): boolean {

@@ -1,13 +1,13 @@
 /** The table of TensorFlow Lite operators: one entry each, from options and inputs to canonical operators. All is NHWC. */
 
+import { derive, share } from "../../ir/deferred";
 import type { AttributeValue } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { broadcastShapes, elementCount, type Shape, sameShape, shapeText } from "../../ir/shape";
-import { transposeData } from "../../ir/transpose";
 import { roundHalfEven } from "../../ir/activation-function";
 import { expand, fill, gather, mapConstant, range, tile, zipConstants } from "../constant-operations";
 import { badValue, unsupported } from "../failures";
-import { type ConstantValue, isConstant, type Value } from "../lowering";
+import { type ConstantValue, isConstant, transposedFrom, type Value } from "../lowering";
 import {
   activation,
   axisIn,
@@ -83,7 +83,7 @@ function biasOf(node: TfliteNode, at: number, inputAt: number, filterAt: number)
 function biasInput(node: TfliteNode, bias: ConstantValue | undefined, channels: number, scales: string): string[] {
   if (!bias) return [];
   if (bias.data.length !== channels) badValue(`a bias of shape ${shapeText(bias.shape)} for ${channels} channels`);
-  return [node.lower.constantForm(bias, `bias ${scales}`, () => ({ shape: [channels], data: bias.data }))];
+  return [node.lower.constantForm(bias, `bias ${scales}`, () => share({ shape: [channels] }, bias))];
 }
 
 function scalesOf(node: TfliteNode, inputAt: number, filterAt: number): string {
@@ -113,11 +113,13 @@ const conv: TfliteLowering = (node) => {
   const group = channels / depth;
   if (group > 1 && group === channels) {
     // Output channel c * M + m is [c][m], so that splitting O into (C, M) leaves the order as it is.
-    const form = lower.constantForm(filter, "hwcm", () => ({
-      shape: [kh, kw, channels, o / channels],
-      data: transposeData(filter.data, filter.shape, [1, 2, 3, 0]),
-      ...(filter.trained && { trained: { ...filter.trained, axis: filter.trained.axis === null ? null : 2 } }),
-    }));
+    const form = lower.constantForm(filter, "hwcm", () => {
+      const hwcm = {
+        shape: [kh, kw, channels, o / channels],
+        ...(filter.trained && { trained: { ...filter.trained, axis: filter.trained.axis === null ? null : 2 } }),
+      };
+      return derive(hwcm, filter, transposedFrom(filter.shape, [1, 2, 3, 0]));
+    });
     return node.emit("DepthwiseConv2d", [lower.plain(x), form, ...bias], window, fused);
   }
   return node.emit("Conv2D", [lower.plain(x), lower.plain(filter), ...bias], { ...window, group }, fused);
@@ -142,11 +144,11 @@ const depthwiseConv: TfliteLowering = (node) => {
   const dilations = [node.option(dilationH), node.option(dilationW)] as const;
   // The file's last axis is c * M + m; the canonical filter's axis 2 stands for it in a grid.
   const { trained } = filter;
-  const form = lower.constantForm(filter, "hwcm", () => ({
-    shape: [kh, kw, channels, o / channels],
-    data: filter.data,
-    ...(trained && { trained: { ...trained, axis: trained.axis === 3 ? 2 : trained.axis } }),
-  }));
+  const form = lower.constantForm(filter, "hwcm", () => {
+    const shape = [kh, kw, channels, o / channels];
+    const grid = trained && { trained: { ...trained, axis: trained.axis === 3 ? 2 : trained.axis } };
+    return share({ shape, ...grid }, filter);
+  });
   const bias = biasInput(node, biasOf(node, 2, 0, 1), o, scalesOf(node, 0, 1));
   return node.emit(
     "DepthwiseConv2d",
@@ -292,11 +294,10 @@ const prelu: TfliteLowering = (node) => {
   const channels = x.shape.at(-1) ?? 0;
   if (isConstant(slope) && slope.data.length === channels && slope.shape.at(-1) === channels) {
     const { trained } = slope;
-    const vector = lower.constantForm(slope, "slope", () => ({
-      shape: [channels],
-      data: slope.data,
-      ...(trained && { trained: { ...trained, axis: trained.axis === null ? null : 0 } }),
-    }));
+    const vector = lower.constantForm(slope, "slope", () => {
+      const grid = trained && { trained: { ...trained, axis: trained.axis === null ? null : 0 } };
+      return share({ shape: [channels], ...grid }, slope);
+    });
     return activation(lower, target, x, { activation: "PRELU" }, vector);
   }
   // max(x, 0) + slope * min(x, 0)

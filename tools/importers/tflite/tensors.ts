@@ -8,20 +8,13 @@
 import type { ConstantData, TensorRange, TrainedQuantization } from "../../ir/graph";
 import { elementCount, type Shape, shapeText } from "../../ir/shape";
 import { badValue, unsupported } from "../failures";
+import { type Grid, realValues } from "../grid";
 import type { ConstantValue, Lowering } from "../lowering";
-import { bfloatsOf, doublesOf, floatsOf, halvesOf, int32sOf, int64sOf, uint16sOf } from "../wire";
+import { bfloatsOf, doublesOf, floatsOf, halvesOf, int8sOf, int32sOf, int64sOf, uint16sOf } from "../wire";
 import type { Table } from "./flatbuffer";
 import { PLAIN_QUANTIZATION, QUANTIZATION, TENSOR, TENSOR_TYPES } from "./schema";
 
 const MAX_RANK = 16;
-
-/** real = scale * (code - zero point), for the whole tensor or per slice along an axis. */
-export interface Grid {
-  readonly scales: readonly number[];
-  readonly zeroPoints: readonly number[];
-  /** null for one scale. */
-  readonly axis: number | null;
-}
 
 export interface FileTensor {
   readonly index: number;
@@ -186,32 +179,24 @@ const CODECS: Readonly<
   INT32: { bits: 32, read: int32sOf },
   INT64: { bits: 64, read: (bytes, _, name) => exactInt64s(bytes, name) },
   INT16: { bits: 16, read: (bytes) => Int32Array.from(uint16sOf(bytes), (value) => (value << 16) >> 16) },
-  UINT8: { bits: 8, read: (bytes) => bytes.slice() },
-  INT8: { bits: 8, read: (bytes) => Int8Array.from(bytes) },
+  UINT8: { bits: 8, read: (bytes) => bytes },
+  INT8: { bits: 8, read: int8sOf },
   INT4: { bits: 4, read: (bytes, count) => nibblesOf(bytes, count, true) },
   UINT4: { bits: 4, read: (bytes, count) => nibblesOf(bytes, count, false) },
   BOOL: { bits: 8, read: (bytes) => Uint8Array.from(bytes, (value) => (value === 0 ? 0 : 1)) },
 };
 
-/** The real numbers of codes; float32 products. */
-export function realValues(codes: ConstantData, shape: Shape, grid: Grid): Float32Array {
-  const { scales, zeroPoints, axis } = grid;
-  const inner = axis === null ? 1 : elementCount(shape.slice(axis + 1));
-  const single = zeroPoints.length === 1;
-  const real = new Float32Array(codes.length);
-  // One run of codes of a channel after the other.
-  for (let start = 0, run = 0; start < real.length; start += inner, run++) {
-    const channel = axis === null ? 0 : run % scales.length;
-    const scale = scales[channel] ?? 0;
-    const zeroPoint = zeroPoints[single ? 0 : channel] ?? 0;
-    const end = axis === null ? real.length : start + inner;
-    for (let i = start; i < end; i++) real[i] = scale * ((codes[i] ?? 0) - zeroPoint);
-    if (axis === null) break;
-  }
-  return real;
+/** The least code, of those that may occur down to `limit`. */
+function leastOf(codes: ConstantData, limit: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < codes.length && least > limit; i++) if ((codes[i] as number) < least) least = codes[i] as number;
+  return least;
 }
 
-/** The value of a constant. An int32 tensor keeps its integers, with or without a grid: who reads it knows its scale. */
+/**
+ * The value of a constant. An int32 tensor keeps its integers, with or without a grid: who reads it knows its scale. Real numbers that
+ * the file has in another form are deferred.
+ */
 export function decodeTensor(lower: Lowering, tensor: FileTensor): ConstantValue {
   const { name, shape, type, grid } = tensor;
   const bytes = tensor.bytes ?? new Uint8Array(0);
@@ -221,11 +206,13 @@ export function decodeTensor(lower: Lowering, tensor: FileTensor): ConstantValue
     badValue(`'${name}' has ${bytes.length} bytes for ${shapeText(shape)} of ${type}`);
   }
   lower.spend(count);
-  const values = codec.read(bytes, count, name);
+  const read = (): ConstantData => codec.read(bytes, count, name);
   const limits = CODE_LIMITS[type];
-  if (!grid || !limits) return lower.constant(name, shape, values, type === "BOOL" ? "bool" : undefined);
-  let least = limits[1];
-  for (let i = 0; i < values.length; i++) least = Math.min(least, values[i] ?? least);
-  const training = trainingOf(tensor, least);
-  return { ...lower.constant(name, shape, realValues(values, shape, grid)), ...training };
+  if (grid && limits) {
+    const training = trainingOf(tensor, leastOf(read(), limits[0]));
+    return lower.stored(name, shape, "float32", () => realValues(read(), shape, grid), training);
+  }
+  // Aligned float32 values are a view of the file.
+  if (isReal(tensor) && type !== "FLOAT32") return lower.stored(name, shape, "float32", read);
+  return lower.constant(name, shape, read(), type === "BOOL" ? "bool" : undefined);
 }
