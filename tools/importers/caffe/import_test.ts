@@ -5,6 +5,8 @@ import { UserError } from "../../diagnostics/diagnostic";
 import { elementCount } from "../../ir/shape";
 import type { Graph } from "../../ir/graph";
 import { optimize } from "../../passes/pipeline";
+import { placeFloatNodes } from "../../quantize/placement";
+import { SCHEMES } from "../../quantize/scheme";
 import type { ImportOptions } from "../options";
 import { type Blob, blobBytes, caffemodel, inputs, layer, oldCaffemodel, text } from "../testing/caffe-builder";
 import { greatestDifference, runModel } from "../testing/run-model";
@@ -963,6 +965,20 @@ test("thresholds of YOLO, met exactly", () => {
   // Of classes that are equal, the first.
   assert.deepEqual(runYolo(third(0.2), [new Float32Array(7)]).rows, [[0, 1, 0.25, 0, 0, 1, 1]]);
   assert.equal(runYolo(third(0.25), [new Float32Array(7)]).rows.length, 0);
+});
+
+test("labels, scores and corners of YOLO never become codes", () => {
+  const graph = importNet(yolo2([[16, 4, 6]], "num_classes: 3 num_box: 2 biases: 1 biases: 1 biases: 2 biases: 2"));
+  optimize(graph);
+  const types = graph.nodes.map((node) => node.type);
+  const behind = graph.nodes.slice(types.indexOf("DetectionPostProcess"));
+  assert.ok(behind.length > 4);
+  for (const scheme of Object.values(SCHEMES)) {
+    const float = placeFloatNodes(graph, scheme);
+    for (const { name, type } of behind) assert.ok(float.has(name), `${type} '${name}'`);
+    // The maps themselves are decoded on codes.
+    assert.ok(graph.nodes.some((node) => node.type === "Activation" && !float.has(node.name)));
+  }
 });
 
 test("YOLO layers that contradict themselves", () => {

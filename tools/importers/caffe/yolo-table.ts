@@ -46,6 +46,9 @@ interface Decoding {
   readonly greatestOverlap: number;
 }
 
+/** Of a detection: the least normal number of binary32. */
+const LEAST_SCORE = 2 ** -126;
+
 /** The binary32 number next to one, in either direction. */
 function nextFloat(x: number, direction: 1 | -1): number {
   const value = Float32Array.of(x);
@@ -187,9 +190,6 @@ function detections(layer: CaffeLayer, maps: readonly BoxMap[], decoding: Decodi
   const rows = column("labelled", 1, given, column("scored", 2, best, corners));
   return reshape(lower, target, rows, [1, 1, count, 7]);
 }
-
-/** Least normal number of binary32. */
-const LEAST_SCORE = 2 ** -126;
 
 function threshold(p: Parameters, name: string, fallback: number): number {
   const value = p.number(name, fallback);
