@@ -41,9 +41,9 @@ interface Decoding {
   readonly classes: number;
   /** Scores of classes are parts of 1, or each is a decision of its own. */
   readonly exclusive: boolean;
-  /** Least score and greatest overlap, both inclusive. */
+  /** Least score of a detection, and least overlap that suppresses one. */
   readonly leastScore: number;
-  readonly greatestOverlap: number;
+  readonly leastOverlap: number;
 }
 
 /** Of a detection: the least normal number of binary32. */
@@ -154,7 +154,7 @@ function detections(layer: CaffeLayer, maps: readonly BoxMap[], decoding: Decodi
       use_regular_nms: 0,
       nms_score_threshold: Math.max(LEAST_SCORE, decoding.leastScore),
       // Caffe suppresses at the threshold as well.
-      nms_iou_threshold: nextFloat(decoding.greatestOverlap, -1),
+      nms_iou_threshold: nextFloat(decoding.leastOverlap, -1),
       scale: [1, 1, 1, 1],
     },
   );
@@ -230,7 +230,7 @@ const yoloDetectionOutput: CaffeLowering = (layer) => {
     classes,
     exclusive: true,
     leastScore: threshold(p, "confidence_threshold", 0.01),
-    greatestOverlap: threshold(p, "nms_threshold", 0.45),
+    leastOverlap: threshold(p, "nms_threshold", 0.45),
   };
   const all = maps.map((x): BoxMap => {
     const [rows, columns] = imageSize(x, "NCHW");
@@ -262,7 +262,7 @@ const yolov3DetectionOutput: CaffeLowering = (layer) => {
     exclusive: false,
     // Here the threshold itself is too little.
     leastScore: nextFloat(threshold(p, "confidence_threshold", 0.01), 1),
-    greatestOverlap: threshold(p, "nms_threshold", 0.45),
+    leastOverlap: threshold(p, "nms_threshold", 0.45),
   };
   const all = maps.map((x, i): BoxMap => {
     const [rows, columns] = imageSize(x, "NCHW");
