@@ -138,6 +138,24 @@ const PROTOTXT = [
   layer("Softmax", "y", "i", "y"),
 ].join("\n");
 
+const DETECTIONS = [
+  inputs({ a: [1, 14, 2, 2], b: [1, 14, 4, 4] }),
+  layer(
+    "Yolov3DetectionOutput",
+    "l",
+    "a b",
+    "y",
+    "yolov3_detection_output_param { num_classes: 2 num_box: 2 confidence_threshold: 0.1 nms_threshold: 0.4 biases: 10 biases: 14 biases: 23 biases: 27 mask: 1 mask: 0 mask: 0 mask: 1 anchors_scale: 32 anchors_scale: 16 mask_group_num: 2 }",
+  ),
+  layer(
+    "YoloDetectionOutput",
+    "m",
+    "b",
+    "z",
+    "yolo_detection_output_param { num_classes: 2 num_box: 2 coords: 4 biases: 1.08 biases: 1.19 biases: 3.42 biases: 4.41 }",
+  ),
+].join("\n");
+
 const weights = (): Uint8Array =>
   caffemodel({
     c: [
@@ -253,6 +271,7 @@ const SMALL: Readonly<Record<string, Subject>> = {
   "ONNX conditions": onnx(conditions),
   "Caffe network": network(() => text(PROTOTXT), weights),
   "Caffe weights": blobs(() => text(PROTOTXT), weights),
+  "Caffe detections": network(() => text(DETECTIONS), weights),
   "Caffe mean file": meanFile,
 };
 

@@ -159,6 +159,59 @@ const CASES: readonly Case[] = [
   { name: "an even neighbourhood", net: one("LRN", "lrn_param { local_size: 4 }"), codes: ["MQ205"] },
   { name: "a parameter that is not finite", net: one("Power", "power_param { scale: nan }"), codes: ["MQ205"] },
   {
+    name: "huge numbers of boxes and classes",
+    net: one(
+      "YoloDetectionOutput",
+      "yolo_detection_output_param { num_classes: 2147483647 num_box: 2147483647 biases: 1 biases: 1 }",
+    ),
+    codes: ["MQ205"],
+  },
+  {
+    name: "more boxes than fit",
+    net: () =>
+      inputs({ x: [1, 6, 2048, 2048] }) +
+      layer(
+        "YoloDetectionOutput",
+        "l",
+        "x",
+        "y",
+        "yolo_detection_output_param { num_classes: 1 num_box: 1 biases: 1 biases: 1 }",
+      ),
+    codes: ["MQ202"],
+  },
+  {
+    name: "far more boxes than fit",
+    net: () =>
+      inputs({ x: [1, 6, 5000, 5000] }) +
+      layer(
+        "Yolov3DetectionOutput",
+        "l",
+        "x",
+        "y",
+        "yolov3_detection_output_param { num_classes: 1 num_box: 1 biases: 1 biases: 1 mask: 0 anchors_scale: 1 mask_group_num: 1 }",
+      ),
+    codes: ["MQ202"],
+  },
+  {
+    name: "huge scales and masks",
+    net: () =>
+      inputs({ x: [1, 6, 2, 2] }) +
+      layer(
+        "Yolov3DetectionOutput",
+        "l",
+        "x",
+        "y",
+        "yolov3_detection_output_param { num_classes: 1 num_box: 1 biases: 1 biases: 1 mask: 2147483647 anchors_scale: 2147483647 mask_group_num: 1 }",
+      ),
+    codes: ["MQ205"],
+  },
+  {
+    name: "detections of nothing",
+    net: () =>
+      x + layer("YoloDetectionOutput", "l", "", "y", "yolo_detection_output_param { num_classes: 1 num_box: 0 }"),
+    codes: ["MQ205"],
+  },
+  {
     name: "huge numbers of outputs",
     net: one("InnerProduct", "inner_product_param { num_output: 2147483647 }"),
     weights: fitting,

@@ -5,6 +5,8 @@ import { UserError } from "../../diagnostics/diagnostic";
 import { elementCount } from "../../ir/shape";
 import type { Graph } from "../../ir/graph";
 import { optimize } from "../../passes/pipeline";
+import { placeFloatNodes } from "../../quantize/placement";
+import { SCHEMES } from "../../quantize/scheme";
 import type { ImportOptions } from "../options";
 import { type Blob, blobBytes, caffemodel, inputs, layer, oldCaffemodel, text } from "../testing/caffe-builder";
 import { greatestDifference, runModel } from "../testing/run-model";
@@ -787,6 +789,254 @@ test("detections of the 8732 boxes of SSD300, all of them kept", () => {
     near(rows.slice(0, 7), [0, 20, 0.75, 0.25, 0.25, 0.5, 0.5]);
     assert.equal(rows[8], -1);
   }
+});
+
+// --- Detections of YOLO ---
+
+interface YoloMap {
+  readonly rows: number;
+  readonly columns: number;
+  /** Width and height of each box of a cell, in parts of the image. */
+  readonly anchors: readonly (readonly [number, number])[];
+  readonly data: Float32Array;
+}
+
+interface YoloBox {
+  readonly label: number;
+  readonly score: number;
+  readonly corners: readonly [number, number, number, number];
+}
+
+function overlapOf([a0, b0, a1, b1]: YoloBox["corners"], [c0, d0, c1, d1]: YoloBox["corners"]): number {
+  const shared = Math.max(0, Math.min(a1, c1) - Math.max(a0, c0)) * Math.max(0, Math.min(b1, d1) - Math.max(b0, d0));
+  return shared / ((a1 - a0) * (b1 - b0) + (c1 - c0) * (d1 - d0) - shared);
+}
+
+/** Every class of every box that passes, best first, without those that overlap a better one, of whatever class. */
+function yoloRows(
+  maps: readonly YoloMap[],
+  classes: number,
+  exclusive: boolean,
+  least: number,
+  limit: number,
+): { readonly kept: number[][]; readonly candidates: number } {
+  const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
+  const found: YoloBox[] = [];
+  for (const { rows, columns, anchors, data } of maps) {
+    for (let cell = 0; cell < rows * columns; cell++) {
+      anchors.forEach(([width, height], n) => {
+        const at = (channel: number): number => data[(n * (5 + classes) + channel) * rows * columns + cell] ?? 0;
+        const x = ((cell % columns) + sigmoid(at(0))) / columns;
+        const y = (Math.floor(cell / columns) + sigmoid(at(1))) / rows;
+        const [w, h] = [(width * Math.exp(at(2))) / 2, (height * Math.exp(at(3))) / 2];
+        const logits = Array.from({ length: classes }, (_, c) => at(5 + c));
+        const sum = logits.reduce((total, v) => total + Math.exp(v), 0);
+        logits.forEach((v, c) => {
+          const score = sigmoid(at(4)) * (exclusive ? Math.exp(v) / sum : sigmoid(v));
+          if (exclusive && v < Math.max(...logits)) return;
+          if (exclusive ? score >= least : score > least)
+            found.push({ label: c + 1, score, corners: [x - w, y - h, x + w, y + h] });
+        });
+      });
+    }
+  }
+  found.sort((a, b) => b.score - a.score);
+  const kept: YoloBox[] = [];
+  for (const box of found) if (kept.every((better) => overlapOf(better.corners, box.corners) < limit)) kept.push(box);
+  return {
+    kept: kept.map(({ label, score, corners }) => [0, label, score, ...corners]),
+    candidates: found.length,
+  };
+}
+
+const repeated = (field: string, values: readonly number[]): string => values.map((v) => `${field}: ${v}`).join(" ");
+
+/** Runs a network on maps, before and after the passes: the rows that hold detections, and the number of all. */
+function runYolo(prototxt: string, maps: readonly Float32Array[]): { rows: number[][]; count: number } {
+  const graph = importNet(prototxt);
+  const feeds = new Map(maps.map((data, i) => [`x${i}`, data]));
+  const once = (): Float32Array => runModel(graph, feeds).get("y") as Float32Array;
+  const data = once();
+  assert.deepEqual(graph.tensors.get("y")?.shape, [1, 1, data.length / 7, 7]);
+  optimize(graph);
+  assert.ok(greatestDifference(once(), data) < 1e-4, "the passes change the result");
+  const all = Array.from({ length: data.length / 7 }, (_, row) => [...data.slice(7 * row, 7 * row + 7)]);
+  const rows = all.filter(([, label]) => label !== -1);
+  for (const row of all.slice(rows.length)) assert.deepEqual(row, [0, -1, 0, 0, 0, 0, 0]);
+  return { rows, count: all.length };
+}
+
+/** Logits in [-3, 3) without a pattern. */
+function logits(count: number, seed: number): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 32) * 6 - 3;
+  });
+}
+
+/** The network of a layer of YOLO on maps of [channels, rows, columns]. */
+function yolo(type: string, shapes: readonly (readonly number[])[], parameters: string): string {
+  const ports = Object.fromEntries(shapes.map((shape, i) => [`x${i}`, [1, ...shape]]));
+  return inputs(ports) + layer(type, "l", Object.keys(ports).join(" "), "y", parameters);
+}
+
+const yolo2 = (shapes: readonly (readonly number[])[], rest: string): string =>
+  yolo("YoloDetectionOutput", shapes, `yolo_detection_output_param { ${rest} }`);
+const yolo3 = (shapes: readonly (readonly number[])[], rest: string): string =>
+  yolo("Yolov3DetectionOutput", shapes, `yolov3_detection_output_param { ${rest} }`);
+
+test("detections of YOLO's second version", () => {
+  const [rows, columns, classes] = [4, 6, 3];
+  const biases = [1.08, 1.19, 3.42, 4.41];
+  const anchors = [
+    [1.08 / columns, 1.19 / rows],
+    [3.42 / columns, 4.41 / rows],
+  ] as const;
+  const shape = [2 * (5 + classes), rows, columns];
+  for (const [seed, least, limit] of [
+    [1, 0.3, 0.45],
+    [2, 0.01, 0.3],
+    [3, 0, 1],
+  ] as const) {
+    const data = logits(elementCount(shape), seed);
+    const thresholds = `confidence_threshold: ${least} nms_threshold: ${limit}`;
+    const rest = `side: 13 coords: 4 num_classes: ${classes} num_box: 2 ${thresholds} ${repeated("biases", biases)}`;
+    const wanted = yoloRows([{ rows, columns, anchors, data }], classes, true, least, limit);
+    const { rows: actual, count } = runYolo(yolo2([shape], `${rest} label_map_file: "labels.prototxt"`), [data]);
+    assert.equal(count, rows * columns * 2);
+    assert.ok(wanted.kept.length > 3 && (limit === 1 || wanted.kept.length < wanted.candidates));
+    assert.equal(actual.length, wanted.kept.length);
+    near(actual.flat(), wanted.kept.flat());
+  }
+});
+
+test("detections of YOLO's third version, from maps of two sizes", () => {
+  const classes = 4;
+  const biases = [10, 14, 23, 27, 37, 58, 81, 82, 135, 169];
+  const mask = [3, 4, 0, 2];
+  const sizes = [
+    { rows: 2, columns: 3, scale: 32 },
+    { rows: 4, columns: 6, scale: 16 },
+  ];
+  const shapes = sizes.map(({ rows, columns }) => [2 * (5 + classes), rows, columns]);
+  for (const [seed, least, limit] of [
+    [5, 0.3, 0.45],
+    [6, 0.01, 0.2],
+  ] as const) {
+    const maps = sizes.map(({ rows, columns, scale }, i): YoloMap => {
+      const anchors = mask.slice(2 * i, 2 * i + 2).map((m): [number, number] => {
+        return [(biases[2 * m] ?? 0) / (columns * scale), (biases[2 * m + 1] ?? 0) / (rows * scale)];
+      });
+      return { rows, columns, anchors, data: logits(elementCount(shapes[i] ?? []), seed + 10 * i) };
+    });
+    const rest =
+      `num_classes: ${classes} num_box: 2 confidence_threshold: ${least} nms_threshold: ${limit} mask_group_num: 2 ` +
+      `${repeated("biases", biases)} ${repeated("mask", mask)} ${repeated("anchors_scale", [32, 16])}`;
+    const wanted = yoloRows(maps, classes, false, least, limit);
+    const { rows: actual, count } = runYolo(
+      yolo3(shapes, rest),
+      maps.map(({ data }) => data),
+    );
+    assert.equal(count, 2 * 6 + 2 * 24);
+    assert.ok(wanted.kept.length > 3 && wanted.kept.length < wanted.candidates);
+    assert.equal(actual.length, wanted.kept.length);
+    near(actual.flat(), wanted.kept.flat());
+  }
+});
+
+test("thresholds of YOLO, met exactly", () => {
+  const second = (least: number, limit: number): string =>
+    yolo2(
+      [[12, 1, 1]],
+      `num_classes: 1 num_box: 2 confidence_threshold: ${least} nms_threshold: ${limit} biases: 1 biases: 1 biases: 1 biases: 1`,
+    );
+  // Two boxes that are one, of score 0.5 and of sigmoid(-1).
+  const data = new Float32Array(12);
+  data[10] = -1;
+  assert.deepEqual(runYolo(second(0.5, 1), [data]).rows, [[0, 1, 0.5, 0, 0, 1, 1]]);
+  assert.deepEqual(runYolo(second(0.25, 1), [data]).rows, [[0, 1, 0.5, 0, 0, 1, 1]]);
+  assert.equal(runYolo(second(0.50001, 1), [data]).rows.length, 0);
+  const third = (least: number): string =>
+    yolo3(
+      [[7, 1, 1]],
+      `num_classes: 2 num_box: 1 confidence_threshold: ${least} biases: 32 biases: 32 mask: 0 anchors_scale: 32 mask_group_num: 1`,
+    );
+  // Of classes that are equal, the first.
+  assert.deepEqual(runYolo(third(0.2), [new Float32Array(7)]).rows, [[0, 1, 0.25, 0, 0, 1, 1]]);
+  assert.equal(runYolo(third(0.25), [new Float32Array(7)]).rows.length, 0);
+});
+
+test("labels, scores and corners of YOLO never become codes", () => {
+  const graph = importNet(yolo2([[16, 4, 6]], "num_classes: 3 num_box: 2 biases: 1 biases: 1 biases: 2 biases: 2"));
+  optimize(graph);
+  const types = graph.nodes.map((node) => node.type);
+  const behind = graph.nodes.slice(types.indexOf("DetectionPostProcess"));
+  assert.ok(behind.length > 4);
+  for (const scheme of Object.values(SCHEMES)) {
+    const float = placeFloatNodes(graph, scheme);
+    for (const { name, type } of behind) assert.ok(float.has(name), `${type} '${name}'`);
+    // The maps themselves are decoded on codes.
+    assert.ok(graph.nodes.some((node) => node.type === "Activation" && !float.has(node.name)));
+  }
+});
+
+test("YOLO layers that contradict themselves", () => {
+  const fields = "num_classes: 2 num_box: 1 biases: 1 biases: 2";
+  const refuse2 = (rest: string, code: string, pattern: RegExp, shape: readonly number[] = [7, 2, 2]): void =>
+    refused(() => importNet(yolo2([shape], rest)), code, pattern);
+  assert.ok(importNet(yolo2([[7, 2, 2]], fields)));
+  refuse2("num_box: 1 biases: 1 biases: 2", "MQ205", /'num_classes' is missing/);
+  refuse2(fields.replace("classes: 2", "classes: 0"), "MQ205", /'num_classes' is 0/);
+  refuse2(fields.replace("box: 1", "box: 0"), "MQ205", /'num_box' is 0/);
+  refuse2(fields.replace("classes: 2", "classes: 3"), "MQ205", /8 channels, and an input has 7/);
+  refuse2(`${fields} biases: 3`, "MQ205", /3 numbers of 'biases' for 1 boxes/);
+  refuse2(fields.replace("biases: 2", "biases: 0"), "MQ205", /an anchor of 0/);
+  refuse2(fields.replace("biases: 2", "biases: -2"), "MQ205", /an anchor of -2/);
+  refuse2(fields.replace("biases: 2", "biases: 1e-44"), "MQ205", /too small/);
+  refuse2(fields.replace("biases: 2", "biases: 1e300"), "MQ205", /an anchor of 1e\+300/);
+  refuse2(`${fields} nms_threshold: 1.5`, "MQ205", /'nms_threshold' is 1.5/);
+  refuse2(`${fields} confidence_threshold: -1`, "MQ205", /'confidence_threshold' is -1/);
+  refuse2(`${fields} coords: 5`, "MQ202", /coords/);
+  refuse2(`${fields} softmax_tree: "t"`, "MQ202", /softmax_tree/);
+  refuse2(fields, "MQ202", /only two spatial dimensions/, [7, 2]);
+  refused(
+    () => importNet(yolo2([[7, 2, 2]], fields).replace("dim: 1", "dim: 2")),
+    "MQ202",
+    /takes the boxes of 2 images as those of one/,
+  );
+
+  const third = "num_classes: 2 num_box: 1 biases: 8 biases: 9 biases: 5 biases: 6";
+  const full = `${third} mask: 1 mask: 0 anchors_scale: 32 anchors_scale: 16`;
+  const both = [
+    [7, 1, 2],
+    [7, 2, 4],
+  ];
+  const refuse3 = (rest: string, code: string, pattern: RegExp): void =>
+    refused(() => importNet(yolo3(both, rest)), code, pattern);
+  assert.ok(importNet(yolo3(both, full)));
+  refuse3(`${full} mask_group_num: 3`, "MQ205", /'mask_group_num' is 3 for 2 inputs/);
+  refuse3(`${full} mask: 1`, "MQ205", /3 numbers of 'mask' for 2 inputs of 1 boxes/);
+  refuse3(full.replace("mask: 1", "mask: 2"), "MQ205", /'mask' is 2 for 2 anchors/);
+  refuse3(full.replace("mask: 1", "mask: -1"), "MQ205", /'mask' is -1/);
+  refuse3(`${full} anchors_scale: 8`, "MQ205", /3 numbers of 'anchors_scale'/);
+  refuse3(full.replace("scale: 32", "scale: 0"), "MQ205", /'anchors_scale' is 0/);
+  refuse3(`${full} biases: 7`, "MQ205", /5 numbers of 'biases', which are pairs/);
+  refuse3(full.replace("classes: 2", "classes: 0"), "MQ205", /'num_classes' is 0/);
+  refuse3(`${full} gaussian_box: true`, "MQ202", /gaussian_box/);
+});
+
+test("a network ends before the losses of YOLO", () => {
+  const net =
+    inputs({ x: [1, 7, 2, 2], label: [1, 5] }) +
+    layer("ReLU", "r", "x", "y") +
+    layer("RegionLoss", "region", "y label", "region_loss") +
+    layer("Yolov3", "yolo", "y label", "yolo_loss") +
+    layer("DetectionEvaluate", "judge", "y label", "judged");
+  assert.deepEqual(
+    importNet(net).outputs.map((port) => port.tensor),
+    ["y"],
+  );
 });
 
 test("a mean image is subtracted in the graph", () => {

@@ -37,6 +37,7 @@ import { type CaffeLayer, type CaffeLowering, MAX_AXES } from "./layer";
 import { shapesOf } from "./net";
 import type { Parameters } from "./parameters";
 import { checkWindow, pair } from "./window-parameters";
+import { YOLO_LAYERS } from "./yolo-table";
 
 /** `depthwise`: the layer of several forks that is a convolution with a group per channel. */
 const conv =
@@ -681,6 +682,7 @@ export const CAFFE_LAYERS: Readonly<Record<string, CaffeLowering>> = {
   // Images, pooling and reductions.
   ...IMAGE_LAYERS,
   ...DETECTION_LAYERS,
+  ...YOLO_LAYERS,
   Pooling: pool,
   Reduction: reduction,
   ArgMax: argMaxOf,
@@ -715,12 +717,15 @@ export const DATA_LAYERS: ReadonlySet<string> = new Set([
 export const LEFT_OUT: ReadonlySet<string> = new Set([
   "Accuracy",
   "ContrastiveLoss",
+  "DetectionEvaluate",
   "EuclideanLoss",
   "HDF5Output",
   "HingeLoss",
   "InfogainLoss",
   "MultinomialLogisticLoss",
+  "RegionLoss",
   "SigmoidCrossEntropyLoss",
   "Silence",
   "SoftmaxWithLoss",
+  "Yolov3",
 ]);
