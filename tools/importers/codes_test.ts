@@ -5,12 +5,12 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
-import { encodeModel, modelFiles } from "../emit/model-writer";
+import { encodeModel, modelFiles, writeModel } from "../emit/model-writer";
 import { writeFilesTogether } from "../io/files";
 import { StoredFile } from "../io/stored-file";
 import { isDeferred } from "../ir/deferred";
 import type { Graph, Tensor } from "../ir/graph";
-import { constantDigest, printGraph } from "../ir/print";
+import { printGraph } from "../ir/print";
 import { optimize } from "../passes/pipeline";
 import { type NodeProto, TensorProto, TensorProto_DataType } from "../schema/onnx";
 import { importOnnx } from "./onnx/import";
@@ -33,8 +33,8 @@ class CountedFile extends StoredFile {
   }
 }
 
-const OUT = 64;
-const IN = 32;
+const OUT = 128;
+const IN = 128;
 const COUNT = OUT * IN * 9;
 const OPTIONS = { file: "model", name: "model" };
 
@@ -75,10 +75,13 @@ for (const [type, codes, zeroPoint] of TFLITE_TYPES) {
     assert.ok(isDeferred(w));
     // The least code of int8 is not in use: a narrow range.
     assert.deepEqual([w.trained?.qmin, w.trained?.qmax], type === "UINT8" ? [0, 255] : [-127, 127]);
-    assert.deepEqual(
-      w.data,
-      Float32Array.from(codes, (code) => 0.125 * (code - zeroPoint)),
-    );
+    const values = Float32Array.from(codes, (code) => 0.125 * (code - zeroPoint));
+    assert.deepEqual(w.data, values);
+    // Written in parts.
+    const prefix = path.join(folder, type);
+    writeModel(graph, prefix);
+    const written = fs.readFileSync(`${prefix}.data`);
+    assert.deepEqual(written.subarray(0, values.byteLength), Buffer.from(values.buffer));
   });
 }
 
@@ -125,8 +128,8 @@ test("ONNX, Q/DQ: codes are read from the file when the model is written, once",
   assert.ok(isDeferred(filter) && isDeferred(matrix));
 
   const digests = new Map<string, string>();
-  const encoded = encodeModel(graph, undefined, (name, data) => digests.set(name, constantDigest(data)));
-  const text = (): string => printGraph(graph, { digests });
+  const encoded = encodeModel(graph, undefined, digests);
+  const text = (): string[] => [printGraph(graph, { digests })];
   writeFilesTogether([...modelFiles(encoded, path.join(folder, "model")), [path.join(folder, "model.txt"), [text]]]);
   assert.equal(file.bytes, 2 * COUNT);
 

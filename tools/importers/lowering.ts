@@ -144,14 +144,8 @@ export class Lowering {
   }
 
   /** A constant of the file, deferred: file and decoded values would be several times the weights. */
-  stored(
-    name: string,
-    shape: Shape,
-    dtype: DataType,
-    decode: () => ConstantData,
-    training: Pick<Value, "range" | "trained"> = {},
-  ): ConstantValue {
-    const value: Value = { name, shape, dtype, layout: "plain", ...training };
+  stored(name: string, shape: Shape, dtype: DataType, decode: () => ConstantData): ConstantValue {
+    const value: Value = { name, shape, dtype, layout: "plain" };
     return defer(value, elementCount(shape), dtype === "bool" ? "uint8" : dtype, decode);
   }
 
