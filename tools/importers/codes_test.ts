@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 import { encodeModel, modelFiles, writeModel } from "../emit/model-writer";
 import { writeFilesTogether } from "../io/files";
 import { StoredFile } from "../io/stored-file";
-import { isDeferred } from "../ir/deferred";
+import { holdsData, isDeferred, partsOf } from "../ir/deferred";
 import type { Graph, Tensor } from "../ir/graph";
 import { printGraph } from "../ir/print";
 import { optimize } from "../passes/pipeline";
@@ -125,13 +125,14 @@ test("ONNX, Q/DQ: codes are read from the file when the model is written, once",
   optimize(graph);
   assert.equal(file.bytes, 0);
   const [filter, matrix] = [constantOf(graph, "filter"), constantOf(graph, "matrix")];
-  assert.ok(isDeferred(filter) && isDeferred(matrix));
+  assert.ok(isDeferred(filter) && isDeferred(matrix) && holdsData(filter));
 
   const digests = new Map<string, string>();
   const encoded = encodeModel(graph, undefined, digests);
   const text = (): string[] => [printGraph(graph, { digests })];
   writeFilesTogether([...modelFiles(encoded, path.join(folder, "model")), [path.join(folder, "model.txt"), [text]]]);
   assert.equal(file.bytes, 2 * COUNT);
+  assert.ok([...partsOf(filter)].length > 1);
 
   const real = (o: number, at: number): number => Math.fround((codes[o * IN * 9 + at] ?? 0) * (scales[o] ?? 0));
   // [O, I, H, W] to [O, H, W, I], and [K, O] to [O, K]: channel 0 of the matrix is its first column.
@@ -143,6 +144,8 @@ test("ONNX, Q/DQ: codes are read from the file when the model is written, once",
     assert.equal(filter.data?.[o * IN * 9 + hw * IN + i], real(o, i * 9 + hw));
     assert.equal(matrix.data?.[(i * 9 + hw) * OUT + o], real(o, i * 9 + hw));
   }
+  const written = fs.readFileSync(path.join(folder, "model.data"));
+  for (const { data } of [filter, matrix]) assert.ok(written.includes(Buffer.from(data?.buffer ?? new ArrayBuffer(1))));
   assert.deepEqual([filter.trained?.axis, matrix.trained?.axis], [0, 1]);
   assert.equal(fs.readFileSync(path.join(folder, "model.txt"), "utf8"), printGraph(graph));
 });

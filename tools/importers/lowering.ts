@@ -12,7 +12,7 @@
  */
 
 import { GraphBuilder, uniqueName } from "../ir/builder";
-import { type ConstantHolder, dataTypeOf, defer, derive, holdsData } from "../ir/deferred";
+import { type ConstantHolder, dataTypeOf, defer, holdsData } from "../ir/deferred";
 import type {
   AttributeValue,
   BufferFormat,
@@ -31,6 +31,7 @@ import { nodeCost } from "../ir/node-cost";
 import { elementCount, type Shape } from "../ir/shape";
 import { keepsOrder, permuteShape, transposeData } from "../ir/transpose";
 import { unsupported } from "./failures";
+import { permuted } from "./grid";
 
 export const TO_NHWC = [0, 2, 3, 1] as const;
 export const TO_NCHW = [0, 3, 1, 2] as const;
@@ -88,7 +89,7 @@ export function permutedGrid(
 /** A constant with its axes permuted. */
 export function permutedForm(value: ConstantValue, dims: readonly number[]): ConstantForm {
   const form = { shape: permuteShape(value.shape, dims), ...permutedGrid(value.trained, dims) };
-  return derive(form, value, transposedFrom(value.shape, dims));
+  return permuted(form, value, dims);
 }
 
 /** Permutes the axes of data of a shape. */
