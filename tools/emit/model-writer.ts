@@ -14,10 +14,9 @@ import {
   TrainedQuantization as ProtoTrained,
 } from "../../mace/proto/mace";
 import { invariant } from "../diagnostics/diagnostic";
-import { type ConstantHolder, describeData, holdsData, share } from "../ir/deferred";
+import { type ConstantHolder, describeData, holdsData, partsOf, share } from "../ir/deferred";
 import type {
   AttributeValue,
-  ConstantData,
   Graph,
   GraphNode,
   GraphPort,
@@ -27,6 +26,7 @@ import type {
   TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
+import { ConstantDigest } from "../ir/print";
 import { type FilesToWrite, type Piece, writeFilesTogether } from "../io/files";
 import { toCodes } from "../quant/grid";
 import {
@@ -58,10 +58,12 @@ export interface EncodedModel {
 
 /** The data file while it grows. */
 export class DataFile {
-  private readonly made: (() => Uint8Array)[] = [];
+  private readonly made: (() => Generator<Uint8Array>)[] = [];
   private readonly hash = createHash("sha256");
   /** Pieces that the hash has seen. */
   private hashed = 0;
+  /** The hash has seen a part of a piece. */
+  private torn = false;
   private length = 0;
 
   /** The file's pieces in order; the first who makes them in that order computes the hash. */
@@ -74,9 +76,9 @@ export class DataFile {
   }
 
   /** Adds the bytes of a constant, of which there are `size`, aligned for every kernel; returns their offset. */
-  append(size: number, make: () => Uint8Array): number {
+  append(size: number, make: () => Iterable<Uint8Array>): number {
     const padding = (DATA_ALIGNMENT - (this.length % DATA_ALIGNMENT)) % DATA_ALIGNMENT;
-    if (padding > 0) this.add(padding, () => new Uint8Array(padding));
+    if (padding > 0) this.add(padding, () => [new Uint8Array(padding)]);
     const offset = this.length;
     this.add(size, make);
     return offset;
@@ -84,41 +86,57 @@ export class DataFile {
 
   /** Hash of all pieces. */
   digest(): Uint8Array {
-    while (this.hashed < this.made.length) this.made[this.hashed]?.();
+    while (this.hashed < this.made.length) {
+      const parts = this.made[this.hashed]?.();
+      while (parts?.next().done === false);
+    }
     return this.hash.copy().digest();
   }
 
-  private add(size: number, make: () => Uint8Array): void {
+  private add(size: number, make: () => Iterable<Uint8Array>): void {
     const index = this.made.length;
-    this.made.push(() => {
-      const bytes = make();
-      invariant(bytes.length === size, `a piece of ${size} bytes became ${bytes.length}`);
-      if (index === this.hashed) {
-        this.hash.update(bytes);
-        this.hashed++;
-      }
-      return bytes;
-    });
+    this.made.push(() => this.make(index, size, make));
     this.length += size;
+  }
+
+  private *make(index: number, size: number, make: () => Iterable<Uint8Array>): Generator<Uint8Array> {
+    const first = index === this.hashed;
+    invariant(!first || !this.torn, "a piece was made in part only, and the hash with it");
+    this.torn ||= first;
+    let length = 0;
+    for (const bytes of make()) {
+      if (first) this.hash.update(bytes);
+      length += bytes.length;
+      yield bytes;
+    }
+    invariant(length === size, `a piece of ${size} bytes became ${length}`);
+    if (!first) return;
+    this.hashed++;
+    this.torn = false;
   }
 }
 
-/** Told of every constant whose bytes are made. */
-export type OnConstant = (name: string, data: ConstantData) => void;
-
-/** The net of a graph, its constants in `file`. What holds for the whole data file is left to the caller. */
-export function encodeNet(graph: Graph, file: DataFile, onConstant?: OnConstant): NetDef {
+/**
+ * The net of a graph, its constants in `file`. What holds for the whole data file is left to the caller.
+ *
+ * @param digests gets the `constantDigest` of every constant, by name, once its bytes are made.
+ */
+export function encodeNet(graph: Graph, file: DataFile, digests?: Map<string, string>): NetDef {
   const tensors: ConstTensor[] = [];
   for (const tensor of graph.tensors.values()) {
     if (!holdsData(tensor)) continue;
     const { length, type } = describeData(tensor);
     const constant = share({}, tensor);
-    const offset = file.append(length * TYPES[tensor.codes?.type ?? type].bytes, () => {
-      const { data } = constant;
-      onConstant?.(tensor.name, data);
-      const { codes } = tensor;
-      const stored = codes && data instanceof Float32Array ? toCodes(data, tensor.shape, codes) : data;
-      return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+    const { codes } = tensor;
+    const offset = file.append(length * TYPES[codes?.type ?? type].bytes, function* () {
+      const digest = digests && new ConstantDigest();
+      // Codes are made of all values at once: the shape says which scale is whose.
+      for (const data of codes ? [constant.data] : partsOf(constant)) {
+        digest?.update(data);
+        const stored = codes && data instanceof Float32Array ? toCodes(data, tensor.shape, codes) : data;
+        yield new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+      }
+      if (digest) digests.set(tensor.name, digest.text());
     });
     tensors.push(encodeConstant(tensor, offset));
   }
@@ -140,13 +158,15 @@ export function encodeNet(graph: Graph, file: DataFile, onConstant?: OnConstant)
  * Encodes a graph; the same graph gives the same bytes on every host.
  *
  * @param graphDigest carried over from the float graph when a quantized model is written; computed otherwise.
+ * @param digests as in `encodeNet`.
  */
-export function encodeModel(graph: Graph, graphDigest?: Uint8Array, onConstant?: OnConstant): EncodedModel {
+export function encodeModel(graph: Graph, graphDigest?: Uint8Array, digests?: Map<string, string>): EncodedModel {
   const file = new DataFile();
-  const net = encodeNet(graph, file, onConstant);
+  const net = encodeNet(graph, file, digests);
   net.dataSize = file.size;
-  const pb = (): Uint8Array =>
-    encodeModelFile(graph, { ...net, arg: [...net.arg], dataSha256: file.digest() }, graphDigest);
+  const pb = (): Uint8Array[] => [
+    encodeModelFile(graph, { ...net, arg: [...net.arg], dataSha256: file.digest() }, graphDigest),
+  ];
   return { pb, data: file.pieces };
 }
 

@@ -5,12 +5,12 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
-import { encodeModel, modelFiles } from "../emit/model-writer";
+import { encodeModel, modelFiles, writeModel } from "../emit/model-writer";
 import { writeFilesTogether } from "../io/files";
 import { StoredFile } from "../io/stored-file";
-import { isDeferred } from "../ir/deferred";
+import { holdsData, isDeferred, partsOf } from "../ir/deferred";
 import type { Graph, Tensor } from "../ir/graph";
-import { constantDigest, printGraph } from "../ir/print";
+import { printGraph } from "../ir/print";
 import { optimize } from "../passes/pipeline";
 import { type NodeProto, TensorProto, TensorProto_DataType } from "../schema/onnx";
 import { importOnnx } from "./onnx/import";
@@ -33,8 +33,8 @@ class CountedFile extends StoredFile {
   }
 }
 
-const OUT = 64;
-const IN = 32;
+const OUT = 128;
+const IN = 128;
 const COUNT = OUT * IN * 9;
 const OPTIONS = { file: "model", name: "model" };
 
@@ -75,10 +75,13 @@ for (const [type, codes, zeroPoint] of TFLITE_TYPES) {
     assert.ok(isDeferred(w));
     // The least code of int8 is not in use: a narrow range.
     assert.deepEqual([w.trained?.qmin, w.trained?.qmax], type === "UINT8" ? [0, 255] : [-127, 127]);
-    assert.deepEqual(
-      w.data,
-      Float32Array.from(codes, (code) => 0.125 * (code - zeroPoint)),
-    );
+    const values = Float32Array.from(codes, (code) => 0.125 * (code - zeroPoint));
+    assert.deepEqual(w.data, values);
+    // Written in parts.
+    const prefix = path.join(folder, type);
+    writeModel(graph, prefix);
+    const written = fs.readFileSync(`${prefix}.data`);
+    assert.deepEqual(written.subarray(0, values.byteLength), Buffer.from(values.buffer));
   });
 }
 
@@ -122,13 +125,14 @@ test("ONNX, Q/DQ: codes are read from the file when the model is written, once",
   optimize(graph);
   assert.equal(file.bytes, 0);
   const [filter, matrix] = [constantOf(graph, "filter"), constantOf(graph, "matrix")];
-  assert.ok(isDeferred(filter) && isDeferred(matrix));
+  assert.ok(isDeferred(filter) && isDeferred(matrix) && holdsData(filter));
 
   const digests = new Map<string, string>();
-  const encoded = encodeModel(graph, undefined, (name, data) => digests.set(name, constantDigest(data)));
-  const text = (): string => printGraph(graph, { digests });
+  const encoded = encodeModel(graph, undefined, digests);
+  const text = (): string[] => [printGraph(graph, { digests })];
   writeFilesTogether([...modelFiles(encoded, path.join(folder, "model")), [path.join(folder, "model.txt"), [text]]]);
   assert.equal(file.bytes, 2 * COUNT);
+  assert.ok([...partsOf(filter)].length > 1);
 
   const real = (o: number, at: number): number => Math.fround((codes[o * IN * 9 + at] ?? 0) * (scales[o] ?? 0));
   // [O, I, H, W] to [O, H, W, I], and [K, O] to [O, K]: channel 0 of the matrix is its first column.
@@ -140,6 +144,8 @@ test("ONNX, Q/DQ: codes are read from the file when the model is written, once",
     assert.equal(filter.data?.[o * IN * 9 + hw * IN + i], real(o, i * 9 + hw));
     assert.equal(matrix.data?.[(i * 9 + hw) * OUT + o], real(o, i * 9 + hw));
   }
+  const written = fs.readFileSync(path.join(folder, "model.data"));
+  for (const { data } of [filter, matrix]) assert.ok(written.includes(Buffer.from(data?.buffer ?? new ArrayBuffer(1))));
   assert.deepEqual([filter.trained?.axis, matrix.trained?.axis], [0, 1]);
   assert.equal(fs.readFileSync(path.join(folder, "model.txt"), "utf8"), printGraph(graph));
 });

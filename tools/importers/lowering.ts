@@ -12,7 +12,7 @@
  */
 
 import { GraphBuilder, uniqueName } from "../ir/builder";
-import { type ConstantHolder, dataTypeOf, defer, derive, holdsData } from "../ir/deferred";
+import { type ConstantHolder, dataTypeOf, defer, holdsData } from "../ir/deferred";
 import type {
   AttributeValue,
   BufferFormat,
@@ -31,6 +31,7 @@ import { nodeCost } from "../ir/node-cost";
 import { elementCount, type Shape } from "../ir/shape";
 import { keepsOrder, permuteShape, TO_NCHW, TO_NHWC, transposeData } from "../ir/transpose";
 import { unsupported } from "./failures";
+import { permuted } from "./grid";
 
 /** How the canonical tensor of a value is stored: in the framework's axis order, or an NCHW value as NHWC. */
 export type Layout = "plain" | "nhwc";
@@ -85,7 +86,7 @@ export function permutedGrid(
 /** A constant with its axes permuted. */
 export function permutedForm(value: ConstantValue, dims: readonly number[]): ConstantForm {
   const form = { shape: permuteShape(value.shape, dims), ...permutedGrid(value.trained, dims) };
-  return derive(form, value, transposedFrom(value.shape, dims));
+  return permuted(form, value, dims);
 }
 
 /** Permutes the axes of data of a shape. */
@@ -141,14 +142,8 @@ export class Lowering {
   }
 
   /** A constant of the file, deferred: file and decoded values would be several times the weights. */
-  stored(
-    name: string,
-    shape: Shape,
-    dtype: DataType,
-    decode: () => ConstantData,
-    training: Pick<Value, "range" | "trained"> = {},
-  ): ConstantValue {
-    const value: Value = { name, shape, dtype, layout: "plain", ...training };
+  stored(name: string, shape: Shape, dtype: DataType, decode: () => ConstantData): ConstantValue {
+    const value: Value = { name, shape, dtype, layout: "plain" };
     return defer(value, elementCount(shape), dtype === "bool" ? "uint8" : dtype, decode);
   }
 

@@ -16,8 +16,11 @@ export function readTextFile(file: string, what: string): string {
   return new TextDecoder().decode(readFile(file, what));
 }
 
-/** A piece of a file; a function makes its piece when it is written, so that not all are in memory at once. */
-export type Piece<T> = T | (() => T);
+/**
+ * A piece of a file. A function makes its parts when they are written, so that not all are in memory at once; each is valid until the
+ * next is asked for.
+ */
+export type Piece<T> = T | (() => Iterable<T>);
 
 /** Files and the pieces that make each up. */
 export type FilesToWrite = readonly (readonly [file: string, pieces: readonly Piece<Uint8Array | string>[]])[];
@@ -56,10 +59,11 @@ export function writeFilesTogether(files: FilesToWrite): void {
 function writePieces(file: string, pieces: readonly Piece<Uint8Array | string>[]): void {
   const descriptor = fs.openSync(file, "w");
   try {
-    for (const part of pieces) {
-      const piece = typeof part === "function" ? part() : part;
-      const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
-      for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at, bytes.length - at);
+    for (const piece of pieces) {
+      for (const part of typeof piece === "function" ? piece() : [piece]) {
+        const bytes = typeof part === "string" ? new TextEncoder().encode(part) : part;
+        for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at, bytes.length - at);
+      }
     }
   } finally {
     fs.closeSync(descriptor);

@@ -16,11 +16,18 @@ const SMALL = 4096;
 /** Values that are made of deferred values, and so on: as many steps are taken again at each reading. */
 const MOST_STEPS = 8;
 
+/** Elements of a part: the bytes of one stay in the cache of a processor. */
+const PART = 1 << 17;
+
+/** Opens float32 values that can be made in parts; the result puts those from `start` on into an array. */
+export type Parts = () => (into: Float32Array, start: number) => void;
+
 interface Deferral {
   readonly length: number;
   readonly type: DataType;
   readonly steps: number;
   readonly make: () => ConstantData;
+  readonly parts?: Parts;
 }
 
 /** What holds the values of a constant, or will: a tensor, or the value of an importer. */
@@ -116,6 +123,33 @@ export function derive<T extends object>(
   if (!source) return Object.assign(holder, { data: change(from.data) });
   const make = (): ConstantData => change(valuesOf(source));
   return defer(holder, source.length, type ?? source.type, make, source.steps + 1);
+}
+
+/** Gives a holder `length` float32 values that can be made in parts, too. */
+export function deferParts<T extends object>(holder: T, length: number, parts: Parts): T & ConstantHolder {
+  const make = (): Float32Array => {
+    const values = new Float32Array(length);
+    parts()(values, 0);
+    return values;
+  };
+  if (length <= SMALL) return defer(holder, length, "float32", make);
+  return attach(holder, { length, type: "float32", steps: 1, make, parts });
+}
+
+/** The values of a constant, in parts where they can be made so. A part is valid until the next is asked for. */
+export function* partsOf(holder: ConstantHolder): Generator<ConstantData> {
+  const { length, parts } = deferralOf(holder) ?? { length: 0, parts: undefined };
+  if (!parts) {
+    yield holder.data;
+    return;
+  }
+  const part = new Float32Array(Math.min(PART, length));
+  const read = parts();
+  for (let start = 0; start < length; start += part.length) {
+    const values = part.subarray(0, length - start);
+    read(values, start);
+    yield values;
+  }
 }
 
 /** Gives a holder the values of another. */

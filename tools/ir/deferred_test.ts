@@ -2,7 +2,18 @@ import * as assert from "node:assert/strict";
 import { test } from "node:test";
 import { InternalError } from "../diagnostics/diagnostic";
 import { GraphBuilder } from "./builder";
-import { defer, derive, describeData, holdsData, isDeferred, like, share } from "./deferred";
+import {
+  defer,
+  deferParts,
+  derive,
+  describeData,
+  holdsData,
+  isDeferred,
+  like,
+  type Parts,
+  partsOf,
+  share,
+} from "./deferred";
 import { GraphEditor } from "./edit";
 import type { ConstantData, Tensor } from "./graph";
 import { constantDigest, printGraph } from "./print";
@@ -85,6 +96,37 @@ test("a chain of steps ends in values, so that none is long", () => {
   assert.equal(link.data[4], 1 + steps - 1);
 });
 
+test("values in parts are the values", () => {
+  const length = 300_000;
+  const value = (i: number): number => (i * 37) % 1001;
+  let opened = 0;
+  const parts: Parts = () => {
+    opened++;
+    return (into, start) => {
+      for (let i = 0; i < into.length; i++) into[i] = value(start + i);
+    };
+  };
+  const holder = share({}, deferParts({}, length, parts));
+  const whole = Float32Array.from({ length }, (_, i) => value(i));
+  const joined = new Float32Array(length);
+  let at = 0;
+  let count = 0;
+  for (const part of partsOf(holder)) {
+    joined.set(part, at);
+    at += part.length;
+    count++;
+  }
+  assert.ok(count > 1);
+  assert.equal(opened, 1);
+  assert.deepEqual(joined, whole);
+  assert.deepEqual(holder.data, whole);
+  assert.equal(constantDigest(holder), constantDigest({ data: whole }));
+  // What is made of them, and what is not deferred, has one part.
+  for (const one of [derive({}, holder, (data) => data), { data: whole }, deferParts({}, 10, parts)]) {
+    assert.equal([...partsOf(one)].length, 1);
+  }
+});
+
 test("values that are not those announced are a fault of the program", () => {
   for (const values of [new Float32Array(LENGTH - 1), new Int32Array(LENGTH)]) {
     const holder = defer({}, LENGTH, "float32", () => values);
@@ -107,7 +149,7 @@ test("building, verifying and editing make no values, printing each once unless 
   editor.addConstantOf("copy", [LENGTH], tensor);
   editor.dropUnusedTensors();
   verifyGraph(graph, "test");
-  const digests = new Map([["w", constantDigest(VALUES)]]);
+  const digests = new Map([["w", constantDigest({ data: VALUES })]]);
   const text = printGraph(graph, { digests });
   assert.equal(times(), 0);
   assert.equal(printGraph(graph), text);

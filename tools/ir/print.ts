@@ -10,7 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { type ConstantHolder, describeData, holdsData } from "./deferred";
+import { type ConstantHolder, describeData, holdsData, partsOf } from "./deferred";
 import type { AffineParameters, AttributeValue, ConstantData, Graph, GraphNode, GraphPort, Tensor } from "./graph";
 import { OPERATORS } from "./operators";
 
@@ -73,9 +73,23 @@ function tensorText(tensor: Tensor): string {
 }
 
 /** SHA-256 of a constant's bytes, shortened. */
-export function constantDigest(data: ConstantData): string {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+export class ConstantDigest {
+  private readonly hash = createHash("sha256");
+
+  /** Adds the values, or a part of them. */
+  update(data: ConstantData): void {
+    this.hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+
+  text(): string {
+    return this.hash.digest("hex").slice(0, 16);
+  }
+}
+
+export function constantDigest(constant: ConstantHolder): string {
+  const digest = new ConstantDigest();
+  for (const data of partsOf(constant)) digest.update(data);
+  return digest.text();
 }
 
 /** Constants of more elements are written as digests. */
@@ -85,7 +99,7 @@ function constantText(tensor: Tensor & ConstantHolder, { fullConstants, digests 
   const full = describeData(tensor).length <= (fullConstants ?? FULL_CONSTANTS);
   const values = (data: ConstantData): string =>
     Array.from(data, data instanceof Float32Array ? float32Text : String).join(" ");
-  const text = full ? values(tensor.data) : `sha256:${digests?.get(tensor.name) ?? constantDigest(tensor.data)}`;
+  const text = full ? values(tensor.data) : `sha256:${digests?.get(tensor.name) ?? constantDigest(tensor)}`;
   return `const ${tensorText(tensor)} = ${text}`;
 }
 

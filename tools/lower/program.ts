@@ -43,12 +43,10 @@ export function encodeProgram(
     net.inferOrder = i;
     return net;
   });
-  const pb = (): Uint8Array => {
+  const pb = (): Uint8Array[] => {
     const dataSha256 = file.digest();
-    return encodeFile(
-      graph,
-      nets.map((net) => ({ ...net, dataSize: file.size, dataSha256, graphDigest })),
-    );
+    const complete = nets.map((net) => ({ ...net, dataSize: file.size, dataSha256, graphDigest }));
+    return [encodeFile(graph, complete)];
   };
   return { pb, data: file.pieces };
 }
@@ -70,7 +68,7 @@ function encodeConstant({ data, dims, ...rest }: NetConstant, file: DataFile): C
   return ConstTensor.fromPartial({
     ...rest,
     dims: [...dims],
-    offset: data ? file.append(data.length, () => data) : 0,
+    offset: data ? file.append(data.length, () => [data]) : 0,
     // Elements; none where only the shape counts.
     dataSize: data ? dims.reduce((product, d) => product * d, 1) : 0,
     quantized: rest.scale !== undefined,

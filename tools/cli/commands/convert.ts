@@ -16,7 +16,7 @@ import { IMPORTERS } from "../../importers/importer";
 import { readTextFile, writeFilesTogether } from "../../io/files";
 import { StoredFile } from "../../io/stored-file";
 import type { Graph, GraphPort } from "../../ir/graph";
-import { constantDigest, printGraph } from "../../ir/print";
+import { printGraph } from "../../ir/print";
 import { optimize, PASSES } from "../../passes/pipeline";
 import { preprocessFromPreset } from "../../config/preprocess";
 import { quantizeLargeWeights } from "../../quantize/large-weights";
@@ -117,8 +117,8 @@ function write(options: Options, graph: Graph, name: string): void {
   const prefix = options.path("output_prefix") ?? path.join(options.path("output") ?? options.here(), name);
   // Constants that wait in the file are made once, for all that is written of them.
   const digests = new Map<string, string>();
-  const model = encodeModel(graph, undefined, (tensor, data) => digests.set(tensor, constantDigest(data)));
-  writeFilesTogether([...modelFiles(model, prefix), [`${prefix}.txt`, [() => printGraph(graph, { digests })]]]);
+  const files = modelFiles(encodeModel(graph, undefined, digests), prefix);
+  writeFilesTogether([...files, [`${prefix}.txt`, [() => [printGraph(graph, { digests })]]]]);
 }
 
 function choose(models: readonly ModelConfig[], name: string | undefined, file: string): ModelConfig {

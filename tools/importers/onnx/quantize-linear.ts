@@ -7,14 +7,13 @@
  * an operator on integers. Constants are exact: their data are the products scale * (code - zero point).
  */
 
-import { derive, like } from "../../ir/deferred";
 import type { TensorRange, TrainedQuantization } from "../../ir/graph";
 import { hasNoActivation } from "../../ir/attributes";
 import { ELTWISE, OPERATORS } from "../../ir/operators";
 import { elementCount, type Shape, shapeText } from "../../ir/shape";
 import { roundHalfEven } from "../../ir/activation-function";
 import { badValue, unsupported } from "../failures";
-import { type Grid as CodeGrid, realValues } from "../grid";
+import { type Grid as CodeGrid, decoded } from "../grid";
 import { type ConstantValue, isConstant, type Lowering, type Target, type Value } from "../lowering";
 import { activation, constantOf, eltwise, eltwiseScalar } from "../operations";
 import type { OnnxContext, OnnxNode } from "./node";
@@ -85,9 +84,10 @@ function channelOf(grid: Grid, shape: Shape): (index: number) => number {
 function dequantized(lower: Lowering, name: string, codes: ConstantValue, grid: Grid, reason: string): ConstantValue {
   if (codes.dtype === "float32") return unsupported("its codes are float32");
   lower.spend(elementCount(codes.shape));
-  const values = derive({}, codes, (data) => realValues(data, codes.shape, grid), "float32");
   const range = grid.type === "int32" ? undefined : rangeOf(grid, reason);
-  return like(codes, { name, dtype: "float32", range, trained: trainedOf(grid) }, values);
+  const { shape, layout } = codes;
+  const value: Value = { name, shape, dtype: "float32", layout, range, trained: trainedOf(grid) };
+  return decoded(value, codes, grid);
 }
 
 /** Per-axis numbers of a grid as an operand that broadcasts with a tensor of `rank`. */

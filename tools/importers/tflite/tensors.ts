@@ -5,10 +5,11 @@
  * so that quantizing to the grid gives the codes back.
  */
 
+import { defer } from "../../ir/deferred";
 import type { ConstantData, TensorRange, TrainedQuantization } from "../../ir/graph";
 import { elementCount, type Shape, shapeText } from "../../ir/shape";
 import { badValue, unsupported } from "../failures";
-import { type Grid, realValues } from "../grid";
+import { decoded, type Grid } from "../grid";
 import type { ConstantValue, Lowering } from "../lowering";
 import { bfloatsOf, doublesOf, floatsOf, halvesOf, int8sOf, int32sOf, int64sOf, uint16sOf } from "../wire";
 import type { Table } from "./flatbuffer";
@@ -209,8 +210,9 @@ export function decodeTensor(lower: Lowering, tensor: FileTensor): ConstantValue
   const read = (): ConstantData => codec.read(bytes, count, name);
   const limits = CODE_LIMITS[type];
   if (grid && limits) {
-    const training = trainingOf(tensor, leastOf(read(), limits[0]));
-    return lower.stored(name, shape, "float32", () => realValues(read(), shape, grid), training);
+    const codes = defer({}, count, limits[0] < 0 ? "int8" : "uint8", read);
+    const training = trainingOf(tensor, leastOf(codes.data, limits[0]));
+    return decoded({ name, shape, dtype: "float32", layout: "plain", ...training }, codes, grid);
   }
   // Aligned float32 values are a view of the file.
   if (isReal(tensor) && type !== "FLOAT32") return lower.stored(name, shape, "float32", read);
