@@ -27,3 +27,14 @@ export function browse(folder: string, html: string, script: string, ...flags: r
   assert.equal(result.status, 0, result.stderr);
   return result.stdout;
 }
+
+/** As a person would: a script that looks for a node of the graph, goes there and turns the wheel. It leaves `canvas` to what follows. */
+export const findNode = (text: string): string => `
+const search = document.getElementById("search");
+search.value = ${JSON.stringify(text)};
+search.dispatchEvent(new Event("input"));
+document.querySelector("#hits button").click();
+const canvas = document.getElementById("graph");
+for (let i = 0; i < 30; i++) canvas.dispatchEvent(new WheelEvent("wheel", { deltaY: 40, clientX: 300, clientY: 400 }));
+document.body.dataset.title = document.querySelector("#facts h3").textContent;
+`;

@@ -9,7 +9,7 @@ import { ELTWISE } from "../ir/operators";
 import { extremesOf, sketchGraph, statisticsOf } from "../quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../quantize/quantize-model";
 import { Random } from "../synth/random";
-import { browse } from "./browser";
+import { browse, findNode } from "./browser";
 import { quantizationReport } from "./quantization-report";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-report-"));
@@ -62,15 +62,8 @@ function report(): { readonly html: string; readonly quantized: Graph } {
   return { html: quantizationReport({ float, quantized, reference, statistics, evaluation }), quantized };
 }
 
-/** As a person would: looks for a layer, goes there, turns the wheel; then counts what the page shows. */
-const USE = `
-const search = document.getElementById("search");
-search.value = "conv321";
-search.dispatchEvent(new Event("input"));
-document.querySelector("#hits button").click();
-const canvas = document.getElementById("graph");
-for (let i = 0; i < 30; i++) canvas.dispatchEvent(new WheelEvent("wheel", { deltaY: 40, clientX: 300, clientY: 400 }));
-document.body.dataset.title = document.querySelector("#facts h3").textContent;
+/** Finds a layer, then counts what the page shows. */
+const USE = `${findNode("conv321")}
 document.body.dataset.facts = document.querySelector("#facts").textContent;
 document.body.dataset.rows = document.querySelectorAll("table tr").length;
 document.body.dataset.drawings = document.querySelectorAll("svg").length;

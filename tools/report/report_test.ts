@@ -5,7 +5,7 @@ import * as path from "node:path";
 import { after, test } from "node:test";
 import type { Graph, GraphNode, Tensor } from "../ir/graph";
 import { Random } from "../synth/random";
-import { browse } from "./browser";
+import { browse, findNode } from "./browser";
 import { graphView } from "./graph-view";
 import { layoutGraph } from "./layout";
 import { page } from "./page";
@@ -64,16 +64,7 @@ const pageOf = (graph: Graph): string =>
     graph: graphView(graph, { heat: new Map([[HOSTILE, 1]]) }),
   });
 
-const USE = `
-const search = document.getElementById("search");
-search.value = "node_7";
-search.dispatchEvent(new Event("input"));
-document.querySelector("#hits button").click();
-const canvas = document.getElementById("graph");
-for (let i = 0; i < 30; i++) canvas.dispatchEvent(new WheelEvent("wheel", { deltaY: 40, clientX: 300, clientY: 400 }));
-document.body.dataset.found = document.querySelectorAll("#hits button").length;
-document.body.dataset.title = document.querySelector("#facts h3").textContent;
-`;
+const USE = findNode("node_7");
 
 for (const count of [30, 1000]) {
   test(`in a browser, ${count} nodes: drawn, found, clicked, nothing injected`, () => {
