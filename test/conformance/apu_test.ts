@@ -27,7 +27,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-apu-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
 const GRAPHS = Number(process.env.MACE_APU_GRAPHS ?? 24);
-const SETTINGS = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
+const SETTINGS = { ...DEFAULT_SETTINGS, scheme: "uint8", preciseOutputs: false };
 
 /** Runs a graph as a program of the device, with what it refuses on the CPU. */
 function program(graph: Graph, inputs: readonly Float32Array[], fallback = true): Float32Array {

@@ -18,6 +18,6 @@ export function quantizedNetwork({ graph, feeds }: RandomModel, scheme = DEVICE_
     const finite = Array.from(values.get(name) ?? feeds.get(name) ?? []).filter(Number.isFinite);
     ranges.set(name, [Math.min(0, ...finite), Math.max(0.01, ...finite)]);
   }
-  const settings = { ...DEFAULT_SETTINGS, scheme, floatProbabilities: false };
+  const settings = { ...DEFAULT_SETTINGS, scheme, preciseOutputs: false };
   return quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph;
 }

@@ -59,6 +59,8 @@ async function evaluate(pipeline: Pipeline, labels: readonly number[], published
 }
 
 const ownCodes = new Map<string, number>();
+/** Rows of the README's table, as measured here. */
+const tableRows: string[] = [];
 
 for (const model of MODELS) {
   const files = filesOf([model.file, ...(model.others ?? [])]);
@@ -77,6 +79,7 @@ for (const model of MODELS) {
       const drop = (result.float ?? 0) - (result[scheme] ?? 0);
       assert.ok(drop <= (model.drop[i] ?? 0), `${scheme} lost ${drop.toFixed(2)} points`);
     });
+    if (model.title) tableRows.push(`| ${[model.title, ...["float", ...SCHEMES].map((kind) => result[kind]?.toFixed(1))].join(" | ")} |`);
     const { codes } = model;
     if (!codes) return;
     const shared = topOneOfTies(pipeline.outputs(codes.scheme), val.map((sample) => sample.label + model.offset));
@@ -91,6 +94,12 @@ test("a graph with fake quantization computes what its converted file computes",
   const [graph, file] = ["mobilenet_v1_0_25_224_qat", "mobilenet_0_25_224_codes"].map((name) => ownCodes.get(name));
   if (graph === undefined || file === undefined) return t.skip("the test data has not both");
   assert.equal(graph, file);
+});
+
+test("the README has these figures", (t) => {
+  if (tableRows.length < MODELS.filter(({ title }) => title).length) return t.skip("the test data has not all models");
+  const lines = new Set(fs.readFileSync("README.md", "utf8").split("\n"));
+  assert.deepEqual(tableRows.filter((row) => !lines.has(row)), []);
 });
 
 {

@@ -2,7 +2,7 @@
 
 import type { Graph, GraphNode } from "../ir/graph";
 import { OPERATORS, POOLING, QUANTIZED_ELTWISE, QUANTIZED_REDUCE, REDUCE } from "../ir/operators";
-import type { Scheme } from "./scheme";
+import { DEVICE_SCHEME, type Scheme } from "./scheme";
 
 /** Node name to the reason for staying float. */
 export type FloatNodes = ReadonlyMap<string, string>;
@@ -21,20 +21,20 @@ export function copiesCodes(node: GraphNode): boolean {
 
 /**
  * @param wanted nodes that the user or a search keeps float, and why.
- * @param floatProbabilities whether a Softmax that ends the graph stays float.
+ * @param preciseOutputs whether a Softmax or a mean that ends the graph stays float.
  */
 export function placeFloatNodes(
   graph: Graph,
   scheme: Scheme,
   wanted: FloatNodes = new Map(),
-  floatProbabilities = true,
+  preciseOutputs = true,
 ): FloatNodes {
   const float = new Map<string, string>();
   for (const node of graph.nodes) {
     const reason = wanted.get(node.name) ?? missingKernel(graph, node, scheme);
     if (reason) float.set(node.name, reason);
   }
-  if (floatProbabilities) keepFinalSoftmaxFloat(graph, float);
+  if (preciseOutputs) keepFinalValuesFloat(graph, scheme, float);
   // A node that only moves data follows its input: around it, conversions would be all that quantization adds.
   const producers = producersOf(graph);
   for (const node of graph.nodes) {
@@ -83,23 +83,42 @@ function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | 
   return undefined;
 }
 
-/** Codes of probabilities have steps of 1/256; where the caller gets them as float anyway, float keeps their order. */
-function keepFinalSoftmaxFloat(graph: Graph, float: Map<string, string>): void {
+/**
+ * Codes of probabilities have steps of 1/256; where the caller gets them as float anyway, float keeps their order. The same holds for
+ * a mean that ends the graph: it is finer than the codes that it is taken of, and classes whose rounded means are equal tie. Networks
+ * trained with the mean's grid keep it, and so does the scheme of the devices, whose codes are the same wherever they are computed.
+ */
+function keepFinalValuesFloat(graph: Graph, scheme: Scheme, float: Map<string, string>): void {
   const producers = producersOf(graph);
+  const producerOf = (node: GraphNode): GraphNode | undefined => producers.get(node.inputs[0] ?? "");
+  const keep = (nodes: readonly GraphNode[], why: string): void => {
+    for (const node of nodes) if (!float.has(node.name)) float.set(node.name, why);
+  };
   for (const port of graph.outputs) {
     const tail: GraphNode[] = [];
     let node = producers.get(port.tensor);
-    while (
-      node &&
-      node.type !== "Softmax" &&
-      OPERATORS[node.type]?.range === "same-as-input" &&
-      node.type !== "Pooling"
-    ) {
+    const passMoves = (): void => {
+      for (; node && movesOnly(node); node = producerOf(node)) tail.push(node);
+    };
+    passMoves();
+    if (node?.type === "Softmax") {
       tail.push(node);
-      node = producers.get(node.inputs[0] ?? "");
+      keep(tail, "it computes the output's probabilities, which keep their precision");
+      node = producerOf(node);
+      passMoves();
     }
-    if (node?.type !== "Softmax" || float.has(node.name)) continue;
-    for (const kept of [node, ...tail])
-      float.set(kept.name, "it computes the output's probabilities, which keep their precision");
+    if (!node || scheme.name === DEVICE_SCHEME || !averages(node) || isTrained(graph, node)) continue;
+    keep([node, ...tail], "it averages codes for the output, and the mean is finer than they are");
   }
 }
+
+const movesOnly = (node: GraphNode): boolean =>
+  OPERATORS[node.type]?.range === "same-as-input" && node.type !== "Pooling";
+
+const averages = (node: GraphNode): boolean =>
+  (node.type === "Reduce" && node.attributes.reduce_type === REDUCE.MEAN) ||
+  (node.type === "Pooling" && node.attributes.pooling_type === POOLING.AVG);
+
+/** Whether training chose a range of what the node reads or writes. */
+const isTrained = (graph: Graph, { inputs, outputs }: GraphNode): boolean =>
+  [...inputs, ...outputs].some((name) => graph.tensors.get(name)?.range?.source === "trained");

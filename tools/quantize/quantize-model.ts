@@ -44,8 +44,8 @@ export interface Settings {
   readonly weights: readonly string[];
   /** Everything that a Concat joins gets one range. */
   readonly shareConcat: boolean;
-  /** Whether probabilities that the graph puts out stay float where nothing else decides; accelerators have only codes. */
-  readonly floatProbabilities: boolean;
+  /** Whether probabilities and means that the graph puts out stay float where nothing else decides; accelerators have only codes. */
+  readonly preciseOutputs: boolean;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -57,7 +57,7 @@ export const DEFAULT_SETTINGS: Settings = {
   splitting: true,
   weights: [],
   shareConcat: false,
-  floatProbabilities: true,
+  preciseOutputs: true,
 };
 
 /** What was measured. */
@@ -94,7 +94,7 @@ export interface Prepared {
   /** Nodes that the user keeps float, and why. */
   readonly wanted: FloatNodes;
   readonly shareConcat: boolean;
-  readonly floatProbabilities: boolean;
+  readonly preciseOutputs: boolean;
   /** Absent: every weight takes the nearest code. */
   readonly rounding?: AdaptiveRounding;
   readonly warnings: readonly Diagnostic[];
@@ -133,19 +133,19 @@ export function prepareModel(graph: Graph, settings: Settings, measured: Measure
     perTensor,
     wanted: new Map([...wanted].map((node) => [node, "the user keeps it float"])),
     shareConcat: settings.shareConcat,
-    floatProbabilities: settings.floatProbabilities,
+    preciseOutputs: settings.preciseOutputs,
     warnings,
   };
 }
 
 /** Quantizes a prepared graph, which is not changed: it may be quantized again with another decision. */
 export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: Decision = NO_DECISION): Quantized {
-  const { graph, scheme, ranges, rangesName, channels, floatProbabilities, rounding, shifts, warnings } = prepared;
+  const { graph, scheme, ranges, rangesName, channels, preciseOutputs, rounding, shifts, warnings } = prepared;
   const wanted = new Map(prepared.wanted);
   for (const { name, layer = name } of graph.nodes) {
     if (kept.has(layer) && !wanted.has(name)) wanted.set(name, reasons.get(layer) ?? "the search keeps it float");
   }
-  const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
+  const float = placeFloatNodes(graph, scheme, wanted, preciseOutputs);
   const own: Graph = {
     ...graph,
     tensors: new Map([...graph.tensors].map(([name, tensor]) => [name, { ...tensor }])),
@@ -167,8 +167,8 @@ export function quantizePrepared(prepared: Prepared, { float: kept, reasons }: D
 }
 
 /** Nodes whose weights become codes. */
-export function roundedNodes({ graph, scheme, wanted, floatProbabilities }: Prepared): GraphNode[] {
-  const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
+export function roundedNodes({ graph, scheme, wanted, preciseOutputs }: Prepared): GraphNode[] {
+  const float = placeFloatNodes(graph, scheme, wanted, preciseOutputs);
   return graph.nodes.filter((node) => !float.has(node.name));
 }
 
@@ -176,8 +176,8 @@ export function roundedNodes({ graph, scheme, wanted, floatProbabilities }: Prep
  * Layers, by their names in the float graph, that a search may keep float: those that compute on codes otherwise. What only moves data
  * follows its input; the parts of a split layer go together.
  */
-export function searchableNodes({ graph, scheme, wanted, floatProbabilities }: Prepared): string[] {
-  const float = placeFloatNodes(graph, scheme, wanted, floatProbabilities);
+export function searchableNodes({ graph, scheme, wanted, preciseOutputs }: Prepared): string[] {
+  const float = placeFloatNodes(graph, scheme, wanted, preciseOutputs);
   const nodes = graph.nodes.filter((node) => !float.has(node.name) && !copiesCodes(node));
   return [...new Set(nodes.map(({ name, layer = name }) => layer))];
 }

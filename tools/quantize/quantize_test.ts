@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UserError } from "../diagnostics/diagnostic";
-import type { Graph } from "../ir/graph";
-import { ELTWISE, POOLING } from "../ir/operators";
+import type { Graph, GraphNode, Tensor } from "../ir/graph";
+import { ELTWISE, POOLING, REDUCE } from "../ir/operators";
 import { activationParameters } from "../quant/affine";
 import type { Ranges } from "../statistics/overall-range";
 import { assignRanges } from "./assign-ranges";
@@ -125,6 +125,47 @@ test("the softmax that computes the output stays float, an inner one has its fix
   assert.ok(outline(graph).includes("Reshape(p)->y"));
 });
 
+test("a mean that ends the graph stays float, but for devices and where its grid was trained", () => {
+  const placed = (name: string, change: (graph: Graph) => void = () => {}): string[] => {
+    const graph = sketchGraph(
+      { x: [1, 4, 4, 2] },
+      {},
+      [
+        {
+          type: "Reduce",
+          inputs: ["x"],
+          outputs: { i: [1, 1, 1, 2] },
+          attributes: { reduce_type: REDUCE.MEAN, axis: [1, 2] },
+        },
+        { type: "Eltwise", inputs: ["i", "x"], outputs: { e: [1, 4, 4, 2] }, attributes: { type: ELTWISE.PROD } },
+        {
+          type: "Reduce",
+          inputs: ["e"],
+          outputs: { m: [1, 1, 1, 2] },
+          attributes: { reduce_type: REDUCE.MEAN, axis: [1, 2] },
+        },
+        { type: "Reshape", inputs: ["m"], outputs: { r: [1, 2] } },
+        { type: "Softmax", inputs: ["r"], outputs: { p: [1, 2] } },
+        { type: "Reshape", inputs: ["p"], outputs: { y: [2] } },
+      ],
+      ["y"],
+    );
+    change(graph);
+    return [...placeFloatNodes(graph, scheme(name)).keys()].sort();
+  };
+  const named = (...outputs: string[]): string[] => outputs.map((name) => `${name}/node`).sort();
+  assert.deepEqual(placed("int8_per_channel"), named("m", "r", "p", "y"));
+  assert.deepEqual(placed("uint8"), named("p", "y"));
+  const trained = (graph: Graph): void => {
+    (graph.tensors.get("m") as Tensor).range = { min: 0, max: 1, source: "trained", reason: "trained" };
+  };
+  assert.deepEqual(placed("int8_per_channel", trained), named("p", "y"));
+  const maximum = (graph: Graph): void => {
+    (graph.nodes[2] as GraphNode).attributes.reduce_type = REDUCE.MAX;
+  };
+  assert.deepEqual(placed("int8_per_channel", maximum), named("p", "y"));
+});
+
 test("operators that copy codes inherit, whatever the file says", () => {
   const graph = sketchGraph(
     { x: [1, 4, 4, 1] },
@@ -145,7 +186,7 @@ test("operators that copy codes inherit, whatever the file says", () => {
     ],
     ["y"],
   );
-  quantize(graph, { x: [-1, 3], p: [0, 100] });
+  quantize(graph, { x: [-1, 3], p: [0, 100] }, "uint8");
   assert.deepEqual(graph.tensors.get("p")?.range, {
     min: -1,
     max: 3,

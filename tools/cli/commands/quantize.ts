@@ -42,7 +42,7 @@ function settingsOf(options: Options): Settings {
     weights: options.texts("weights"),
     ...(biasCorrection !== undefined && { biasCorrection: biasCorrection as BiasCorrection }),
     shareConcat: options.flag("change_concat_ranges"),
-    floatProbabilities: true,
+    preciseOutputs: true,
   };
 }
 
@@ -61,7 +61,7 @@ function settingsForDevice(options: Options, { quantization }: Graph): Settings 
     throw new UserError(wrongSchemeForDevice(settings.scheme, backEnd.title));
   }
   if (hasBudget(options)) note(`the accuracy budget is measured on the CPU, not on ${backEnd.title}`);
-  return { ...settings, scheme: DEVICE_SCHEME, floatProbabilities: false };
+  return { ...settings, scheme: DEVICE_SCHEME, preciseOutputs: false };
 }
 
 export async function quantize(options: Options): Promise<void> {

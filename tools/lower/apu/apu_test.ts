@@ -31,7 +31,7 @@ function one(
     ["y"],
   );
   const all = new Map([...names, "y"].map((name) => [name, [...(ranges[name] ?? [-1, 1.5])] as [number, number]]));
-  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
+  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", preciseOutputs: false };
   return quantizeModel(graph, settings, { ranges: all, rangesName: "test" }).graph;
 }
 

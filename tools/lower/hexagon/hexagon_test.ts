@@ -45,7 +45,7 @@ function one(
 function quantized(graph: Graph, given: Readonly<Record<string, readonly [number, number]>> = {}): Graph {
   const all = [...graph.inputs.map((port) => port.tensor), ...graph.nodes.flatMap((node) => node.outputs)];
   const ranges = new Map(all.map((name) => [name, given[name] ?? [-1, 1.5]] as const));
-  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", floatProbabilities: false };
+  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8", preciseOutputs: false };
   return quantizeModel(graph, settings, {
     ranges: new Map(ranges) as Map<string, [number, number]>,
     rangesName: "test",
