@@ -14,80 +14,26 @@ function kind(name: string): number {
   return Number(number);
 }
 
-/** Layers as hvx_program reads them: mace/hexagon/hvx_kernels.h has the records. */
-const LAYERS: readonly {
+interface Layer {
   readonly name: string;
+  /** The functions that do the work. */
   readonly functions: RegExp;
+  /** As hvx_program reads it: mace/hexagon/hvx_kernels.h has the records. */
   readonly record: readonly (Int32Array | Uint8Array)[];
   readonly work: number;
   readonly unit: string;
-}[] = [
-  {
-    name: "convolution 3x3, 14x14x128 to 128",
-    functions: /Conv/,
-    record: product("Conv", 14, 128, 128, 3),
-    work: 14 * 14 * 128 * 128 * 9,
-    unit: "multiply-adds",
-  },
-  {
-    name: "convolution 1x1, 14x14x256 to 256",
-    functions: /Conv/,
-    record: product("Conv", 14, 256, 256, 1),
-    work: 14 * 14 * 256 * 256,
-    unit: "multiply-adds",
-  },
-  {
-    name: "depthwise 3x3, 28x28x256",
-    functions: /Depthwise/,
-    record: product("Depthwise", 28, 256, 256, 3),
-    work: 28 * 28 * 256 * 9,
-    unit: "multiply-adds",
-  },
-  {
-    name: "average 3x3, 28x28x256",
-    functions: /AveragePool/,
-    record: [Int32Array.of(kind("AveragePool")), window(28, 256, 256, 3), new Uint8Array(28 * 28 * 256)],
-    work: 28 * 28 * 256,
-    unit: "codes",
-  },
-  {
-    name: "maximum 3x3, 28x28x256",
-    functions: /MaxPool/,
-    record: [Int32Array.of(kind("MaxPool")), window(28, 256, 256, 3), new Uint8Array(28 * 28 * 256)],
-    work: 28 * 28 * 256,
-    unit: "codes",
-  },
-  {
-    name: "maximum 3x3, 28x28x35",
-    functions: /MaxPool/,
-    record: [Int32Array.of(kind("MaxPool")), window(28, 35, 35, 3), new Uint8Array(28 * 28 * 35)],
-    work: 28 * 28 * 35,
-    unit: "codes",
-  },
-  {
-    name: "sum, 28x28x256",
-    functions: /Sum/,
-    record: [Int32Array.of(kind("Sum"), 8192, 8192, 0, 8, 6, 28 * 28 * 256), new Uint8Array(2 * 28 * 28 * 256)],
-    work: 28 * 28 * 256,
-    unit: "codes",
-  },
-  {
-    name: "greater, 28x28x256",
-    functions: /Extreme/,
-    record: [
-      Int32Array.of(kind("Maximum"), 4096, 0, 0, 0, 2048, 3, 4, 0, 28 * 28 * 256),
-      new Uint8Array(2 * 28 * 28 * 256),
-    ],
-    work: 28 * 28 * 256,
-    unit: "codes",
-  },
-  {
-    name: "clamp, 28x28x256",
-    functions: /Clamp/,
-    record: [Int32Array.of(kind("Clamp"), 10, 200, 28 * 28 * 256), new Uint8Array(28 * 28 * 256)],
-    work: 28 * 28 * 256,
-    unit: "codes",
-  },
+}
+
+const LAYERS: readonly Layer[] = [
+  product("convolution", "Conv", 14, 128, 128, 3),
+  product("convolution", "Conv", 14, 256, 256, 1),
+  product("depthwise", "Depthwise", 28, 256, 256, 3),
+  pooling("average", "AveragePool", 28, 256, 3),
+  pooling("maximum", "MaxPool", 28, 256, 3),
+  pooling("maximum", "MaxPool", 28, 35, 3),
+  elementwise("sum", "Sum", /Sum/, 2, 8192, 8192, 0, 8, 6),
+  elementwise("greater", "Maximum", /Extreme/, 2, 4096, 0, 0, 0, 2048, 3, 4, 0),
+  elementwise("clamp", "Clamp", /Clamp/, 1, 10, 200),
 ];
 
 /** ConvShape of a square window with stride 1 that keeps the size. */
@@ -97,21 +43,58 @@ function window(side: number, depth: number, channels: number, kernel: number): 
 }
 
 function product(
+  title: string,
   operator: "Conv" | "Depthwise",
   side: number,
   depth: number,
   channels: number,
   kernel: number,
-): (Int32Array | Uint8Array)[] {
+): Layer {
   const filter = kernel * kernel * depth * (operator === "Conv" ? channels : 1);
-  return [
-    Int32Array.of(kind(operator)),
-    window(side, depth, channels, kernel),
-    Int32Array.of(128, 128, 2 ** 30, 0),
-    new Uint8Array(side * side * depth),
-    new Uint8Array(filter),
-    new Int32Array(channels),
-  ];
+  const to = operator === "Conv" ? ` to ${channels}` : "";
+  return {
+    name: `${title} ${kernel}x${kernel}, ${side}x${side}x${depth}${to}`,
+    functions: new RegExp(operator),
+    record: [
+      Int32Array.of(kind(operator)),
+      window(side, depth, channels, kernel),
+      Int32Array.of(128, 128, 2 ** 30, 0),
+      new Uint8Array(side * side * depth),
+      new Uint8Array(filter),
+      new Int32Array(channels),
+    ],
+    work: side * side * filter,
+    unit: "multiply-adds",
+  };
+}
+
+function pooling(title: string, operator: string, side: number, channels: number, kernel: number): Layer {
+  const work = side * side * channels;
+  return {
+    name: `${title} ${kernel}x${kernel}, ${side}x${side}x${channels}`,
+    functions: new RegExp(operator),
+    record: [Int32Array.of(kind(operator)), window(side, channels, channels, kernel), new Uint8Array(work)],
+    work,
+    unit: "codes",
+  };
+}
+
+/** @param parameters what the record has between the operator's number and the count of codes. */
+function elementwise(
+  title: string,
+  operator: string,
+  functions: RegExp,
+  operands: number,
+  ...parameters: readonly number[]
+): Layer {
+  const work = 28 * 28 * 256;
+  return {
+    name: `${title}, 28x28x256`,
+    functions,
+    record: [Int32Array.of(kind(operator), ...parameters, work), new Uint8Array(operands * work)],
+    work,
+    unit: "codes",
+  };
 }
 
 export function layers(folder: string): void {

@@ -26,7 +26,7 @@ synthetic_model = rule(
     attrs = {
         "out": attr.output(doc = "The .pb file.", mandatory = True),
         "tool": _TOOL,
-        "topology": attr.string(doc = "Which network.", mandatory = True, values = ["inception-v3", "mixed-net", "mobilenet-v2"]),
+        "topology": attr.string(doc = "Which network: NETWORKS of tools/synth/main.ts names them.", mandatory = True),
     },
 )
 

@@ -14,7 +14,7 @@ import type { Graph, GraphNode } from "../ir/graph";
 import { ELTWISE } from "../ir/operators";
 import { bucketEnds } from "../statistics/buckets";
 import type { Channels } from "../statistics/channels";
-import { type Equalization, isFixed, passesChannels } from "./equalize";
+import { clippingFrom, type Equalization, isFixed, passesChannels } from "./equalize";
 import { weightsOf, type WeightsView } from "./weights-view";
 
 /** Powers of a channel's share of its tensor's range, in eighths: 0 leaves it as it is, 8 gives all channels the same range. */
@@ -186,10 +186,9 @@ function findClasses(graph: Graph, channels: Channels, layers: readonly Layer[])
 
 /** Channels that a limit clips on the samples keep their values. */
 function freezeClipped(node: GraphNode, output: string, channels: Channels, classes: ChannelClasses): void {
-  if (node.attributes.activation !== "RELUX") return;
-  const limit = Number(node.attributes.max_limit) * (1 - 1e-6);
+  const clip = clippingFrom(node);
   channels.get(output)?.max.forEach((max, c) => {
-    if (max >= limit) classes.freeze(output, c);
+    if (max >= clip) classes.freeze(output, c);
   });
 }
 

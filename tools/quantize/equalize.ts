@@ -154,6 +154,10 @@ export function isFixed(tensor: Tensor | undefined): boolean {
   return tensor?.range?.source === "user" || tensor?.range?.source === "trained";
 }
 
+/** From where on the node's fused clamp takes part of a channel: such a channel cannot be scaled. Infinite without a clamp. */
+export const clippingFrom = ({ attributes }: GraphNode): number =>
+  attributes.activation === "RELUX" ? Number(attributes.max_limit) * (1 - 1e-6) : Number.POSITIVE_INFINITY;
+
 /** Nodes without weights that commute with positive factors per channel. */
 export function passesChannels(graph: Graph, node: GraphNode, channels: number): boolean {
   const shape = graph.tensors.get(node.outputs[0] ?? "")?.shape ?? [];
@@ -171,14 +175,13 @@ export function passesChannels(graph: Graph, node: GraphNode, channels: number):
 }
 
 function limits(writer: GraphNode, { min, max }: ChannelStatistics): Pick<Link, "low" | "high" | "factor"> {
-  const clip =
-    writer.attributes.activation === "RELUX" ? Number(writer.attributes.max_limit) : Number.POSITIVE_INFINITY;
+  const clip = clippingFrom(writer);
   const extent = min.map((m, c) => Math.max(Math.abs(m), Math.abs(max[c] ?? 0)));
   const greatest = extent.reduce((a, b) => Math.max(a, b), 0);
   const low = new Float64Array(extent.length);
   const high = new Float64Array(extent.length);
   extent.forEach((e, c) => {
-    if (e >= clip * (1 - 1e-6)) {
+    if (e >= clip) {
       low[c] = 1;
       high[c] = 1;
     } else if (e > 0) {

@@ -1,7 +1,7 @@
 /**
  * Makes what the worked examples need and nobody may redistribute: networks with generated weights, and sample images.
  *
- *   synth inception-v3|mixed-net|mobilenet-v2 OUTPUT.pb
+ *   synth NETWORK OUTPUT.pb                       a network of NETWORKS, below
  *   synth images WIDTHxHEIGHT OUTPUT.png...
  *   synth shapes SPLIT LABELS.txt OUTPUT.png...   pictures of models/shapes_net and a line `file class` for each
  *   synth shapes-array SPLIT COUNT OUTPUT.bin     the same as COUNT times 3073 bytes: class, then pixels
@@ -56,7 +56,7 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
     return 0;
   }
   process.stderr.write(
-    "usage: synth inception-v3|mixed-net|mobilenet-v2 OUTPUT.pb | synth images WIDTHxHEIGHT OUTPUT.png... | synth shapes SPLIT LABELS.txt OUTPUT.png... | synth shapes-array SPLIT COUNT OUTPUT.bin\n",
+    `usage: synth ${Object.keys(NETWORKS).join("|")} OUTPUT.pb | synth images WIDTHxHEIGHT OUTPUT.png... | synth shapes SPLIT LABELS.txt OUTPUT.png... | synth shapes-array SPLIT COUNT OUTPUT.bin\n`,
   );
   return 2;
 }
