@@ -12,14 +12,18 @@ import { after, test } from "node:test";
 import type { OperatorDef } from "../../mace/proto/mace";
 import { writeModel, writeModelFiles } from "../../tools/emit/model-writer";
 import type { Graph } from "../../tools/ir/graph";
+import { interpret } from "../../tools/ir/interpret";
+import { ELTWISE } from "../../tools/ir/operators";
+import { elementCount } from "../../tools/ir/shape";
 import { HEXAGON } from "../../tools/lower/hexagon/hexagon";
 import { ACTIVATION_FUNCTIONS } from "../../tools/lower/hexagon/rules";
 import { partition } from "../../tools/lower/partition";
 import { lowerGraph } from "../../tools/lower/program";
 import { sketchGraph } from "../../tools/quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../tools/quantize/quantize-model";
+import { Random } from "../../tools/synth/random";
 import { randomGraph } from "../../tools/synth/random-graph";
-import { agreeOnNetworks, agreeOnPrograms, operands } from "./device-net";
+import { agreeOnNetworks, agreeOnPrograms, codesFor, operands } from "./device-net";
 import { quantizedNetwork } from "./quantized-network";
 import { REFERENCE_OPERATORS, runReference } from "../reference/nnlib";
 
@@ -49,8 +53,8 @@ function run(prefix: string, inputs: readonly Float32Array[], text: string): Flo
 
 test("the simulator and the reference agree on every operator", () => {
   const seen = agreeOnNetworks(HEXAGON, 3 * GRAPHS, { simulate, reference: runReference });
-  // Of functions of codes, each has its turn below.
-  for (const name of ["QuantizedPRelu_8", "QuantizedSqrt_8"]) seen.add(name);
+  // Of functions of codes, and of what the CPU has for float32 alone, each has its turn below.
+  for (const name of ["QuantizedPRelu_8", "QuantizedSqrt_8", ...Object.keys(ON_CODES)]) seen.add(name);
   const missing = REFERENCE_OPERATORS.filter((name) => !seen.has(name));
   assert.deepEqual(missing, [], "operators that no graph has");
 });
@@ -156,6 +160,143 @@ test("functions of codes", () => {
     }
   }
   assert.deepEqual([...compared], [...ACTIVATION_FUNCTIONS]);
+});
+
+type Attributes = NonNullable<Parameters<typeof sketchGraph>[2][number]["attributes"]>;
+
+/** y of the operands and constants, and behind it a function of codes, which makes it codes. */
+interface OnCodes {
+  /** Shapes, and ends that the values are drawn from. */
+  readonly given: Readonly<Record<string, readonly [shape: readonly number[], low: number, high: number]>>;
+  readonly constants?: Parameters<typeof sketchGraph>[1];
+  readonly type: string;
+  readonly shape: readonly number[];
+  readonly attributes?: Attributes;
+  /** Signal to noise against the float graph, dB. */
+  readonly least: number;
+}
+
+const IMAGE = [2, 6, 7, 4] as const;
+const DIV = { type: "Eltwise", attributes: { type: ELTWISE.DIV } } as const;
+const MVN = { type: "MVN", attributes: { axis: [1, 2] } } as const;
+const reciprocal = (low: number, high: number, shape: readonly number[], numerator: number, least: number): OnCodes => ({
+  ...DIV,
+  constants: { n: { shape: [1], data: [numerator] } },
+  given: { x: [shape, low, high] },
+  shape,
+  least,
+});
+
+/** What the device has on codes and the CPU for float32 alone, by nodes. */
+const ON_CODES: Readonly<Record<string, readonly OnCodes[]>> = {
+  QuantizedDiv_8: [
+    { ...DIV, given: { x: [IMAGE, -3, 5], b: [[4], 0.5, 2] }, shape: IMAGE, least: 43 },
+    { ...DIV, given: { x: [IMAGE, 0, 1], b: [[1, 1, 1, 1], -9, -3] }, shape: IMAGE, least: 46 },
+    { ...DIV, given: { x: [[5, 3], -1, 1], b: [[1], 0.01, 0.02] }, shape: [5, 3], least: 44 },
+    {
+      ...DIV,
+      attributes: { ...DIV.attributes, activation: "RELUX", max_limit: 1.5 },
+      given: { x: [IMAGE, -3, 5], b: [[1, 1, 4], 1, 4] },
+      shape: IMAGE,
+      least: 46,
+    },
+  ],
+  QuantizedRecip_8: [
+    reciprocal(0.5, 4, IMAGE, 1, 42),
+    reciprocal(0.5, 4, [3, 4], 1, 44),
+    reciprocal(-4, -0.5, IMAGE, 1, 43),
+    reciprocal(-4, -0.5, [7], 1, 47),
+    reciprocal(0.02, 4, IMAGE, 1, 25),
+    reciprocal(1, 2, IMAGE, -2.5, 51),
+    reciprocal(-2, -1, IMAGE, 3, 51),
+    {
+      type: "Activation",
+      attributes: { activation: "RECIPROCAL" },
+      given: { x: [IMAGE, 1, 8] },
+      shape: IMAGE,
+      least: 42,
+    },
+  ],
+  QuantizedInstanceNorm_8: [
+    { ...MVN, given: { x: [[1, 8, 9, 5], -3, 5] }, shape: [1, 8, 9, 5], least: 43 },
+    { ...MVN, given: { x: [IMAGE, 0, 200] }, shape: IMAGE, least: 42 },
+    { type: "MVN", attributes: { axis: [0, 1] }, given: { x: [[8, 9, 5], -1, 1] }, shape: [8, 9, 5], least: 44 },
+  ],
+  QuantizedBatchNorm_8x8p8to8: [
+    {
+      type: "BatchNorm",
+      constants: {
+        s: { shape: [4], data: [0.5, 2, -1, 0.01] },
+        b: { shape: [4], data: [1, -2, 0.5, 0] },
+      },
+      given: { x: [[30, 4], -3, 5] },
+      shape: [30, 4],
+      least: 42,
+    },
+    {
+      type: "BatchNorm",
+      constants: { s: { shape: [2], data: [1, 3] }, b: { shape: [2], data: [100, -30] } },
+      attributes: { activation: "RELU" },
+      given: { x: [[3, 5, 2], 0, 50] },
+      shape: [3, 5, 2],
+      least: 55,
+    },
+  ],
+};
+
+test("what the CPU has for float32 alone, on codes", () => {
+  for (const [wanted, cases] of Object.entries(ON_CODES)) {
+    cases.forEach(({ given, constants = {}, type, shape, attributes = {}, least }, i) => {
+      const text = `${wanted} ${i}`;
+      const names = Object.keys(given);
+      const inputs = type === "BatchNorm" ? [...names, ...Object.keys(constants)] : [...Object.keys(constants), ...names];
+      const graph = sketchGraph(
+        Object.fromEntries(names.map((name) => [name, given[name]?.[0] ?? []])),
+        constants,
+        [
+          { type, inputs, outputs: { y: shape }, attributes },
+          {
+            type: "Activation",
+            inputs: ["y"],
+            outputs: { z: shape },
+            attributes: { activation: "CLIP", min_limit: -1e3, max_limit: 1e3 },
+          },
+        ],
+        ["z"],
+      );
+      const random = new Random(text);
+      const feeds = new Map(
+        names.map((name) => {
+          const [dims = [], low = 0, high = 0] = given[name] ?? [];
+          return [name, Float32Array.from({ length: elementCount(dims) }, () => low + (high - low) * random.uniform())];
+        }),
+      );
+      const values = interpret({ ...graph, outputs: [{ tensor: "y", format: "NONE" }] }, feeds).get("y") ?? [];
+      const ranges = new Map<string, [number, number]>(names.map((n) => [n, [given[n]?.[1] ?? 0, given[n]?.[2] ?? 0]]));
+      for (const name of ["y", "z"]) ranges.set(name, [Math.min(...values), Math.max(...values)]);
+      const settings = { ...DEFAULT_SETTINGS, scheme: "uint8" };
+      const quantized = quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph;
+      const [part, ...others] = partition(quantized, HEXAGON, false).parts;
+      assert.ok(part && others.length === 0, text);
+      const net = HEXAGON.lower(part.graph);
+      assert.ok(
+        net.ops.some((op) => op.type === wanted),
+        text,
+      );
+      const exact = part.graph.inputs.map(({ tensor }) => feeds.get(tensor) ?? new Float32Array());
+      const device = simulate(part.graph, exact);
+      assert.deepEqual(device, runReference(net, codesFor(net, exact))[0], text);
+      // Whatever comes: zeros among the divisors.
+      const any = operands(part.graph, text);
+      const [expected] = runReference(net, any.map(({ codes }) => codes));
+      assert.deepEqual(simulate(part.graph, any.map(({ real }) => real)), expected, `${text}: any codes`);
+      const noise = device.reduce((sum, y, k) => sum + (y - (values[k] ?? 0)) ** 2, 0);
+      const signal = Array.from(values).reduce((sum, y) => sum + y * y, 0);
+      const ratio = 10 * Math.log10(signal / noise);
+      if (process.env.MACE_HEXAGON_GRAPHS) console.log(`${text}: ${ratio.toFixed(1)} dB`);
+      assert.ok(ratio >= least, `${text}: ${ratio} dB`);
+    });
+  }
 });
 
 test("programs of both devices compute what the reference and the CPU do, part by part", () => {
