@@ -168,6 +168,34 @@ TEST(HexagonExecutor, RunsProducts) {
   EXPECT_EQ(RunOnSimulator(net, {70, 40}, 3), (std::vector<float>{63.5f, -64, 63.5f}));
 }
 
+// MACE's form for the HTA: codes in, codes out, ranges that are constants.
+Net CodesAlone() {
+  Net net;
+  net.Ports({1, 2, 3}, {1, 2, 3});
+  net.def.outputs[0].scale = 0.5f;
+  net.def.outputs[0].zero_point = 100;
+  const int64_t min = net.Float(-50.0f), max = net.Float(77.5f);
+  const int64_t input = net.Node("INPUT", {}, {1, 1, 2, 3});
+  OperatorDef& op = net.def.ops.back();
+  op.shapes.resize(1);
+  op.types.resize(1);
+  const int64_t relu =
+      net.Node("QuantizedRelu_8", {From(input), From(min), From(max)}, {1, 1, 2, 3});
+  net.Node("Nop", Codes(relu), {});
+  net.Node("OUTPUT", {From(relu)}, {});
+  return net;
+}
+
+TEST(HexagonExecutor, NetsOfCodesAlone) {
+  EXPECT_EQ(RunOnSimulator(CodesAlone(), {-3, 0, 1.1f, 77.5f, 1000, -50}, 6),
+            (std::vector<float>{0, 0, 1, 77.5f, 77.5f, 0}));
+  Net net = CodesAlone();
+  net.def.outputs[0].scale = 0.0f;
+  const Status status = Create(net, Using(kSimulator));
+  EXPECT_NE(status.message().find("the output 'y' has no scale"), std::string::npos)
+      << status.Render();
+}
+
 class Seen : public runtime::Observer {
  public:
   void OnAcceleratorNode(const std::string& name, const std::string& type, uint64_t) override {

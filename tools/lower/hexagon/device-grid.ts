@@ -101,9 +101,9 @@ export function meanGrid(graph: Graph, node: GraphNode, axes: readonly number[])
   return { scale: Math.fround(Math.max(scale, (scaleOf(input) / count) * 1.0001)), zeroPoint };
 }
 
-/** The number that a quotient divides, where it is one constant: nnlib has reciprocals, and products with one number. */
+/** The number that a computed tensor divides, where it is one constant: nnlib has reciprocals, and products with one number. */
 export function numeratorOf(graph: Graph, node: GraphNode): number | undefined {
-  if (numberAttribute(node, "type") !== ELTWISE.DIV) return undefined;
+  if (numberAttribute(node, "type") !== ELTWISE.DIV || tensorOf(graph, node.inputs[1]).data) return undefined;
   const { data } = tensorOf(graph, node.inputs[0]);
   const { scale, zeroPoint } = ownGrid(graph, node.inputs[0]);
   return data?.length === 1 ? scale * ((data[0] ?? 0) - zeroPoint) : undefined;

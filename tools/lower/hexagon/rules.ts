@@ -167,10 +167,12 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
   }
 }
 
-/** Codes on both sides of 0 have one of 0, of which nnlib makes nothing. */
+/** Codes on both sides of 0 have one of 0, of which nnlib makes nothing; those of constants are known. */
 function refuseDivisor(graph: Graph, node: GraphNode, of: string): Diagnostic | undefined {
-  if (divisorOf(graph, of)) return undefined;
-  const [min, max] = representedRange(ownGrid(graph, of), "uint8");
+  const grid = ownGrid(graph, of);
+  const { data } = tensorOf(graph, of);
+  if (data ? !data.some((q) => q === grid.zeroPoint) : divisorOf(graph, of)) return undefined;
+  const [min, max] = representedRange(grid, "uint8");
   return hexagonDivisor(node.name, node.type, of, min, max);
 }
 
@@ -188,8 +190,7 @@ function refuseQuotient(graph: Graph, node: GraphNode): Diagnostic | undefined {
   const [n, h, w, channels] = divisor ?? [];
   const perChannel = n === 1 && h === 1 && w === 1 && (channels === 1 || channels === dividend?.[3]);
   if (!perChannel || !same(dividend)) return shapeOf(divisor);
-  const { data } = tensorOf(graph, b);
-  return data && !data.some((q) => q === ownGrid(graph, b).zeroPoint) ? undefined : refuseDivisor(graph, node, b);
+  return refuseDivisor(graph, node, b);
 }
 
 /** Nothing is added to the variance, so what is added in the graph must be too little for codes to show. */
