@@ -179,7 +179,13 @@ interface OnCodes {
 const IMAGE = [2, 6, 7, 4] as const;
 const DIV = { type: "Eltwise", attributes: { type: ELTWISE.DIV } } as const;
 const MVN = { type: "MVN", attributes: { axis: [1, 2] } } as const;
-const reciprocal = (low: number, high: number, shape: readonly number[], numerator: number, least: number): OnCodes => ({
+const reciprocal = (
+  low: number,
+  high: number,
+  shape: readonly number[],
+  numerator: number,
+  least: number,
+): OnCodes => ({
   ...DIV,
   constants: { n: { shape: [1], data: [numerator] } },
   given: { x: [shape, low, high] },
@@ -249,7 +255,8 @@ test("what the CPU has for float32 alone, on codes", () => {
     cases.forEach(({ given, constants = {}, type, shape, attributes = {}, least }, i) => {
       const text = `${wanted} ${i}`;
       const names = Object.keys(given);
-      const inputs = type === "BatchNorm" ? [...names, ...Object.keys(constants)] : [...Object.keys(constants), ...names];
+      const inputs =
+        type === "BatchNorm" ? [...names, ...Object.keys(constants)] : [...Object.keys(constants), ...names];
       const graph = sketchGraph(
         Object.fromEntries(names.map((name) => [name, given[name]?.[0] ?? []])),
         constants,
@@ -288,8 +295,18 @@ test("what the CPU has for float32 alone, on codes", () => {
       assert.deepEqual(device, runReference(net, codesFor(net, exact))[0], text);
       // Whatever comes: zeros among the divisors.
       const any = operands(part.graph, text);
-      const [expected] = runReference(net, any.map(({ codes }) => codes));
-      assert.deepEqual(simulate(part.graph, any.map(({ real }) => real)), expected, `${text}: any codes`);
+      const [expected] = runReference(
+        net,
+        any.map(({ codes }) => codes),
+      );
+      assert.deepEqual(
+        simulate(
+          part.graph,
+          any.map(({ real }) => real),
+        ),
+        expected,
+        `${text}: any codes`,
+      );
       const noise = device.reduce((sum, y, k) => sum + (y - (values[k] ?? 0)) ** 2, 0);
       const signal = Array.from(values).reduce((sum, y) => sum + y * y, 0);
       const ratio = 10 * Math.log10(signal / noise);

@@ -511,7 +511,9 @@ function batchNorm(node: Node): Value[] {
   const factors = Array.from({ length: depth }, (_, c) => {
     const steps = (of(1, c) - zeroOf(scales)) * 128;
     const moved = (of(6, c) - zeroOf(offsets)) * 2 ** Math.max(exponent, 0) * offsetFactor;
-    const offset = i32(i32(shifted(moved, Math.max(-exponent, 0)) - steps * zeroOf(x)) + roundAway(f32(-out.min / product)));
+    const offset = i32(
+      i32(shifted(moved, Math.max(-exponent, 0)) - steps * zeroOf(x)) + roundAway(f32(-out.min / product)),
+    );
     return [i16(shifted(steps * k, 15)), i32(shifted(offset * k, 15))] as const;
   });
   return mapped(node, out, (q, i) => {

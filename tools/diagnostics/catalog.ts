@@ -1094,9 +1094,7 @@ export const hexagonDivisor = (node: string, type: string, divisor: string, min:
     "MQ607",
     { node },
     `${type} by '${divisor}', whose codes are ${min.toPrecision(3)} … ${max.toPrecision(3)}, on the Hexagon DSP`,
-    min < 0 && max > 0
-      ? "nnlib divides by what is on one side of 0 only"
-      : "how far these are from 0 is not known when the model is made: the DSP chooses their range itself, or some are 0",
+    "nnlib divides by codes of a range that lies on one side of 0 and is known when the model is made, and by no constant of 0",
     "give the divisor a range on one side of 0: `ranges` in the configuration, or a clamp in the model",
     ON_CPU,
   );

@@ -99,7 +99,8 @@ class Island {
     }
     if (!tensor.range) return undefined;
     const quant =
-      this.tensors.get(known ?? "")?.quant ?? tensorwise(activationParameters(tensor.range.min, tensor.range.max, "uint8"));
+      this.tensors.get(known ?? "")?.quant ??
+      tensorwise(activationParameters(tensor.range.min, tensor.range.max, "uint8"));
     if (!quant) return undefined;
     this.tensors.set(codes, { name: codes, shape: tensor.shape, dtype: "uint8", quant });
     this.before.push(this.conversion("Quantize", name, codes));

@@ -117,8 +117,7 @@ class Partitioner {
     const refusal =
       onCodes && !this.rounds(node)
         ? this.backEnd.refuse(this.graph, node)
-        : (this.refusedIslands.get(node.name) ??
-          floatOnDevice(node.name, node.type, this.backEnd.title, node.why));
+        : (this.refusedIslands.get(node.name) ?? floatOnDevice(node.name, node.type, this.backEnd.title, node.why));
     if (refusal) this.refused.push(refusal);
     const parity = refusal ? CPU : DEVICE;
     let number = parity;

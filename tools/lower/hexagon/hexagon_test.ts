@@ -549,7 +549,12 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
       /dilations 2,2/,
     ],
     ["MQ603", one("Eltwise", { type: ELTWISE.POW }, [[2], [2]], [2]), /type 9/],
-    ["MQ607", one("Activation", { activation: "RECIPROCAL" }, [[1, 4]], [1, 4]), /by 'x\/quantized', whose codes are -1.00 … 1.50/],
+    ["MQ660", one("Eltwise", { type: ELTWISE.DIV }, [[2], [2]], [2]), /is float/],
+    [
+      "MQ607",
+      one("Activation", { activation: "RECIPROCAL" }, [[1, 4]], [1, 4]),
+      /by 'x\/quantized', whose codes are -1.00 … 1.50/,
+    ],
     ["MQ606", one("Eltwise", { type: ELTWISE.PROD }, [[2], [2]], [2], {}, TINY), /too far apart/],
     ["MQ606", one("FullyConnected", {}, [[1, 2]], [1, 2], { w: [2, 2] }, { y: [0, 1e-9] }), /too far apart/],
   ];
@@ -769,7 +774,11 @@ test("islands that nnlib cannot take stay float, with the reason", () => {
     b: { shape: [4], data },
   });
   const cases: [string, Graph, RegExp][] = [
-    ["MQ607", island("Eltwise", DIV, { a: wide, b: [[4], [-1, 1]] }, IMAGE), /'b\/quantized', whose codes are -0.996 … 1.00/],
+    [
+      "MQ607",
+      island("Eltwise", DIV, { a: wide, b: [[4], [-1, 1]] }, IMAGE),
+      /'b\/quantized', whose codes are -0.996 … 1.00/,
+    ],
     ["MQ603", island("Eltwise", DIV, { a: wide, b: [IMAGE, [1, 2]] }, IMAGE), /divisor of shape 1,3,3,4/],
     ["MQ603", island("Eltwise", DIV, { a: [[1], [1, 2]], b: [[4], [1, 2]] }, [4]), /divisor of shape 1,1,1,4/],
     [
@@ -783,12 +792,36 @@ test("islands that nnlib cannot take stay float, with the reason", () => {
     ["MQ603", norm({ epsilon: 0.01, epsilon_outside: 1 }, [-1, 1]), /epsilon 0.01/],
     [
       "MQ606",
-      island("BatchNorm", {}, { x: [[9, 4], [0, 1e-4]] }, [9, 4], ["x", "s", "b"], factors([1e4, 0, 0, 0])),
+      island(
+        "BatchNorm",
+        {},
+        {
+          x: [
+            [9, 4],
+            [0, 1e-4],
+          ],
+        },
+        [9, 4],
+        ["x", "s", "b"],
+        factors([1e4, 0, 0, 0]),
+      ),
       /too far apart/,
     ],
     [
       "MQ606",
-      island("BatchNorm", {}, { x: [[9, 4], [0, 1e6]] }, [9, 4], ["x", "s", "b"], factors([0, 0, 0, 0])),
+      island(
+        "BatchNorm",
+        {},
+        {
+          x: [
+            [9, 4],
+            [0, 1e6],
+          ],
+        },
+        [9, 4],
+        ["x", "s", "b"],
+        factors([0, 0, 0, 0]),
+      ),
       /too far apart/,
     ],
     // Nothing makes it codes behind.

@@ -1,6 +1,7 @@
 /** What the Hexagon DSP's library can take, operator by operator. */
 
 import {
+  floatOnDevice,
   hexagonActivation,
   hexagonAttribute,
   hexagonAverage,
@@ -19,6 +20,8 @@ import { fourDimensions, MAX_RANK } from "./net-builder";
 import { preluSlopes } from "../slopes";
 import { coversImage, deconvPads, reachesBeyondPads, scaleOf, slidingOf, tensorOf } from "../windows";
 import { kindOf } from "./padding";
+
+export const HEXAGON_TITLE = "Hexagon DSP";
 
 /** Operators of the canonical table that nnlib has, and on what conditions. */
 export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
@@ -81,6 +84,9 @@ export function computesOnCodes(node: GraphNode): boolean {
 export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
   if (node.type === "Quantize" || node.type === "Dequantize") return undefined;
   if (!Object.hasOwn(OPERATOR_CONDITIONS, node.type)) return hexagonOperator(node.name, node.type);
+  if (computesOnCodes(node) && !tensorOf(graph, node.outputs[0]).quant) {
+    return floatOnDevice(node.name, node.type, HEXAGON_TITLE, node.why);
+  }
   for (const name of [...node.inputs, ...node.outputs]) {
     const rank = graph.tensors.get(name)?.shape.length ?? 0;
     if (rank > MAX_RANK) return hexagonRank(node.name, name, rank);
