@@ -7,6 +7,8 @@ import type { Diagnostic } from "../diagnostics/diagnostic";
 import { uniqueName } from "../ir/builder";
 import type { Graph, GraphNode, Tensor } from "../ir/graph";
 import { type Affine, activationParameters, extremes, quantizeArray } from "../quant/affine";
+import { missingKernel } from "../quantize/placement";
+import { DEVICE_SCHEME, type Scheme, SCHEMES } from "../quantize/scheme";
 import type { BackEnd } from "./net";
 
 export interface Islands {
@@ -21,6 +23,8 @@ export function islandsOnCodes(graph: Graph, backEnd: BackEnd): Islands {
   let current = graph;
   for (const node of graph.nodes) {
     if (!backEnd.computesOnCodes?.(node)) continue;
+    // Nodes that a user or a search keeps float stay so.
+    if (node.why !== missingKernel(graph, node, SCHEMES[DEVICE_SCHEME] as Scheme)) continue;
     const candidate = new Island(current, node).onCodes();
     if (!candidate) continue;
     const refusal = backEnd.refuse(candidate.graph, candidate.node);
@@ -79,7 +83,7 @@ class Island {
     return { name, type, inputs: [from], outputs: [to], attributes: {} };
   }
 
-  /** The codes that a float tensor comes from, those it is made into for others, or new ones. */
+  /** The codes that a float tensor comes from; new ones of constants and of inputs, in the grid that others have them in. */
   private codesOf(name: string): string | undefined {
     const tensor = this.tensors.get(name);
     if (tensor?.dtype !== "float32") return undefined;
@@ -87,7 +91,7 @@ class Island {
     const from = nodes.find(({ type, outputs }) => type === "Dequantize" && outputs[0] === name)?.inputs[0];
     if (from !== undefined) return from;
     const known = nodes.find(({ type, inputs }) => type === "Quantize" && inputs[0] === name)?.outputs[0];
-    // Those of what a node computes are where its conversion is, which may be behind the island.
+    // What a float node computes has no codes, or has them behind the island.
     const given = this.graph.inputs.some((port) => port.tensor === name);
     if (!tensor.data && !given) return undefined;
     const codes = uniqueName(`${name}/quantized`, (wanted) => this.tensors.has(wanted));

@@ -98,6 +98,7 @@ bool RunRecip(const Call& call) {
   }
   const size_t count = call.in(0).shape.elements();
   const float step = (range.max - range.min) / 255.0f;
+  if (!(step > 0.0f)) return call.Fail("the input has no scale");
   bool present[256] = {};
   for (size_t i = 0; i < count; ++i) present[in[i]] = true;
   Reciprocals reciprocals;

@@ -745,6 +745,19 @@ test("reciprocals: the divisor ends where the output's codes do", () => {
   assert.deepEqual(numbers(constant(product, "y/node/greatest")), [Math.fround(-50 * scale)]);
 });
 
+test("what a user keeps float stays so", () => {
+  const graph = island("MVN", { axis: [1, 2] }, { x: [IMAGE, [-20, 20]] }, IMAGE);
+  const [norm] = graph.nodes.filter(({ type }) => type === "MVN");
+  assert.ok(norm?.why, "why it is float");
+  const kept = { ...graph, nodes: graph.nodes.map((n) => (n === norm ? { ...n, why: "the user keeps it float" } : n)) };
+  const { parts, refused } = partition(kept, HEXAGON, true);
+  assert.deepEqual(
+    refused.map(({ code, cause }) => [code, cause]),
+    [["MQ660", "the user keeps it float"]],
+  );
+  assert.ok(parts.some(({ runtime }) => runtime === "cpu"));
+});
+
 test("an island keeps its float form for whoever reads it", () => {
   const graph = island("MVN", { axis: [1, 2] }, { x: [IMAGE, [-20, 20]] }, IMAGE);
   graph.outputs = [...graph.outputs, { tensor: "y", format: "NHWC" }];
