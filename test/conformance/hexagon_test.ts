@@ -17,6 +17,7 @@ import { ELTWISE } from "../../tools/ir/operators";
 import { elementCount } from "../../tools/ir/shape";
 import { HEXAGON } from "../../tools/lower/hexagon/hexagon";
 import { ACTIVATION_FUNCTIONS } from "../../tools/lower/hexagon/rules";
+import type { LoweredNet } from "../../tools/lower/net";
 import { partition } from "../../tools/lower/partition";
 import { lowerGraph } from "../../tools/lower/program";
 import { sketchGraph } from "../../tools/quantize/fixture";
@@ -164,7 +165,7 @@ test("functions of codes", () => {
 
 type Attributes = NonNullable<Parameters<typeof sketchGraph>[2][number]["attributes"]>;
 
-/** y of the operands and constants, and behind it a function of codes, which makes it codes. */
+/** A node and its operands. */
 interface OnCodes {
   /** Shapes, and ends that the values are drawn from. */
   readonly given: Readonly<Record<string, readonly [shape: readonly number[], low: number, high: number]>>;
@@ -250,70 +251,106 @@ const ON_CODES: Readonly<Record<string, readonly OnCodes[]>> = {
   ],
 };
 
+/** y of a node, and behind it a function of codes, which makes it codes. */
+function madeCodes(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  constants: Parameters<typeof sketchGraph>[1],
+  y: { readonly type: string; readonly inputs: readonly string[]; readonly attributes?: Attributes },
+  shape: readonly number[],
+): Graph {
+  const attributes = { activation: "CLIP", min_limit: -1e3, max_limit: 1e3 };
+  const clip = { type: "Activation", inputs: ["y"], outputs: { z: shape }, attributes };
+  return sketchGraph(shapes, constants, [{ ...y, outputs: { y: shape } }, clip], ["z"]);
+}
+
+/** The graph of these values on the device alone; and how far the reference of its net is from float, dB. */
+function onDevice(
+  graph: Graph,
+  feeds: ReadonlyMap<string, Float32Array>,
+  declared: ReadonlyMap<string, readonly [number, number]> = new Map(),
+): { part: Graph; net: LoweredNet; given: readonly Float32Array[]; actual: Float32Array; ratio: number } {
+  const values = interpret({ ...graph, outputs: [{ tensor: "y", format: "NONE" }] }, feeds).get("y") ?? [];
+  const ends = (of: ArrayLike<number>): [number, number] => [Math.min(...Array.from(of)), Math.max(...Array.from(of))];
+  const ranges = new Map([...feeds].map(([name, of]) => [name, [...(declared.get(name) ?? ends(of))]] as const));
+  for (const name of ["y", "z"]) ranges.set(name, ends(values));
+  const settings = { ...DEFAULT_SETTINGS, scheme: "uint8" };
+  const measured = { ranges: ranges as Map<string, [number, number]>, rangesName: "test" };
+  const [part, ...others] = partition(quantizeModel(graph, settings, measured).graph, HEXAGON, false).parts;
+  assert.ok(part && others.length === 0);
+  const net = HEXAGON.lower(part.graph);
+  const given = part.graph.inputs.map(({ tensor }) => feeds.get(tensor) ?? new Float32Array());
+  const [actual] = runReference(net, codesFor(net, given));
+  assert.ok(actual);
+  const noise = actual.reduce((sum, y, k) => sum + (y - (values[k] ?? 0)) ** 2, 0);
+  const signal = Array.from(values).reduce((sum, y) => sum + y * y, 0);
+  return { part: part.graph, net, given, actual, ratio: 10 * Math.log10(signal / noise) };
+}
+
 test("what the CPU has for float32 alone, on codes", () => {
   for (const [wanted, cases] of Object.entries(ON_CODES)) {
-    cases.forEach(({ given, constants = {}, type, shape, attributes = {}, least }, i) => {
+    cases.forEach(({ given: operandsOf, constants = {}, type, shape, attributes = {}, least }, i) => {
       const text = `${wanted} ${i}`;
-      const names = Object.keys(given);
+      const entries = Object.entries(operandsOf);
+      const names = entries.map(([name]) => name);
       const inputs =
         type === "BatchNorm" ? [...names, ...Object.keys(constants)] : [...Object.keys(constants), ...names];
-      const graph = sketchGraph(
-        Object.fromEntries(names.map((name) => [name, given[name]?.[0] ?? []])),
-        constants,
-        [
-          { type, inputs, outputs: { y: shape }, attributes },
-          {
-            type: "Activation",
-            inputs: ["y"],
-            outputs: { z: shape },
-            attributes: { activation: "CLIP", min_limit: -1e3, max_limit: 1e3 },
-          },
-        ],
-        ["z"],
-      );
+      const shapes = Object.fromEntries(entries.map(([name, [dims]]) => [name, dims]));
       const random = new Random(text);
       const feeds = new Map(
-        names.map((name) => {
-          const [dims = [], low = 0, high = 0] = given[name] ?? [];
+        entries.map(([name, [dims, low, high]]) => {
           return [name, Float32Array.from({ length: elementCount(dims) }, () => low + (high - low) * random.uniform())];
         }),
       );
-      const values = interpret({ ...graph, outputs: [{ tensor: "y", format: "NONE" }] }, feeds).get("y") ?? [];
-      const ranges = new Map<string, [number, number]>(names.map((n) => [n, [given[n]?.[1] ?? 0, given[n]?.[2] ?? 0]]));
-      for (const name of ["y", "z"]) ranges.set(name, [Math.min(...values), Math.max(...values)]);
-      const settings = { ...DEFAULT_SETTINGS, scheme: "uint8" };
-      const quantized = quantizeModel(graph, settings, { ranges, rangesName: "test" }).graph;
-      const [part, ...others] = partition(quantized, HEXAGON, false).parts;
-      assert.ok(part && others.length === 0, text);
-      const net = HEXAGON.lower(part.graph);
+      const declared = new Map(entries.map(([name, [, low, high]]) => [name, [low, high] as const]));
+      const graph = madeCodes(shapes, constants, { type, inputs, attributes }, shape);
+      const { part, net, given, actual, ratio } = onDevice(graph, feeds, declared);
       assert.ok(
         net.ops.some((op) => op.type === wanted),
         text,
       );
-      const exact = part.graph.inputs.map(({ tensor }) => feeds.get(tensor) ?? new Float32Array());
-      const device = simulate(part.graph, exact);
-      assert.deepEqual(device, runReference(net, codesFor(net, exact))[0], text);
+      assert.deepEqual(simulate(part, given), actual, text);
       // Whatever comes: zeros among the divisors.
-      const any = operands(part.graph, text);
+      const any = operands(part, text);
       const [expected] = runReference(
         net,
         any.map(({ codes }) => codes),
       );
       assert.deepEqual(
         simulate(
-          part.graph,
+          part,
           any.map(({ real }) => real),
         ),
         expected,
         `${text}: any codes`,
       );
-      const noise = device.reduce((sum, y, k) => sum + (y - (values[k] ?? 0)) ** 2, 0);
-      const signal = Array.from(values).reduce((sum, y) => sum + y * y, 0);
-      const ratio = 10 * Math.log10(signal / noise);
       if (process.env.MACE_HEXAGON_GRAPHS) console.log(`${text}: ${ratio.toFixed(1)} dB`);
       assert.ok(ratio >= least, `${text}: ${ratio} dB`);
     });
   }
+});
+
+test("of images, normalizations by factors are more exact as depthwise convolutions", () => {
+  const [channels, cases] = [16, 20];
+  const ratios = { BatchNorm: 0, DepthwiseConv2d: 0 };
+  for (let i = 0; i < cases; i++) {
+    for (const type of ["BatchNorm", "DepthwiseConv2d"] as const) {
+      const random = new Random(`normalization ${i}`);
+      const of = (value: () => number, length = channels): number[] => Array.from({ length }, value);
+      const factors = of(() => (0.1 + 2 * random.uniform()) * (random.uniform() < 0.2 ? -1 : 1));
+      const offsets = of(() => random.normal());
+      const image = type === "DepthwiseConv2d";
+      const constants = {
+        s: { shape: image ? [1, 1, channels, 1] : [channels], data: factors },
+        b: { shape: [channels], data: offsets },
+      };
+      const shape = image ? [1, 8, 8, channels] : [64, channels];
+      const feeds = new Map([["x", Float32Array.from(of(() => random.normal(), 64 * channels))]]);
+      const graph = madeCodes({ x: shape }, constants, { type, inputs: ["x", "s", "b"] }, shape);
+      ratios[type] += onDevice(graph, feeds).ratio / cases;
+    }
+  }
+  if (process.env.MACE_HEXAGON_GRAPHS) console.log(ratios);
+  assert.ok(ratios.DepthwiseConv2d > ratios.BatchNorm && ratios.BatchNorm > 39, JSON.stringify(ratios));
 });
 
 test("programs of both devices compute what the reference and the CPU do, part by part", () => {
