@@ -329,6 +329,30 @@ test("what the CPU has for float32 alone, on codes", () => {
   }
 });
 
+test("instance normalization with factors and offsets", () => {
+  const shape = [1, 8, 9, 4];
+  const constants = { s: { shape: [4], data: [1, 2, 0.5, -1] }, b: { shape: [4], data: [0.1, -2, 0.3, 4] } };
+  const random = new Random("affine");
+  const x = Float32Array.from({ length: elementCount(shape) }, () => random.normal());
+  const nodes = [
+    { type: "MVN", inputs: ["x"], outputs: { m: shape }, attributes: { axis: [1, 2] } },
+    { type: "Eltwise", inputs: ["m", "s"], outputs: { p: shape }, attributes: { type: ELTWISE.PROD } },
+    { type: "Eltwise", inputs: ["p", "b"], outputs: { y: shape }, attributes: { type: ELTWISE.SUM } },
+  ];
+  const graph = quantizedNetwork({
+    graph: sketchGraph({ x: shape }, constants, nodes, ["y"]),
+    feeds: new Map([["x", x]]),
+  });
+  const [part, ...others] = partition(graph, HEXAGON, false).parts;
+  assert.ok(part && others.length === 0);
+  const net = HEXAGON.lower(part.graph);
+  assert.deepEqual(
+    net.ops.slice(1, -1).map(({ type }) => type),
+    ["QuantizedInstanceNorm_8", "DepthwiseSupernode_8x8p32to8"],
+  );
+  assert.deepEqual(simulate(part.graph, [x]), runReference(net, codesFor(net, [x]))[0]);
+});
+
 test("of images, normalizations by factors are more exact as depthwise convolutions", () => {
   const [channels, cases] = [16, 20];
   const ratios = { BatchNorm: 0, DepthwiseConv2d: 0 };
