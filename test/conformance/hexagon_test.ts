@@ -334,7 +334,7 @@ test("instance normalization with factors and offsets", () => {
   const constants = { s: { shape: [4], data: [1, 2, 0.5, -1] }, b: { shape: [4], data: [0.1, -2, 0.3, 4] } };
   const random = new Random("affine");
   const x = Float32Array.from({ length: elementCount(shape) }, () => random.normal());
-  const nodes = [
+  const nodes: Parameters<typeof sketchGraph>[2] = [
     { type: "MVN", inputs: ["x"], outputs: { m: shape }, attributes: { axis: [1, 2] } },
     { type: "Eltwise", inputs: ["m", "s"], outputs: { p: shape }, attributes: { type: ELTWISE.PROD } },
     { type: "Eltwise", inputs: ["p", "b"], outputs: { y: shape }, attributes: { type: ELTWISE.SUM } },
