@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Graph } from "../../tools/ir/graph";
+import { OPERATORS } from "../../tools/ir/operators";
 import { elementCount } from "../../tools/ir/shape";
 import type { BackEnd, LoweredNet } from "../../tools/lower/net";
 import { partition } from "../../tools/lower/partition";
@@ -92,9 +93,9 @@ export function agreeOnPrograms(
   return mixed;
 }
 
-/** Random networks around each operator of the device, `count` of each; returns the operators of the device that nets had. */
+/** Random networks around each operator that the device and the CPU have on codes, `count` of each; returns the operators of the device that nets had. */
 export function agreeOnNetworks(device: BackEnd, count: number, { simulate, reference }: Implementations): Set<string> {
-  const types = Object.keys(device.operators);
+  const types = Object.keys(device.operators).filter((type) => OPERATORS[type]?.kernels.uint8);
   const seen = new Set<string>();
   for (let i = 0; i < count * types.length; i++) {
     const graph = quantizedNetwork(randomGraph(`${device.runtime} ${i}`, types[i % types.length] ?? "", 6));

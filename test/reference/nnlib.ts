@@ -395,6 +395,133 @@ function extreme(node: Node, choose: (a: number, b: number) => number): Value[] 
   return ranged({ shape, data }, out);
 }
 
+/** 0 joins a range that is on one side of it. */
+const withZero = ({ min, max }: Range): Range => ({ min: Math.min(min, 0), max: Math.max(max, 0) });
+/** What a code stands for where ends are stored. */
+const realOf = (q: number, range: Range): number => f32(range.min + f32(q * stepOf(range)));
+
+function divide(node: Node): Value[] {
+  const [x, divisors] = [node.in(0), node.in(1)];
+  const [a, b] = [node.range(2), node.range(4)];
+  const reals = Array.from(divisors.data, (q) => realOf(q, b));
+  assert(!reals.includes(0), "division by zero");
+  const ends = reals.flatMap((real) => [f32(a.min / real), f32(a.max / real)]);
+  const found = { min: Math.min(...ends), max: Math.max(...ends) };
+  const given = node.inputs.length === 8;
+  if (!given && reals.length === 1) return mapped(node, found, (q) => ((reals[0] as number) < 0 ? 255 - q : q));
+  const out = given ? node.range(6) : withZero(found);
+  const quotient = (q: number, i: number): number => f32(realOf(q, a) / (reals[i % reals.length] as number));
+  return ranged({ shape: x.shape, data: Uint8Array.from(x.data, (q, i) => codeOf(quotient(q, i), out)) }, out);
+}
+
+function reciprocal(node: Node): Value[] {
+  const range = node.range(1);
+  const present = [...new Set(Array.from(node.in(0).data))].sort((p, q) => p - q);
+  const upTo = (q: number): number[] => Array.from({ length: q + 1 }, (_, i) => i);
+  const from = (q: number): number[] => upTo(255).filter((i) => i >= q);
+  /** The codes whose reciprocals make the range. */
+  const counted = (): number[] => {
+    if (node.in(0).data.length < 256) return present;
+    if (range.min < 0 && range.max > 0) {
+      const zero = Math.floor(f32(-range.min / stepOf(range)) + 0.5);
+      const below = present.filter((q) => q < zero).at(-1) ?? 0;
+      const above = present.find((q) => q > zero) ?? 255;
+      return [...upTo(below), ...from(above)];
+    }
+    assert(range.min === 0 || range.max === 0, "a range without zero");
+    return range.min === 0 ? from(present[0] ?? 0) : upTo(present.at(-1) ?? 0);
+  };
+  const known = new Map(
+    counted()
+      .map((q) => [q, realOf(q, range)] as const)
+      .filter(([, x]) => x !== 0)
+      .map(([q, x]) => [q, f32(1 / x)]),
+  );
+  const out = withZero({ min: Math.min(...known.values()), max: Math.max(...known.values()) });
+  return mapped(node, out, (q) => {
+    const y = known.get(q);
+    assert(y !== undefined, "the reciprocal of zero");
+    return toU8(Math.floor(f32(f32(y - out.min) / stepOf(out)) + 0.5));
+  });
+}
+
+function instanceNorm(node: Node): Value[] {
+  const x = node.in(0);
+  const [batches, height, width, depth] = x.shape;
+  const cellCount = height * width;
+  /** [mean, reciprocal of the deviation] of every channel of every image, in codes. */
+  const normals: (readonly [number, number])[] = [];
+  let free: Range = { min: 0, max: 0 };
+  for (let channel = 0; channel < batches * depth; channel++) {
+    const [n, c] = [Math.floor(channel / depth), channel % depth];
+    const codes = Array.from({ length: cellCount }, (_, i) => x.data[(n * cellCount + i) * depth + c] as number);
+    const [least, greatest] = [Math.min(...codes), Math.max(...codes)];
+    const sum = codes.reduce((a, b) => a + b, 0);
+    const squares = codes.reduce((a, b) => a + b * b, 0);
+    const mean = f32(f32(sum) / cellCount);
+    const root = f32(Math.sqrt(f32(squares * cellCount - sum * sum)));
+    const perDeviation = f32(cellCount / f32(root + f32(f32(0.00001) * cellCount)));
+    if (least === greatest) {
+      normals.push([0, 0]);
+      continue;
+    }
+    normals.push([mean, perDeviation]);
+    const of = (q: number): number => f32(f32(q - mean) * perDeviation);
+    free = { min: Math.min(free.min, of(least)), max: Math.max(free.max, of(greatest)) };
+  }
+  const out = exactZero({ min: free.min, max: Math.max(free.max, f32(free.min + f32(1e-5))) }, false);
+  const perStep = f32(255 / f32(out.max - out.min));
+  const factors = normals.map(([mean, perDeviation]) => {
+    const offset = f32(f32(1024 * f32(f32(mean * perDeviation) + out.min)) * perStep);
+    return [roundAway(f32(f32(1024 * perDeviation) * perStep)), roundAway(offset)] as const;
+  });
+  return mapped(node, out, (q, i) => {
+    const channel = Math.floor(i / (cellCount * depth)) * depth + (i % depth);
+    const [k, offset] = factors[channel] as readonly [number, number];
+    return toU8(Math.floor((q * k - offset + 512) / 1024));
+  });
+}
+
+function batchNorm(node: Node): Value[] {
+  const [x, scales, offsets] = [node.range(2), node.range(4), node.range(7)];
+  const given = withZero(node.range(9));
+  const out = exactZero({ min: given.min, max: Math.max(given.max, f32(given.min + f32(1e-6))) }, true);
+  const margin = f32(1.00001831);
+  const [i16, i32] = [2 ** 15, 2 ** 31].map((most) => (v: number) => clampTo(v, -most, most - 1)) as [
+    (v: number) => number,
+    (v: number) => number,
+  ];
+  const shifted = (v: number, shift: number): number => Math.floor(v / 2 ** shift + (shift === 0 ? 0 : 0.5));
+  const product = f32(f32(stepOf(x) * stepOf(scales)) / 128);
+  const ratio = f32(stepOf(offsets) / product);
+  const exponent = Math.max(-31, exponentOf(f32(ratio * margin)) - 15);
+  assert(exponent <= 6);
+  const offsetFactor = i16(roundAway(f32(ratio * 2 ** -exponent)));
+  const wanted = f32(f32(255 / f32(out.max - out.min)) * product);
+  const toOut = -exponentOf(f32(wanted * margin));
+  assert(toOut >= 1 && toOut <= 29);
+  const shift = Math.min(toOut, 22);
+  const k = i16(roundAway(f32(wanted * 2 ** (15 + shift))));
+  const last = Math.max(1, shift - 15);
+  const depth = node.in(0).shape[3];
+  const of = (input: number, c: number): number => {
+    const { data } = node.in(input);
+    return data[c % data.length] as number;
+  };
+  const factors = Array.from({ length: depth }, (_, c) => {
+    const steps = (of(1, c) - zeroOf(scales)) * 128;
+    const moved = (of(6, c) - zeroOf(offsets)) * 2 ** Math.max(exponent, 0) * offsetFactor;
+    const offset = i32(
+      i32(shifted(moved, Math.max(-exponent, 0)) - steps * zeroOf(x)) + roundAway(f32(-out.min / product)),
+    );
+    return [i16(shifted(steps * k, 15)), i32(shifted(offset * k, 15))] as const;
+  });
+  return mapped(node, out, (q, i) => {
+    const [factor, offset] = factors[i % depth] as readonly [number, number];
+    return toU8(shifted(i16(Math.floor(i32(q * factor + offset) / 2 ** (shift - last))), last));
+  });
+}
+
 function mapped(node: Node, range: Range, of: (q: number, i: number) => number): Value[] {
   const x = node.in(0);
   return ranged({ shape: x.shape, data: Uint8Array.from(x.data, of) }, range);
@@ -652,6 +779,10 @@ const OPERATORS: Readonly<Record<string, (node: Node) => Value[]>> = {
   QuantizedSigmoid_8: (node) => squash(node, true),
   QuantizedSqrt_8: (node) =>
     mapped(node, { min: 0, max: f32(Math.sqrt(node.number(2))) }, (q) => Math.floor(Math.sqrt(255 * q) + 0.5)),
+  QuantizedDiv_8: divide,
+  QuantizedRecip_8: reciprocal,
+  QuantizedInstanceNorm_8: instanceNorm,
+  QuantizedBatchNorm_8x8p8to8: batchNorm,
   QuantizedSoftmax_8: softmax,
   QuantizedReshape: (node) => ranged({ shape: node.ints(1) as unknown as Shape, data: node.in(0).data }, node.range(2)),
   QuantizedPad_8: pad,

@@ -1089,6 +1089,16 @@ export const hexagonActivation = (node: string, activation: string, known: reado
     "replace it in the model by one of them, and train again",
   );
 
+export const hexagonDivisor = (node: string, type: string, divisor: string, min: number, max: number): Diagnostic =>
+  make(
+    "MQ607",
+    { node },
+    `${type} by '${divisor}', whose codes are ${min.toPrecision(3)} … ${max.toPrecision(3)}, on the Hexagon DSP`,
+    "nnlib divides by codes of a range that lies on one side of 0 and is known when the model is made, and by no constant of 0",
+    "give the divisor a range on one side of 0: `ranges` in the configuration, or a clamp in the model",
+    ON_CPU,
+  );
+
 export const hexagonScale = (node: string, type: string, ratio: number, most: number): Diagnostic =>
   make(
     "MQ606",

@@ -44,6 +44,8 @@ export interface BackEnd {
   readonly title: string;
   /** Operator types of the canonical table that the device has, with the conditions on them in words ("" for none). */
   readonly operators: Readonly<Record<string, string>>;
+  /** Whether the device has the node on codes although the CPU has it for float32 alone; `refuse` still has its say. */
+  readonly computesOnCodes?: (node: GraphNode) => boolean;
   /** Why the device cannot take the node: node, rule and remedies; undefined when it can. Graphs have the scheme `uint8`. */
   refuse(graph: Graph, node: GraphNode): Diagnostic | undefined;
   /**

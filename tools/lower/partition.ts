@@ -7,6 +7,7 @@ import { floatOnDevice } from "../diagnostics/catalog";
 import { type Diagnostic, invariant, UserError } from "../diagnostics/diagnostic";
 import { uniqueName } from "../ir/builder";
 import type { Graph, GraphNode, GraphPort, Tensor } from "../ir/graph";
+import { islandsOnCodes } from "./islands";
 import type { BackEnd, Runtime } from "./net";
 
 export interface Part {
@@ -26,7 +27,8 @@ export interface Partition {
  * @param fallback whether nodes that the device refuses run on the CPU; otherwise they are errors, all in one UserError.
  */
 export function partition(graph: Graph, backEnd: BackEnd, fallback: boolean): Partition {
-  return new Partitioner(graph, backEnd).run(fallback);
+  const islands = islandsOnCodes(graph, backEnd);
+  return new Partitioner(islands.graph, backEnd, islands.refused).run(fallback);
 }
 
 const convertsBetweenForms = (node: GraphNode): boolean => node.type === "Quantize" || node.type === "Dequantize";
@@ -46,6 +48,8 @@ class Partitioner {
   constructor(
     private readonly graph: Graph,
     private readonly backEnd: BackEnd,
+    /** Float nodes whose codes the device cannot take, and why. */
+    private readonly refusedIslands: ReadonlyMap<string, Diagnostic>,
   ) {
     for (const node of graph.nodes) for (const output of node.outputs) this.producers.set(output, node);
   }
@@ -113,7 +117,7 @@ class Partitioner {
     const refusal =
       onCodes && !this.rounds(node)
         ? this.backEnd.refuse(this.graph, node)
-        : floatOnDevice(node.name, node.type, this.backEnd.title, node.why);
+        : (this.refusedIslands.get(node.name) ?? floatOnDevice(node.name, node.type, this.backEnd.title, node.why));
     if (refusal) this.refused.push(refusal);
     const parity = refusal ? CPU : DEVICE;
     let number = parity;

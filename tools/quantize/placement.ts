@@ -55,7 +55,8 @@ export function producersOf(graph: Graph): Map<string, GraphNode> {
 /** Most products of two codes whose sum always fits an int32 (mace/quant/README.md, section 3). */
 const MATMUL_TERMS = Math.floor((2 ** 31 - 1) / (255 * 255));
 
-function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | undefined {
+/** Why the CPU cannot run a node on codes. */
+export function missingKernel(graph: Graph, node: GraphNode, scheme: Scheme): string | undefined {
   const spec = OPERATORS[node.type];
   const none = `the runtime has no ${scheme.type} kernel for`;
   if (!spec?.kernels[scheme.type]) return `${none} ${node.type}`;

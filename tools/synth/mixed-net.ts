@@ -1,6 +1,7 @@
 /**
  * A small network that no accelerator runs whole: between its convolutions it mirrors the image, which devices have no operator for, and
- * normalizes over channels, for which there are no codes. The weights are generated.
+ * normalizes over channels, for which there are no codes. At its end it divides, by channels and by what it computed, for which the Hexagon
+ * DSP alone has codes. The weights are generated.
  */
 
 import { DataType } from "../schema/tensorflow";
@@ -57,11 +58,19 @@ export function mixedNet(): Uint8Array {
   });
   const third = convolution("third", normalized, 1, 24, 10, 1);
   const image = builder.constant("mean/axes", [2], Int32Array.of(1, 2));
-  const mean = builder.node("Mean", "mean", [third, image], {
-    T: FLOAT,
-    Tidx: typeAttribute(DataType.DT_INT32),
-    keep_dims: { b: false },
-  });
+  const meanOf = (name: string, x: string, kept: boolean): string =>
+    builder.node("Mean", name, [x, image], {
+      T: FLOAT,
+      Tidx: typeAttribute(DataType.DT_INT32),
+      keep_dims: { b: kept },
+    });
+  const one = builder.constant("one", [], Float32Array.of(1));
+  const binary = (type: string, name: string, a: string, b: string): string =>
+    builder.node(type, name, [a, b], { T: FLOAT });
+  const level = binary("AddV2", "level", meanOf("level/mean", third, true), one);
+  const balanced = binary("RealDiv", "balanced", third, level);
+  const damping = binary("RealDiv", "damping", one, binary("AddV2", "damping/sum", balanced, one));
+  const mean = meanOf("mean", binary("Mul", "damped", balanced, damping), false);
   builder.node("Softmax", "probabilities", [mean], { T: FLOAT });
   return builder.encode();
 }

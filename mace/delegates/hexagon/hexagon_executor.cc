@@ -33,6 +33,7 @@ constexpr size_t kMostCounters = 1 << 16;
 // Vectors of the DSP.
 constexpr size_t kDspAlignment = 128;
 // For every input and output: data, min, max, whether to convert between codes and real numbers.
+// Nets that begin with INPUT or end with OUTPUT instead have data alone, which are codes.
 constexpr size_t kTensorsPerPort = 4;
 constexpr size_t kRank = 4;
 constexpr size_t kMostOutputRank = 8;
@@ -45,11 +46,13 @@ struct Port {
   unsigned dims[kRank] = {1, 1, 1, 1};
   size_t elements = 1;
   quant::Affine affine;
-  // Codes of an input, real numbers of an output; aligned for the DSP.
+  // Codes of an input, real numbers of an output, or codes; aligned for the DSP.
   AlignedBuffer buffer;
   uint8_t* data = nullptr;
   float min = 0, max = 0;
   int32_t convert = 0;
+  // Real numbers of an output whose data are codes.
+  AlignedBuffer real;
 };
 
 hexagon_nn_tensordef Scalar(void* value) {
@@ -69,7 +72,10 @@ class HexagonExecutor : public runtime::Executor {
   Status Prepare(const NetDef& net, const uint8_t* data, size_t data_size,
                  const runtime::AcceleratorOptions& options);
   Status Run(const void* const* inputs, runtime::Observer* observer) override;
-  const void* output(size_t i) const override { return outputs_[i].data; }
+  const void* output(size_t i) const override {
+    const Port& port = outputs_[i];
+    return codes_out_ ? static_cast<const void*>(port.real.data()) : port.data;
+  }
 
  private:
   Status AddPorts(const std::vector<PortDef>& defs, bool input, std::vector<Port>* ports);
@@ -86,6 +92,8 @@ class HexagonExecutor : public runtime::Executor {
   std::map<unsigned, std::pair<std::string, std::string>> nodes_;
   size_t node_count_ = 0;
   std::vector<Port> inputs_, outputs_;
+  // Whether the net takes or gives codes alone.
+  bool codes_in_ = false, codes_out_ = false;
 };
 
 HexagonExecutor::~HexagonExecutor() {
@@ -111,10 +119,12 @@ Status HexagonExecutor::AddPorts(const std::vector<PortDef>& defs, bool input,
       port.dims[kRank - def.dims.size() + i] = static_cast<unsigned>(def.dims[i]);
     }
     port.elements = static_cast<size_t>(elements);
-    if (input) {
+    const bool codes = input || codes_out_;
+    if (codes) {
       const bool normal = std::isfinite(def.scale) && def.scale > 0.0f;
       if (!normal || def.zero_point < 0 || def.zero_point > 255) {
-        return diagnostics::HexagonNet("the input '" + def.name + "' has no scale or zero point");
+        return diagnostics::HexagonNet("the " + std::string(input ? "input" : "output") + " '" +
+                                       def.name + "' has no scale or zero point");
       }
       port.affine.scale = def.scale;
       port.affine.zero_point = static_cast<int32_t>(def.zero_point);
@@ -123,8 +133,10 @@ Status HexagonExecutor::AddPorts(const std::vector<PortDef>& defs, bool input,
     } else {
       port.convert = 1;
     }
-    const size_t bytes = port.elements * (input ? 1 : sizeof(float));
-    if (bytes > INT32_MAX || !port.buffer.Allocate(bytes + kDspAlignment)) {
+    const size_t bytes = port.elements * (codes ? 1 : sizeof(float));
+    const bool fits = bytes <= INT32_MAX && port.buffer.Allocate(bytes + kDspAlignment) &&
+                      (!codes || input || port.real.Allocate(port.elements * sizeof(float)));
+    if (!fits) {
       return diagnostics::HexagonMemory(
           "buffers", "the tensor '" + def.name + "' takes " + std::to_string(bytes) + " bytes");
     }
@@ -276,6 +288,10 @@ Status HexagonExecutor::Prepare(const NetDef& net, const uint8_t* data, size_t d
   if (net.ops.empty() || net.inputs.empty() || net.outputs.empty()) {
     return diagnostics::HexagonNet("it has no nodes, inputs or outputs");
   }
+  for (const OperatorDef& op : net.ops) {
+    codes_in_ |= op.type == "INPUT";
+    codes_out_ |= op.type == "OUTPUT";
+  }
   MACE_RETURN_IF_ERROR(AddPorts(net.inputs, true, &inputs_));
   MACE_RETURN_IF_ERROR(AddPorts(net.outputs, false, &outputs_));
   if (options.power_set) {
@@ -313,15 +329,18 @@ Status HexagonExecutor::Run(const void* const* inputs, runtime::Observer* observ
     tensor.dataLen = static_cast<int>(port.elements);
     tensor.data_valid_len = static_cast<unsigned>(port.elements);
     given.push_back(tensor);
+    if (codes_in_) continue;
     given.push_back(Scalar(&port.min));
     given.push_back(Scalar(&port.max));
     given.push_back(Scalar(&port.convert));
   }
+  const size_t element_bytes = codes_out_ ? 1 : sizeof(float);
   for (Port& port : outputs_) {
     hexagon_nn_tensordef tensor = {};
     tensor.data = port.data;
-    tensor.dataLen = static_cast<int>(port.elements * sizeof(float));
+    tensor.dataLen = static_cast<int>(port.elements * element_bytes);
     wanted.push_back(tensor);
+    if (codes_out_) continue;
     wanted.push_back(Scalar(&port.min));
     wanted.push_back(Scalar(&port.max));
     wanted.push_back(Scalar(&port.convert));
@@ -336,15 +355,18 @@ Status HexagonExecutor::Run(const void* const* inputs, runtime::Observer* observ
                                            wanted.data(), static_cast<int>(wanted.size()));
   if (result != 0) return library_->Failed("hexagon_nn_execute_new", result, graph_);
   for (size_t i = 0; i < outputs_.size(); ++i) {
-    const hexagon_nn_tensordef& got = wanted[i * kTensorsPerPort];
-    const Port& port = outputs_[i];
+    const hexagon_nn_tensordef& got = wanted[i * (codes_out_ ? 1 : kTensorsPerPort)];
+    Port& port = outputs_[i];
     const bool same = got.batches == port.dims[0] && got.height == port.dims[1] &&
                       got.width == port.dims[2] && got.depth == port.dims[3] &&
-                      got.data_valid_len == port.elements * sizeof(float);
+                      got.data_valid_len == port.elements * element_bytes;
     if (!same) {
       return diagnostics::HexagonOutput(
           port.name, std::to_string(got.batches) + "x" + std::to_string(got.height) + "x" +
                          std::to_string(got.width) + "x" + std::to_string(got.depth));
+    }
+    for (size_t k = 0; codes_out_ && k < port.elements; ++k) {
+      port.real.as<float>()[k] = quant::Dequantize(port.data[k], port.affine);
     }
   }
   return counting ? Report(observer) : Status();

@@ -168,6 +168,34 @@ TEST(HexagonExecutor, RunsProducts) {
   EXPECT_EQ(RunOnSimulator(net, {70, 40}, 3), (std::vector<float>{63.5f, -64, 63.5f}));
 }
 
+// MACE's form for the HTA: codes in, codes out, ranges that are constants.
+Net CodesAlone() {
+  Net net;
+  net.Ports({1, 2, 3}, {1, 2, 3});
+  net.def.outputs[0].scale = 0.5f;
+  net.def.outputs[0].zero_point = 100;
+  const int64_t min = net.Float(-50.0f), max = net.Float(77.5f);
+  const int64_t input = net.Node("INPUT", {}, {1, 1, 2, 3});
+  OperatorDef& op = net.def.ops.back();
+  op.shapes.resize(1);
+  op.types.resize(1);
+  const int64_t relu =
+      net.Node("QuantizedRelu_8", {From(input), From(min), From(max)}, {1, 1, 2, 3});
+  net.Node("Nop", Codes(relu), {});
+  net.Node("OUTPUT", {From(relu)}, {});
+  return net;
+}
+
+TEST(HexagonExecutor, NetsOfCodesAlone) {
+  EXPECT_EQ(RunOnSimulator(CodesAlone(), {-3, 0, 1.1f, 77.5f, 1000, -50}, 6),
+            (std::vector<float>{0, 0, 1, 77.5f, 77.5f, 0}));
+  Net net = CodesAlone();
+  net.def.outputs[0].scale = 0.0f;
+  const Status status = Create(net, Using(kSimulator));
+  EXPECT_NE(status.message().find("the output 'y' has no scale"), std::string::npos)
+      << status.Render();
+}
+
 class Seen : public runtime::Observer {
  public:
   void OnAcceleratorNode(const std::string& name, const std::string& type, uint64_t) override {
@@ -507,6 +535,10 @@ const std::map<std::string, Usage>& Usages() {
       {"QuantizedSigmoid_8", {"x min max", kImage}},
       {"QuantizedSqrt_8", {"x 0 max", kImage}},
       {"QuantizedSoftmax_8", {"x min max 1.5", kImage}},
+      {"QuantizedDiv_8", {"x [1,1,1,4] min max 1 8 min max", kImage}},
+      {"QuantizedRecip_8", {"x 0 max", kImage}},
+      {"QuantizedInstanceNorm_8", {"x min max", kImage}},
+      {"QuantizedBatchNorm_8x8p8to8", {"x [1,1,1,4] min max -1 1 [1,1,1,1] -8 8 min max", kImage}},
       {"QuantizedReshape", {"x ints:8,-1 min max", {1, 1, 8, 8}}},
       {"QuantizedPad_8", {"x min max ints:1,1,0,2 -1", {1, 4, 6, 6}}},
       {"QuantizedResizeBilinear_8", {"x ints:7,3 min max", {1, 7, 3, 4}}},
@@ -531,13 +563,7 @@ const std::map<std::string, Usage>& Usages() {
 }
 
 // An image through one operator.
-Net OneOperator(const std::string& type) {
-  const auto found = Usages().find(type);
-  if (found == Usages().end()) {
-    ADD_FAILURE() << "no usage of the operator " << type;
-    return Relu();
-  }
-  const Usage& usage = found->second;
+Net Using(const std::string& type, const Usage& usage) {
   Net net;
   net.Ports({1, 4, 4, 4}, usage.shape.empty() ? std::vector<int64_t>{1, 4, 4, 4} : usage.shape);
   const auto numbers = [](const std::string& list) {
@@ -592,6 +618,14 @@ Net OneOperator(const std::string& type) {
   net.Node("DequantizeOUTPUT_8tof", {From(node), From(node, range), From(node, range + 1)}, {});
   return net;
 }
+Net OneOperator(const std::string& type) {
+  const auto found = Usages().find(type);
+  if (found == Usages().end()) {
+    ADD_FAILURE() << "no usage of the operator " << type;
+    return Relu();
+  }
+  return Using(type, found->second);
+}
 
 Status CreateAndRunAny(const Net& net) {
   std::unique_ptr<Executor> executor;
@@ -619,6 +653,124 @@ TEST(HexagonExecutor, EveryOperatorRuns) {
         << name << ": " << status.Render();
   }
   EXPECT_GE(runs + 6, names.size());
+}
+
+// An image of 4 channels, 16 cells each, in steps of 0.5 from -50 to 77.5: `cells` over and over.
+std::vector<float> Image(const std::vector<float>& cells) {
+  std::vector<float> x(64);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = cells[i % cells.size()];
+  return x;
+}
+
+// What an operator makes of the first cells of an image; nothing where the run fails.
+std::vector<float> First(const std::string& type, const std::string& operands,
+                         const std::vector<float>& cells, std::string* why = nullptr) {
+  const Usage usage = {operands.c_str(), {1, 4, 4, 4}};
+  std::unique_ptr<Executor> executor;
+  Status status = Create(Using(type, usage), Using(kSimulator), &executor);
+  const std::vector<float> x = Image(cells);
+  const void* inputs[] = {x.data()};
+  if (status.ok()) status = executor->Run(inputs, nullptr);
+  if (why != nullptr) *why = status.ok() ? "" : status.Render();
+  if (!status.ok()) return {};
+  const float* y = static_cast<const float*>(executor->output(0));
+  return std::vector<float>(y, y + cells.size());
+}
+
+void ExpectRefused(const std::string& type, const std::string& operands, const char* reason,
+                   const std::vector<float>& cells = {1}) {
+  std::string why;
+  EXPECT_TRUE(First(type, operands, cells, &why).empty()) << operands;
+  EXPECT_NE(why.find(reason), std::string::npos) << why;
+}
+
+using Numbers = std::vector<float>;
+
+TEST(HexagonExecutor, Quotients) {
+  const char* const kDiv = "QuantizedDiv_8";
+  // By 2, and by 1, 38, 75, 112: constants have the codes 0, 37, 74, 111.
+  EXPECT_EQ(First(kDiv, "x [1,1,1,1] min max 2 4 -64 63.5", {10, -4, 3, 77}),
+            (Numbers{5, -2, 1.5f, 38.5f}));
+  EXPECT_EQ(First(kDiv, "x [1,1,1,4] min max 1 256 -64 63.5", {10, 38, -37.5f, 56}),
+            (Numbers{10, 1, -0.5f, 0.5f}));
+  // Ends of the output's codes.
+  EXPECT_EQ(First(kDiv, "x [1,1,1,4] min max 1 256 -8 7.9375", {70, -50, 0, 1}),
+            (Numbers{7.9375f, -1.3125f, 0, 0}));
+  // Without a range: by one number codes stay or mirror, else the divisors make it, with 0 in it.
+  EXPECT_EQ(First(kDiv, "x [1,1,1,1] min max 2 4", {10, -4, 3, 77}), (Numbers{5, -2, 1.5f, 38.5f}));
+  EXPECT_EQ(First(kDiv, "x [1,1,1,1] min max -2 0", {10, -4, 3, 77}),
+            (Numbers{-5, 2, -1.5f, -38.5f}));
+  EXPECT_EQ(First(kDiv, "x [1,1,1,4] min max 1 256", {10, 38, -37.5f, 56}),
+            (Numbers{10, 1, -0.5f, 0.5f}));
+  ExpectRefused(kDiv, "x [1,1,1,1] min max 0 8 min max", "division by zero");
+  ExpectRefused(kDiv, "x [1,1,1,4] min max 0 8", "division by zero");
+  ExpectRefused(kDiv, "x [1,1,4,4] min max 1 8 min max", "neither one number");
+  ExpectRefused(kDiv, "x [1,1,1,2] min max 1 8 min max", "neither one number");
+  ExpectRefused(kDiv, "x [1,1,1,1] min max 1 8 min", "without its greatest");
+}
+
+TEST(HexagonExecutor, Reciprocals) {
+  const char* const kRecip = "QuantizedRecip_8";
+  // The input's codes are 2 (x + 50): 10 and 20 are read as 1 and 2.
+  EXPECT_EQ(First(kRecip, "x 0 25.5", {-45, -40}), (Numbers{1, 127 * (1.0f / 255.0f)}));
+  EXPECT_EQ(First(kRecip, "x -25.5 0", {72.5f, 67.5f}), (Numbers{-1, -128 * (1.0f / 255.0f)}));
+  // The range is that of the data: the same number alone is exact.
+  EXPECT_EQ(First(kRecip, "x 0 25.5", {-40}), (Numbers{0.5f}));
+  ExpectRefused(kRecip, "x 0 25.5", "the reciprocal of zero", {-45, -50});
+  ExpectRefused(kRecip, "x -25.5 0", "the reciprocal of zero", {77.5f});
+}
+
+TEST(HexagonExecutor, ReciprocalsOfLargeImages) {
+  // By a table of all codes, whose ends depend on the side that the range is on.
+  const auto run = [](const char* low, const char* high, const std::vector<float>& cells) {
+    Net net;
+    net.Ports({1, 16, 16, 1}, {1, 16, 16, 1});
+    const int64_t min = net.Float(std::stof(low)), max = net.Float(std::stof(high));
+    const int64_t input = net.Node("QuantizeINPUT_f_to_8", {}, {1, 16, 16, 1});
+    const int64_t recip =
+        net.Node("QuantizedRecip_8", {From(input), From(min), From(max)}, {1, 16, 16, 1});
+    net.Node("DequantizeOUTPUT_8tof", Codes(recip), {});
+    std::vector<float> x(256);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = cells[i % cells.size()];
+    std::unique_ptr<Executor> executor;
+    Status status = Create(net, Using(kSimulator), &executor);
+    const void* inputs[] = {x.data()};
+    if (status.ok()) status = executor->Run(inputs, nullptr);
+    if (!status.ok()) return Numbers{};
+    const float* y = static_cast<const float*>(executor->output(0));
+    return Numbers(y, y + cells.size());
+  };
+  EXPECT_EQ(run("0", "25.5", {-45, -40}), (Numbers{1, 127 * (1.0f / 255.0f)}));
+  EXPECT_EQ(run("-25.5", "0", {72.5f, 67.5f}), (Numbers{-1, -128 * (1.0f / 255.0f)}));
+  // Codes 0 and 255 are -1 and 1, 127 is taken for 0.
+  const Numbers both = run("-1", "1", {-50, 77.5f});
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_NEAR(both[0], -1, 0.01);
+  EXPECT_NEAR(both[1], 1, 0.01);
+  EXPECT_TRUE(run("-1", "1", {13.5f}).empty()) << "the code of zero";
+  EXPECT_TRUE(run("1", "26.5", {-45}).empty()) << "a range without zero";
+}
+
+TEST(HexagonExecutor, Normalizations) {
+  // Channels of two values alike, of one value, of 3 to 1; and the range of the whole.
+  const Numbers y = First("QuantizedInstanceNorm_8", "x min max",
+                          {10, 5, 0, 30, -10, 5, 1, 30, 10, 5, 0, 30, -10, 5, 0, 31});
+  ASSERT_EQ(y.size(), 16u);
+  const double root3 = std::sqrt(3.0);
+  const double wanted[] = {1, 0, -1 / root3, -1 / root3, -1, 0, root3,      -1 / root3,
+                           1, 0, -1 / root3, -1 / root3, -1, 0, -1 / root3, root3};
+  // A step of the range from -1 to 1.73 is 0.011.
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], wanted[i], 0.011) << i;
+  EXPECT_EQ(y[1], 0.0f);
+  EXPECT_EQ(First("QuantizedInstanceNorm_8", "x min max", {7}), (Numbers{0}));
+  // Factors -2, 1.7, 5.4, 9.1 and the offset -4.
+  const std::string norm = "x [1,1,1,4] min max -2 23.5 ";
+  EXPECT_EQ(
+      First("QuantizedBatchNorm_8x8p8to8", norm + "[1,1,1,1] -4 6.2 -64 63.5", {10, 20, -5, 3}),
+      (Numbers{-24, 30, -31, 23.5f}));
+  ExpectRefused("QuantizedBatchNorm_8x8p8to8", norm + "[1,1,1,1] -1e9 1e9 min max", "offsets'");
+  ExpectRefused("QuantizedBatchNorm_8x8p8to8", norm + "[1,1,1,2] -4 4 min max", "offsets of");
+  ExpectRefused("QuantizedBatchNorm_8x8p8to8", norm + "[1,1,1,1] -4 4 -1e-3 1e-3", "suit");
 }
 
 // Whatever a file says, the executor and the simulator give an error or numbers.

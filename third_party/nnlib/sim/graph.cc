@@ -232,11 +232,20 @@ bool Call::Floats(size_t input, std::vector<float>* values) const {
   return true;
 }
 
-bool Call::Range(size_t min_input, size_t max_input, float* min, float* max) const {
+bool Call::Ends(size_t min_input, size_t max_input, float* min, float* max) const {
   if (!Float(min_input, min) || !Float(max_input, max)) return false;
-  if (!std::isfinite(*min) || !std::isfinite(*max) || !(*min <= 0.0f) || !(*max >= 0.0f) ||
-      !(*max - *min > 0.0f) || !std::isfinite(*max - *min)) {
+  if (!std::isfinite(*min) || !std::isfinite(*max) || !(*max - *min > 0.0f) ||
+      !std::isfinite(*max - *min)) {
     return Fail("inputs %zu and %zu are no range: %g .. %g", min_input, max_input,
+                static_cast<double>(*min), static_cast<double>(*max));
+  }
+  return true;
+}
+
+bool Call::Range(size_t min_input, size_t max_input, float* min, float* max) const {
+  if (!Ends(min_input, max_input, min, max)) return false;
+  if (!(*min <= 0.0f) || !(*max >= 0.0f)) {
+    return Fail("inputs %zu and %zu are a range without zero: %g .. %g", min_input, max_input,
                 static_cast<double>(*min), static_cast<double>(*max));
   }
   return true;

@@ -51,6 +51,8 @@ class Call {
   bool Ints(size_t input, std::vector<int32_t>* values) const;
   bool Floats(size_t input, std::vector<float>* values) const;
   // Ends of a range, from two inputs; both finite.
+  bool Ends(size_t min_input, size_t max_input, float* min, float* max) const;
+  // The same with zero in it.
   bool Range(size_t min_input, size_t max_input, float* min, float* max) const;
   // The bytes of codes that input's shape says.
   bool Codes(size_t input, const uint8_t** data) const;

@@ -47,6 +47,10 @@ const Operator kOperators[] = {
     {"DepthToSpace_8", 4, 4, 3, 3, RunDepthToSpace},
     {"SpaceToDepth_8", 4, 4, 3, 3, RunSpaceToDepth},
     {"QuantizedSqrt_8", 3, 3, 3, 3, RunSqrt},
+    {"QuantizedDiv_8", 6, 8, 3, 3, RunDiv},
+    {"QuantizedRecip_8", 3, 3, 3, 3, RunRecip},
+    {"QuantizedInstanceNorm_8", 3, 3, 3, 3, RunInstanceNorm},
+    {"QuantizedBatchNorm_8x8p8to8", 11, 11, 3, 3, RunBatchNorm},
 };
 const size_t kOperatorCount = sizeof kOperators / sizeof kOperators[0];
 

@@ -42,6 +42,14 @@ bool RunSigmoid(const Call& call);
 bool RunSqrt(const Call& call);
 bool RunSoftmax(const Call& call);
 
+// quotients.cc
+bool RunDiv(const Call& call);
+bool RunRecip(const Call& call);
+
+// normalizations.cc
+bool RunInstanceNorm(const Call& call);
+bool RunBatchNorm(const Call& call);
+
 // moves.cc
 bool RunConcat(const Call& call);
 bool RunReshape(const Call& call);

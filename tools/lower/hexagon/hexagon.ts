@@ -8,12 +8,13 @@ import type { BackEnd, LoweredNet } from "../net";
 import { NodeLowering } from "./lower-node";
 import { fourDimensions, NetBuilder } from "./net-builder";
 import { tensorOf } from "../windows";
-import { OPERATOR_CONDITIONS, refusal } from "./rules";
+import { computesOnCodes, HEXAGON_TITLE, OPERATOR_CONDITIONS, refusal } from "./rules";
 
 export const HEXAGON: BackEnd = {
   runtime: "dsp",
-  title: "Hexagon DSP",
+  title: HEXAGON_TITLE,
   operators: OPERATOR_CONDITIONS,
+  computesOnCodes,
   refuse: refusal,
   lower: lowerForHexagon,
 };

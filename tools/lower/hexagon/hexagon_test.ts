@@ -548,7 +548,13 @@ test("what nnlib cannot take is refused, with the reason and what to do", () => 
       one("Deconv2D", { dilations: [2, 2] }, [[1, 2, 2, 1]], [1, 4, 4, 1], { w: [1, 2, 2, 1] }),
       /dilations 2,2/,
     ],
-    ["MQ603", one("Eltwise", { type: ELTWISE.DIV }, [[2], [2]], [2]), /type 3/],
+    ["MQ603", one("Eltwise", { type: ELTWISE.POW }, [[2], [2]], [2]), /type 9/],
+    ["MQ660", one("Eltwise", { type: ELTWISE.DIV }, [[2], [2]], [2]), /is float/],
+    [
+      "MQ607",
+      one("Activation", { activation: "RECIPROCAL" }, [[1, 4]], [1, 4]),
+      /by 'x\/quantized', whose codes are -1.00 … 1.50/,
+    ],
     ["MQ606", one("Eltwise", { type: ELTWISE.PROD }, [[2], [2]], [2], {}, TINY), /too far apart/],
     ["MQ606", one("FullyConnected", {}, [[1, 2]], [1, 2], { w: [2, 2] }, { y: [0, 1e-9] }), /too far apart/],
   ];
@@ -654,6 +660,241 @@ test("a constant to pad with needs a range that is known", () => {
   assert.equal(refusalOfPad(behind(ELTWISE.PROD))?.code, "MQ603");
 });
 
-test("the operators of the back end are canonical ones that have 8-bit kernels", () => {
-  for (const type of Object.keys(HEXAGON.operators)) assert.equal(OPERATORS[type]?.kernels.uint8, true, type);
+test("the operators of the back end are canonical ones that have 8-bit kernels, or have them on the device alone", () => {
+  for (const type of Object.keys(HEXAGON.operators)) {
+    const alone = HEXAGON.computesOnCodes?.({ type, name: "n", inputs: [], outputs: [], attributes: { type: 0 } });
+    assert.equal(OPERATORS[type]?.kernels.uint8, !alone, type);
+  }
+});
+
+/** Sketches of a node `y` that the CPU has for float32 alone, and of one behind it that makes it codes. */
+function island(
+  type: string,
+  attributes: Attributes,
+  given: Readonly<Record<string, readonly [shape: Shape, range: readonly [number, number]]>>,
+  shape: Shape,
+  inputs: readonly string[] = Object.keys(given),
+  constants: Parameters<typeof sketchGraph>[1] = {},
+): Graph {
+  const shapes = Object.fromEntries(Object.entries(given).map(([name, [own]]) => [name, own]));
+  const graph = sketchGraph(
+    shapes,
+    constants,
+    [
+      { type, inputs, outputs: { y: shape }, attributes },
+      { type: "Activation", inputs: ["y"], outputs: { z: shape }, attributes: { activation: "RELU" } },
+    ],
+    ["z"],
+  );
+  return quantized(graph, Object.fromEntries(Object.entries(given).map(([name, [, range]]) => [name, range])));
+}
+
+const DIV: Attributes = { type: ELTWISE.DIV };
+const IMAGE: Shape = [1, 3, 3, 4];
+
+test("quotients: the divisor stays a step away from 0", () => {
+  const graph = island("Eltwise", DIV, { a: [IMAGE, [-1, 1]], b: [[4], [0.5, 2.55]] }, IMAGE);
+  const [part, ...others] = partition(graph, HEXAGON, false).parts;
+  assert.ok(part && others.length === 0);
+  const net = HEXAGON.lower(part.graph);
+  const b = "b/quantized mace_input_node:4 mace_input_node:5";
+  assert.deepEqual(nodesOf(net), [
+    `QuantizedClamp_8(${b} y/node/least y/node/greatest)`,
+    "QuantizedDiv_8(a/quantized y/node/divisor mace_input_node:1 mace_input_node:2 y/node/clamp:1 y/node/clamp:2 " +
+      "y/quantized/min y/quantized/max)",
+    "QuantizedRelu_8(y/quantized y/node:1 y/node:2)",
+  ]);
+  const scale = Math.fround(0.01);
+  assert.deepEqual(numbers(constant(net, "y/node/least")), [scale]);
+  assert.deepEqual(numbers(constant(net, "y/node/greatest")), [Math.fround(255 * scale)]);
+});
+
+test("reciprocals: the divisor ends where the output's codes do", () => {
+  const given = { b: [IMAGE, [-2.55, -0.1]] } as const;
+  const inverse = (numerator: number, range: readonly [number, number]): LoweredNet => {
+    const constants = { one: { shape: [1], data: [numerator] } };
+    const graph = island("Eltwise", DIV, { ...given }, IMAGE, ["one", "b"], constants);
+    // Of the output: the codes of the graph say how far the device has to go.
+    const quant = activationParameters(...range, "uint8");
+    const tensor = graph.tensors.get("y/quantized");
+    assert.ok(tensor);
+    tensor.quant = { scales: [quant.scale], zeroPoint: quant.zeroPoint, axis: null };
+    const [part] = partition(graph, HEXAGON, false).parts;
+    assert.ok(part);
+    return HEXAGON.lower(part.graph);
+  };
+  const net = inverse(1, [-10, 0]);
+  assert.deepEqual(
+    net.ops.map(({ type }) => type),
+    [
+      ...["QuantizeINPUT_f_to_8", "QuantizedClamp_8", "QuantizedRecip_8"],
+      ...["QuantizedRelu_8", "DequantizeOUTPUT_8tof"],
+    ],
+  );
+  // 1 / 10 in steps of 0.01, of the negative side.
+  const scale = Math.fround(0.01);
+  assert.deepEqual(numbers(constant(net, "y/node/least")), [Math.fround(-255 * scale)]);
+  assert.deepEqual(numbers(constant(net, "y/node/greatest")), [Math.fround(-10 * scale)]);
+  // By another number: codes stay, the range is scaled.
+  const product = inverse(-3, [0, 6]);
+  assert.deepEqual(nodesOf(product).slice(1, 3), [
+    "QuantizedRecip_8(y/node/divisor y/node/clamp:1 y/node/clamp:2)",
+    "QuantizedMul_8x8to8(y/quantized/reciprocal one/quantized y/node/reciprocal:1 y/node/reciprocal:2 " +
+      "one/quantized/min one/quantized/max)",
+  ]);
+  assert.deepEqual(numbers(constant(product, "y/node/greatest")), [Math.fround(-50 * scale)]);
+});
+
+test("what a user keeps float stays so", () => {
+  const graph = island("MVN", { axis: [1, 2] }, { x: [IMAGE, [-20, 20]] }, IMAGE);
+  const [norm] = graph.nodes.filter(({ type }) => type === "MVN");
+  assert.ok(norm?.why, "why it is float");
+  const kept = { ...graph, nodes: graph.nodes.map((n) => (n === norm ? { ...n, why: "the user keeps it float" } : n)) };
+  const { parts, refused } = partition(kept, HEXAGON, true);
+  assert.deepEqual(
+    refused.map(({ code, cause }) => [code, cause]),
+    [["MQ660", "the user keeps it float"]],
+  );
+  assert.ok(parts.some(({ runtime }) => runtime === "cpu"));
+});
+
+test("an island keeps its float form for whoever reads it", () => {
+  const graph = island("MVN", { axis: [1, 2] }, { x: [IMAGE, [-20, 20]] }, IMAGE);
+  graph.outputs = [...graph.outputs, { tensor: "y", format: "NHWC" }];
+  const before = JSON.stringify(graph.nodes);
+  const { parts, refused } = partition(graph, HEXAGON, false);
+  assert.equal(JSON.stringify(graph.nodes), before, "the graph is not changed");
+  assert.deepEqual(refused, []);
+  const [part, ...others] = parts;
+  assert.ok(part && others.length === 0);
+  const net = HEXAGON.lower(part.graph);
+  assert.deepEqual(
+    net.outputs.map(({ name }) => name),
+    ["z", "y"],
+  );
+  assert.deepEqual(nodesOf(net), [
+    "QuantizedInstanceNorm_8(x/quantized mace_input_node:1 mace_input_node:2)",
+    "QuantizedRelu_8(y/quantized y/node:1 y/node:2)",
+  ]);
+});
+
+test("islands that nnlib cannot take stay float, with the reason", () => {
+  const wide = [IMAGE, [-1, 1]] as const;
+  const norm = (attributes: Attributes, range: readonly [number, number] = [-20, 20]): Graph =>
+    island("MVN", { axis: [1, 2], ...attributes }, { x: [IMAGE, range] }, IMAGE);
+  const factors = (data: readonly number[]) => ({
+    s: { shape: [4], data: [1, 1, 1, 1] },
+    b: { shape: [4], data },
+  });
+  const cases: [string, Graph, RegExp][] = [
+    [
+      "MQ607",
+      island("Eltwise", DIV, { a: wide, b: [[4], [-1, 1]] }, IMAGE),
+      /'b\/quantized', whose codes are -0.996 … 1.00/,
+    ],
+    ["MQ603", island("Eltwise", DIV, { a: wide, b: [IMAGE, [1, 2]] }, IMAGE), /divisor of shape 1,3,3,4/],
+    ["MQ603", island("Eltwise", DIV, { a: [[1], [1, 2]], b: [[4], [1, 2]] }, [4]), /divisor of shape 1,1,1,4/],
+    [
+      "MQ607",
+      island("Eltwise", DIV, { a: wide }, IMAGE, ["a", "b"], { b: { shape: [4], data: [1, 0, 1, 1] } }),
+      /Eltwise by 'b\/quantized'/,
+    ],
+    ["MQ603", norm({ axis: [1, 2, 3] }), /axis 1,2,3/],
+    ["MQ603", norm({ normalize_variance: 0 }), /normalize_variance 0/],
+    ["MQ603", norm({ epsilon: 1 }), /epsilon 1/],
+    ["MQ603", norm({ epsilon: 0.01, epsilon_outside: 1 }, [-1, 1]), /epsilon 0.01/],
+    [
+      "MQ606",
+      island(
+        "BatchNorm",
+        {},
+        {
+          x: [
+            [9, 4],
+            [0, 1e-4],
+          ],
+        },
+        [9, 4],
+        ["x", "s", "b"],
+        factors([1e4, 0, 0, 0]),
+      ),
+      /too far apart/,
+    ],
+    [
+      "MQ606",
+      island(
+        "BatchNorm",
+        {},
+        {
+          x: [
+            [9, 4],
+            [0, 1e6],
+          ],
+        },
+        [9, 4],
+        ["x", "s", "b"],
+        factors([0, 0, 0, 0]),
+      ),
+      /too far apart/,
+    ],
+    // Nothing makes it codes behind.
+    ["MQ660", one("Eltwise", DIV, [[4], [4]], [4], {}, { x2: [1, 2] }), /is float/],
+  ];
+  for (const [code, graph, message] of cases) {
+    assert.throws(
+      () => partition(graph, HEXAGON, false),
+      (error) => {
+        assert.ok(error instanceof UserError);
+        const [refused] = error.diagnostics;
+        assert.equal(refused?.code, code, `${message}: ${refused?.message}`);
+        assert.match(refused.message, message);
+        return refused.place.node === "y/node" && JSON.stringify(refused.fixes).includes("--fallback cpu");
+      },
+    );
+    const { parts, refused } = partition(graph, HEXAGON, true);
+    assert.ok(parts.some(({ runtime }) => runtime === "cpu"));
+    assert.equal(refused[0]?.code, code);
+  }
+});
+
+test("a divisor's range is known through what keeps it, and through means", () => {
+  type Sketch = Parameters<typeof sketchGraph>[2][number];
+  const behind = (node: Sketch, b: Shape = [1, 4, 4, 4], range: readonly [number, number] = [0, 2]): string[] => {
+    const graph = sketchGraph(
+      { a: IMAGE, b },
+      {},
+      [
+        node,
+        { type: "Eltwise", inputs: ["a", "d"], outputs: { y: IMAGE }, attributes: DIV },
+        { type: "Activation", inputs: ["y"], outputs: { z: IMAGE }, attributes: { activation: "RELU" } },
+      ],
+      ["z"],
+    );
+    const { parts, refused } = partition(quantized(graph, { b: range, d: [0, 1e-4] }), HEXAGON, true);
+    if (refused.length > 0) return refused.map(({ code }) => code);
+    return (parts[0] ? HEXAGON.lower(parts[0].graph).ops : []).map(({ type = "" }) => type).slice(1, -1);
+  };
+  const reduce = { type: "Reduce", inputs: ["b"], outputs: { d: [1, 1, 1, 4] } };
+  const division = ["QuantizedClamp_8", "QuantizedDiv_8", "QuantizedRelu_8"];
+  assert.deepEqual(behind({ ...reduce, attributes: { reduce_type: REDUCE.MEAN, axis: [1, 2] } }), [
+    "QuantizedMean_8",
+    ...division,
+  ]);
+  const pool = { type: "Pooling", inputs: ["b"], outputs: { d: [1, 1, 1, 4] } };
+  const kernels = { kernels: [4, 4], strides: [1, 1] };
+  assert.deepEqual(behind({ ...pool, attributes: { pooling_type: POOLING.MAX, ...kernels } }), [
+    "QuantizedMaxPool_8",
+    ...division,
+  ]);
+  assert.deepEqual(behind({ ...pool, attributes: { pooling_type: POOLING.AVG, ...kernels } }), [
+    "QuantizedMean_8",
+    ...division,
+  ]);
+  assert.deepEqual(behind({ ...reduce, attributes: { reduce_type: REDUCE.SUM, axis: [1, 2] } }), ["MQ603", "MQ607"]);
+  // Codes of a function are those of its input: on both sides of 0, with values on one.
+  const relu = { type: "Activation", inputs: ["b"], outputs: { d: [4] }, attributes: { activation: "RELU" } };
+  assert.deepEqual(behind(relu, [4], [-1, 2]), ["QuantizedRelu_8", ...division]);
+  assert.deepEqual(behind(relu, [4], [-1, 0]), ["MQ607"]);
+  const square = { type: "Eltwise", inputs: ["b", "b"], outputs: { d: [4] }, attributes: { type: ELTWISE.PROD } };
+  assert.deepEqual(behind(square, [4]), ["MQ607"]);
 });

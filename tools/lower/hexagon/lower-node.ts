@@ -11,16 +11,21 @@ import { ELTWISE, POOLING } from "../../ir/operators";
 import { quantizeValue, representedRange } from "../../quant/affine";
 import { type Codes, fourDimensions, MAX_RANK, type NetBuilder, type Reference } from "./net-builder";
 import { preluSlopes } from "../slopes";
-import { coversImage, deconvPads, explicitPads, scaleOf, type Sliding, slidingOf, tensorOf } from "../windows";
+import { deconvPads, explicitPads, scaleOf, type Sliding, slidingOf, tensorOf } from "../windows";
+import { type Divisor, divisorOf, meanAxes, meanGrid, numeratorOf, ownGrid } from "./device-grid";
 import { kindOf, PADDING } from "./padding";
 
 const ELTWISE_NODES: Readonly<Record<number, string>> = {
   [ELTWISE.SUM]: "QuantizedAdd_8p8to8",
   [ELTWISE.SUB]: "QuantizedSub_8p8to8",
   [ELTWISE.PROD]: "QuantizedMul_8x8to8",
+  [ELTWISE.DIV]: "QuantizedDiv_8",
   [ELTWISE.MIN]: "QuantizedMinimum_8",
   [ELTWISE.MAX]: "QuantizedMaximum_8",
 };
+
+/** Nodes that choose the range of what they put out. */
+const FREE_RANGE: ReadonlySet<string> = new Set(["QuantizedMul_8x8to8", "QuantizedRecip_8"]);
 
 /** The least value of a range that says of a constant to add: below everything. */
 const BELOW_ALL = Number.NEGATIVE_INFINITY;
@@ -76,6 +81,12 @@ export class NodeLowering {
         break;
       case "Softmax":
         this.unary(node, "QuantizedSoftmax_8");
+        break;
+      case "MVN":
+        this.unary(node, "QuantizedInstanceNorm_8");
+        break;
+      case "BatchNorm":
+        this.batchNorm(node);
         break;
       case "Concat":
         this.concat(node);
@@ -195,8 +206,8 @@ export class NodeLowering {
     const limit = kind === "RELUX" ? quantizeValue(numberAttribute(node, "max_limit"), affine, "uint8") : 255;
     const wanted = fourDimensions(output.shape);
     const same = wanted.every((d, i) => d === shape[i]);
-    // A product's range is its own, and its limits are not those of its codes.
-    const free = sketch.type === ELTWISE_NODES[ELTWISE.PROD];
+    // Limits are not those of the graph's codes.
+    const free = FREE_RANGE.has(sketch.type);
     const clamps = kind !== "NOOP" && (free || affine.zeroPoint > 0 || limit < 255);
     let codes = this.single(sketch, same && !clamps ? output.name : `${output.name}/unclamped`, shape);
     if (clamps) {
@@ -322,9 +333,9 @@ export class NodeLowering {
   private pooling(node: GraphNode): void {
     const average = numberAttribute(node, "pooling_type") === POOLING.AVG;
     const sliding = slidingOf(this.graph, node);
-    // The mean's factor has 31 bits, average pooling's 15.
-    if (average && coversImage(sliding)) {
-      this.mean(node, [1, 2]);
+    const axes = meanAxes(this.graph, node);
+    if (axes) {
+      this.mean(node, axes);
       return;
     }
     const { top, bottom, left, right } = sliding.pads;
@@ -352,11 +363,7 @@ export class NodeLowering {
     const input = tensorOf(this.graph, node.inputs[0]);
     const { data, min, max, shape } = this.input(node);
     const moved = axes.map((axis) => axis + MAX_RANK - input.shape.length);
-    const count = axes.reduce((product, axis) => product * (input.shape[axis] ?? 1), 1);
-    // nnlib's factor from sums to codes is below 1: finer steps than it gives are made as coarse as it needs.
-    const least = (scaleOf(input) / count) * 1.0001;
-    const zeroPoint = output.quant?.zeroPoint ?? 0;
-    const [low, high] = representedRange({ scale: Math.fround(Math.max(scaleOf(output), least)), zeroPoint }, "uint8");
+    const [low, high] = representedRange(meanGrid(this.graph, node, axes), "uint8");
     const inputs = [
       data,
       min,
@@ -374,13 +381,84 @@ export class NodeLowering {
   }
 
   private eltwise(node: GraphNode): void {
+    const shape = fourDimensions(this.output(node).shape);
+    const numerator = numeratorOf(this.graph, node);
+    if (numerator !== undefined) {
+      this.reciprocal(node, node.inputs[1] ?? "", numerator);
+      return;
+    }
     const type = ELTWISE_NODES[numberAttribute(node, "type")] ?? "";
-    const inputs = this.pair(this.input(node, 0), this.input(node, 1));
+    const second =
+      type === ELTWISE_NODES[ELTWISE.DIV] ? this.awayFromZero(node, node.inputs[1] ?? "", 1) : this.input(node, 1);
+    const inputs = this.pair(this.input(node, 0), second);
     if (type !== ELTWISE_NODES[ELTWISE.PROD]) inputs.push(...this.outputRange(node));
-    this.finishFused(node, { name: node.name, type, inputs }, fourDimensions(this.output(node).shape));
+    this.finishFused(node, { name: node.name, type, inputs }, shape);
+  }
+
+  private divisor(name: string): Divisor {
+    const divisor = divisorOf(this.graph, name);
+    invariant(divisor, `the divisor '${name}' is not refused and has no known range on one side of 0`);
+    return divisor;
+  }
+
+  /** A divisor that is at least `steps` of its codes from 0, by which nnlib does not divide. */
+  private awayFromZero(node: GraphNode, name: string, steps: number): Codes {
+    const codes = this.of(name);
+    if (tensorOf(this.graph, name).data) return codes;
+    const { sign, step, most } = this.divisor(name);
+    const [low = 0, high = 0] = [steps, most].map((n) => Math.fround(sign * n * step)).sort((a, b) => a - b);
+    const inputs = [
+      codes.data,
+      codes.min,
+      codes.max,
+      this.net.float(`${node.name}/least`, low),
+      this.net.float(`${node.name}/greatest`, high),
+    ];
+    return this.single(
+      { name: `${node.name}/clamp`, type: "QuantizedClamp_8", inputs },
+      `${node.name}/divisor`,
+      codes.shape,
+    );
+  }
+
+  /**
+   * `numerator` / x. The range of reciprocals is that of the data at hand, which leaves most of them a few steps where some x is small: so
+   * x ends where the output's codes do.
+   */
+  private reciprocal(node: GraphNode, x: string, numerator: number): void {
+    const output = this.output(node);
+    const shape = fourDimensions(output.shape);
+    const { sign, step, most } = this.divisor(x);
+    const { scale, zeroPoint } = ownGrid(this.graph, output.name);
+    const end = scale * (sign * numerator >= 0 ? 255 - zeroPoint : zeroPoint);
+    const steps = Math.min(most, Math.max(1, Math.floor(Math.abs(numerator) / (step * end))));
+    const { data, min, max } = this.awayFromZero(node, x, steps);
+    const sketch = { name: node.name, type: "QuantizedRecip_8", inputs: [data, min, max] };
+    if (node.type === "Activation") {
+      this.finish(node, sketch);
+    } else if (Math.abs(numerator - 1) < 1e-6) {
+      this.finishFused(node, sketch, shape);
+    } else {
+      // By one number: codes stay, their range is scaled.
+      const name = `${node.name}/reciprocal`;
+      const inputs = this.pair(this.single({ ...sketch, name }, `${output.name}/reciprocal`, shape), this.input(node));
+      this.finishFused(node, { name: node.name, type: "QuantizedMul_8x8to8", inputs }, shape);
+    }
+  }
+
+  /** Factors and offsets of channels, each codes of a range of their own. */
+  private batchNorm(node: GraphNode): void {
+    const [x, scale, offset] = [0, 1, 2].map((i) => this.input(node, i)) as [Codes, Codes, Codes];
+    const inputs = [...this.pair(x, scale), offset.data, offset.min, offset.max, ...this.outputRange(node)];
+    const sketch = { name: node.name, type: "QuantizedBatchNorm_8x8p8to8", inputs };
+    this.finishFused(node, sketch, fourDimensions(this.output(node).shape));
   }
 
   private activation(node: GraphNode): void {
+    if (stringAttribute(node, "activation") === "RECIPROCAL") {
+      this.reciprocal(node, node.inputs[0] ?? "", 1);
+      return;
+    }
     const { data, min, max } = this.input(node);
     const number = (name: string): Reference => this.net.float(`${node.name}/${name}`, numberAttribute(node, name));
     const further = (): [string, Reference[]] => {

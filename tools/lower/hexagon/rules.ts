@@ -1,9 +1,11 @@
 /** What the Hexagon DSP's library can take, operator by operator. */
 
 import {
+  floatOnDevice,
   hexagonActivation,
   hexagonAttribute,
   hexagonAverage,
+  hexagonDivisor,
   hexagonOperator,
   hexagonRank,
   hexagonScale,
@@ -12,10 +14,14 @@ import type { Diagnostic } from "../../diagnostics/diagnostic";
 import { listAttribute, numberAttribute, pairAttribute, stringAttribute } from "../../ir/attributes";
 import type { Graph, GraphNode } from "../../ir/graph";
 import { ELTWISE, PAD, POOLING, REDUCE } from "../../ir/operators";
-import { MAX_RANK } from "./net-builder";
+import { representedRange } from "../../quant/affine";
+import { deviceGrid, divisorOf, keepsGrid, numeratorOf, ownGrid } from "./device-grid";
+import { fourDimensions, MAX_RANK } from "./net-builder";
 import { preluSlopes } from "../slopes";
 import { coversImage, deconvPads, reachesBeyondPads, scaleOf, slidingOf, tensorOf } from "../windows";
 import { kindOf } from "./padding";
+
+export const HEXAGON_TITLE = "Hexagon DSP";
 
 /** Operators of the canonical table that nnlib has, and on what conditions. */
 export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
@@ -25,9 +31,12 @@ export const OPERATOR_CONDITIONS: Readonly<Record<string, string>> = {
   Deconv2D: "one group, no dilation, output size that the pads give",
   Pooling: "no dilation; averages count no padding, or all of it, over at most 256 cells or the whole image",
   Reduce: "mean",
-  Eltwise: "sum, difference, product, minimum, maximum",
+  BatchNorm: "between codes: where it is no depthwise convolution, with fewer than four axes",
+  MVN: "between codes: over rows and columns, with the variance, epsilon below the square of a step of the input",
+  Eltwise:
+    "sum, difference, product, minimum, maximum; between codes: quotients by one number or one a channel, and reciprocals, of a known range on one side of 0",
   Activation:
-    "RELU, RELUX, CLIP, TANH, SIGMOID, LEAKYRELU and PRELU with slopes from 0 to 1, SQRT of what is given a range from 0",
+    "RELU, RELUX, CLIP, TANH, SIGMOID, LEAKYRELU and PRELU with slopes from 0 to 1, SQRT of a known range from 0, RECIPROCAL of one on one side of 0",
   Softmax: "not its logarithm",
   Concat: "",
   Split: "",
@@ -62,12 +71,22 @@ export const ACTIVATION_FUNCTIONS: ReadonlySet<string> = new Set([
   "LEAKYRELU",
   "PRELU",
   "SQRT",
+  "RECIPROCAL",
 ]);
+
+/** What the CPU has for float32 alone. */
+export function computesOnCodes(node: GraphNode): boolean {
+  if (node.type === "Eltwise") return numberAttribute(node, "type") === ELTWISE.DIV;
+  return node.type === "MVN" || node.type === "BatchNorm";
+}
 
 /** Why the node cannot be lowered; undefined when it can. */
 export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
   if (node.type === "Quantize" || node.type === "Dequantize") return undefined;
   if (!Object.hasOwn(OPERATOR_CONDITIONS, node.type)) return hexagonOperator(node.name, node.type);
+  if (computesOnCodes(node) && !tensorOf(graph, node.outputs[0]).quant) {
+    return floatOnDevice(node.name, node.type, HEXAGON_TITLE, node.why);
+  }
   for (const name of [...node.inputs, ...node.outputs]) {
     const rank = graph.tensors.get(name)?.shape.length ?? 0;
     if (rank > MAX_RANK) return hexagonRank(node.name, name, rank);
@@ -108,6 +127,10 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
     }
     case "Eltwise":
       return refuseEltwise(graph, node);
+    case "MVN":
+      return refuseNormalization(graph, node);
+    case "BatchNorm":
+      return refuseBatchNorm(graph, node);
     case "Activation": {
       const name = stringAttribute(node, "activation");
       if (!ACTIVATION_FUNCTIONS.has(name)) return hexagonActivation(node.name, name, [...ACTIVATION_FUNCTIONS]);
@@ -117,10 +140,11 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
         return fits ? undefined : attribute("activation_coefficient", String(slope), "a slope from 0 to 1");
       }
       if (name === "PRELU" && !preluSlopes(graph, node)) return attribute("activation", name, "slopes from 0 to 1");
-      if (name === "SQRT" && !startsAtZero(graph, node)) {
-        return attribute("activation", name, "the root of codes whose range is given and starts at 0");
+      const input = node.inputs[0] ?? "";
+      if (name === "SQRT" && deviceGrid(graph, input)?.zeroPoint !== 0) {
+        return attribute("activation", name, "the root of codes whose range is known and starts at 0");
       }
-      return undefined;
+      return name === "RECIPROCAL" ? refuseDivisor(graph, node, input) : undefined;
     }
     case "Softmax":
       return numberAttribute(node, "log") ? attribute("log", "1", "0") : undefined;
@@ -132,7 +156,7 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
       const type = numberAttribute(node, "pad_type");
       if (type !== PAD.CONSTANT) return attribute("pad_type", String(type), `${PAD.CONSTANT}, a constant`);
       const value = numberAttribute(node, "constant_value");
-      return value === 0 || hasGivenRange(graph, node.inputs[0] ?? "")
+      return value === 0 || keepsGrid(graph, node.inputs[0] ?? "")
         ? undefined
         : attribute("constant_value", String(value), "0 behind operators that choose their output's range");
     }
@@ -149,41 +173,62 @@ export function refusal(graph: Graph, node: GraphNode): Diagnostic | undefined {
   }
 }
 
-/** Operators whose output keeps the range of the codes they read. */
-const KEEP_RANGE: ReadonlySet<string> = new Set([
-  "Split",
-  "StridedSlice",
-  "Reshape",
-  "Transpose",
-  "Pad",
-  "ResizeBilinear",
-  "ResizeNearestNeighbor",
-  "DepthToSpace",
-  "SpaceToDepth",
-  "SpaceToBatchND",
-  "BatchToSpaceND",
-]);
-/** Operators that are given the range of their output. */
-const TAKE_RANGE: ReadonlySet<string> = new Set([
-  "Quantize",
-  "Conv2D",
-  "DepthwiseConv2d",
-  "FullyConnected",
-  "Deconv2D",
-]);
-
-/** Whether codes have, on the device, the very range that the graph gives them. */
-function hasGivenRange(graph: Graph, tensor: string): boolean {
-  const producer = graph.nodes.find((node) => node.outputs.includes(tensor));
-  if (!producer) return true;
-  if (KEEP_RANGE.has(producer.type)) return hasGivenRange(graph, producer.inputs[0] ?? "");
-  if (producer.type === "Eltwise") return numberAttribute(producer, "type") !== ELTWISE.PROD;
-  return TAKE_RANGE.has(producer.type);
+/** Codes on both sides of 0 have one of 0, of which nnlib makes nothing; those of constants are known. */
+function refuseDivisor(graph: Graph, node: GraphNode, of: string): Diagnostic | undefined {
+  const grid = ownGrid(graph, of);
+  const { data } = tensorOf(graph, of);
+  if (data ? !data.some((q) => q === grid.zeroPoint) : divisorOf(graph, of)) return undefined;
+  const [min, max] = representedRange(grid, "uint8");
+  return hexagonDivisor(node.name, node.type, of, min, max);
 }
 
-function startsAtZero(graph: Graph, node: GraphNode): boolean {
-  const name = node.inputs[0] ?? "";
-  return tensorOf(graph, name).quant?.zeroPoint === 0 && hasGivenRange(graph, name);
+/** nnlib divides by one number or by one a channel, and ends the inference where that is 0. */
+function refuseQuotient(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  const [a = "", b = ""] = node.inputs;
+  const wanted = fourDimensions(tensorOf(graph, node.outputs[0]).shape);
+  const [dividend, divisor] = [a, b].map((name) => fourDimensions(tensorOf(graph, name).shape));
+  const same = (shape: readonly number[] | undefined): boolean => wanted.every((d, i) => d === shape?.[i]);
+  const shapeOf = (shape: readonly number[] | undefined): Diagnostic =>
+    hexagonAttribute(node.name, node.type, "divisor of shape", String(shape), "one number, or one for each channel");
+  if (numeratorOf(graph, node) !== undefined) {
+    return same(divisor) ? refuseDivisor(graph, node, b) : shapeOf(divisor);
+  }
+  const [n, h, w, channels] = divisor ?? [];
+  const perChannel = n === 1 && h === 1 && w === 1 && (channels === 1 || channels === dividend?.[3]);
+  if (!perChannel || !same(dividend)) return shapeOf(divisor);
+  return refuseDivisor(graph, node, b);
+}
+
+/** Nothing is added to the variance, so what is added in the graph must be too little for codes to show. */
+function refuseNormalization(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  const attribute = (name: string, value: string, wanted: string): Diagnostic =>
+    hexagonAttribute(node.name, node.type, name, value, wanted);
+  const input = tensorOf(graph, node.inputs[0]);
+  const axes = listAttribute(node, "axis").map((axis) => axis + MAX_RANK - input.shape.length);
+  if (axes.join() !== "1,2") return attribute("axis", listAttribute(node, "axis").join(","), "rows and columns");
+  if (!numberAttribute(node, "normalize_variance")) return attribute("normalize_variance", "0", "1");
+  const epsilon = numberAttribute(node, "epsilon");
+  const step = scaleOf(input);
+  const most = numberAttribute(node, "epsilon_outside") ? step : step ** 2;
+  return epsilon <= most
+    ? undefined
+    : attribute("epsilon", String(epsilon), `at most ${most.toPrecision(3)}, which a step of its input hides`);
+}
+
+/** Steps of offsets and of the output that nnlib's factors reach, in steps of the product. */
+const MOST_OFFSET_STEP = 16000;
+const MOST_NORMALIZED = 63.9;
+const LEAST_NORMALIZED = 2 ** -21;
+
+function refuseBatchNorm(graph: Graph, node: GraphNode): Diagnostic | undefined {
+  const [x = 1, scale = 1, offset = 1] = node.inputs.map((name) => scaleOf(tensorOf(graph, name)));
+  const product = x * scale;
+  const ratio = product / scaleOf(tensorOf(graph, node.outputs[0]));
+  if (product < LEAST_PRODUCT || ratio > MOST_NORMALIZED || ratio < LEAST_NORMALIZED) {
+    return hexagonScale(node.name, node.type, ratio, MOST_NORMALIZED);
+  }
+  const fits = offset / product <= MOST_OFFSET_STEP;
+  return fits ? undefined : hexagonScale(node.name, node.type, offset / product, MOST_OFFSET_STEP);
 }
 
 function refuseProduct(graph: Graph, node: GraphNode): Diagnostic | undefined {
@@ -231,8 +276,10 @@ function refuseEltwise(graph: Graph, node: GraphNode): Diagnostic | undefined {
       const [a = 1, b = 1] = scales();
       return a * b >= LEAST_PRODUCT ? undefined : hexagonScale(node.name, node.type, a * b, LEAST_PRODUCT);
     }
+    case ELTWISE.DIV:
+      return refuseQuotient(graph, node);
     default:
-      return hexagonAttribute(node.name, node.type, "type", String(type), "0, 1, 2, 4 or 5");
+      return hexagonAttribute(node.name, node.type, "type", String(type), "0 to 5");
   }
 }
 
