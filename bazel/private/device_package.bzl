@@ -4,7 +4,7 @@ load("@android_ndk//:defs.bzl", "ANDROID_NDK_PRESENT")
 load(":abi.bzl", "ABIS")
 load(":errors.bzl", "LIBRARIES_OF_ANOTHER_DEVICE", "LIBRARIES_WITHOUT_DEVICE", "MISSING_LIBRARY", "NO_ABI_OF_DEVICE", "NO_NDK_FOR_DEVICE", "UNKNOWN_DEVICE")
 load(":runtimes.bzl", "CPU")
-load(":vendor_libraries.bzl", "MaceVendorLibrariesInfo", "VENDOR_LIBRARIES")
+load(":vendor_libraries.bzl", "MaceVendorLibrariesInfo", "VENDOR_LIBRARIES", "libraries_of")
 
 # What a program for a device runs on in tests; it has a simulator there.
 _BUILD_MACHINE = "host"
@@ -23,20 +23,21 @@ def _abis_of_device(ctx, abis):
         ))
     return found
 
+def _keys(libraries):
+    return [key for library in libraries for key in library.keys]
+
 def _needed(ctx, abis):
     """Pairs of a line of the table and the key it is needed for."""
+    libraries = libraries_of(ctx.attr.runtime, ctx.attr.apu_version)
+    by_device = [library for library in VENDOR_LIBRARIES[ctx.attr.runtime] if library.kind != "abi"]
+    known = [key for i, library in enumerate(by_device) for key in library.keys if key not in _keys(by_device[:i])]
+    wanted = [library for library in libraries if library.kind != "abi"]
+    if ctx.attr.device not in known and (wanted or ctx.attr.device):
+        fail(UNKNOWN_DEVICE.format(label = ctx.label, value = ctx.attr.device, known = ", ".join(known)))
     needed = []
-    for library in VENDOR_LIBRARIES[ctx.attr.runtime]:
-        if library.kind == "abi":
-            needed += [(library, abi) for abi in abis]
-        elif ctx.attr.device in library.keys:
-            needed.append((library, ctx.attr.device))
-        else:
-            fail(UNKNOWN_DEVICE.format(
-                label = ctx.label,
-                value = ctx.attr.device,
-                known = ", ".join(library.keys),
-            ))
+    for library in libraries:
+        keys = abis if library.kind == "abi" else [ctx.attr.device]
+        needed += [(library, key) for key in keys if key in library.keys]
     return needed
 
 def _checked(ctx, tool, source, output, processor):

@@ -51,6 +51,10 @@ UNKNOWN_FALLBACK = "{label}: `fallback = \"{value}\"` is not known. Choose one o
 
 FALLBACK_WITHOUT_DEVICE = "{label}: `fallback` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."
 
+UNKNOWN_APU_VERSION = "{label}: `apu_version = {value}` is not known. Choose one of: {known}; or leave it out."
+
+APU_VERSION_WITHOUT_APU = "{label}: `apu_version` is for `runtime = \"apu\"`, and `runtime` is \"{runtime}\". Leave it out, or set `runtime`."
+
 RANGES_OF_ANOTHER_MODEL = "{label}: `ranges = \"{ranges}\"` were measured on {measured}, but `model` is {model}. " + \
                           "Tensors are matched by name, so take ranges of the same mace_model target."
 

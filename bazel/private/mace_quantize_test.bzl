@@ -103,7 +103,7 @@ def _mace_quantize_test_impl(ctx):
             files["device_runner"] = attr.accelerated_runner[DefaultInfo].files_to_run.executable
             files["lowered"] = model.lowered.model
             files["lowered_data"] = model.lowered.data
-            files["simulator"] = simulator_of(ctx, model.runtime)
+            files["simulator"] = simulator_of(ctx, model.runtime, model.lowered.apu_version)
             device = "--lowered \"$lowered\" --device_runner \"$device_runner\" --accelerator_library \"$simulator\""
         samples = []
         for i, sample in enumerate(ctx.files.inputs):

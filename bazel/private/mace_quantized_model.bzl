@@ -8,6 +8,7 @@ load(":compat.bzl", "TRANSITION_ALLOWLIST")
 load(":device_package.bzl", "package_for_device")
 load(
     ":errors.bzl",
+    "APU_VERSION_WITHOUT_APU",
     "BAD_BUDGET_SAMPLES",
     "BAD_MAX_FLOAT",
     "BUDGET_WITHOUT_INPUTS",
@@ -20,6 +21,7 @@ load(
     "RANGES_OF_ANOTHER_MODEL",
     "RANGES_WITHOUT_INPUTS",
     "UNKNOWN_ABI",
+    "UNKNOWN_APU_VERSION",
     "UNKNOWN_BIAS_CORRECTION",
     "UNKNOWN_FALLBACK",
     "UNKNOWN_GRANULARITY",
@@ -29,7 +31,7 @@ load(
 )
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
-load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
+load(":runtimes.bzl", "APU_VERSIONS", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
 load(":schemes.bzl", "BIAS_CORRECTIONS", "DEFAULT_SCHEME", "GRANULARITIES", "SCHEMES")
 load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL", "SIMULATORS")
 load(":transitions.bzl", "by_abi", "each_abi")
@@ -61,6 +63,11 @@ _ATTRS = {
         cfg = each_abi,
         default = Label("//mace/bin:mace_run_with_accelerators"),
     ),
+    "apu_version": attr.int(
+        doc = "With `runtime = \"apu\"`, version of the APU in MACE's count, which decides on operators and libraries: 1 (Android 10 and before on " +
+              "mt67xx), 2 (on others), 3 (Android 11 but on mt689x and mt6877) or 4 (the rest). By default what the configuration says " +
+              "(`apu_version_with_no_device`), else 4; `device_libraries` and the simulator are those of 4 then.",
+    ),
     "bias_correction": attr.string(
         doc = "What biases make up for: `analytic`, for the rounding of the weights; `empirical`, for all that moves the mean of a layer when the " +
               "quantized model runs on the samples that the ranges were measured on, where that is better on them; `none`. By default what " +
@@ -83,7 +90,8 @@ _ATTRS = {
               "its own range needs, and the Concat rescales it.",
     ),
     "device": attr.string(
-        doc = "With `device_libraries`: version of the Hexagon DSP (`v60`, `v62`, `v65`, `v66`, `v68`) or SoC with the APU (`mt6779` …).",
+        doc = "With `device_libraries`: version of the Hexagon DSP (`v60`, `v62`, `v65`, `v66`, `v68`) or SoC with the APU (`mt6779` …), which " +
+              "the versions 1 to 3 of the APU need.",
     ),
     "device_libraries": attr.label(
         doc = "The vendor's libraries: target `libraries` of a hexagon_nn_repository or apu_repository. With it the output group `device` has what " +
@@ -205,6 +213,11 @@ def _check_attributes(ctx):
         fail(UNKNOWN_FALLBACK.format(label = ctx.label, value = ctx.attr.fallback, known = ", ".join(FALLBACKS)))
     if ctx.attr.fallback != FALLBACKS[0] and ctx.attr.runtime == CPU:
         fail(FALLBACK_WITHOUT_DEVICE.format(label = ctx.label))
+    version = ctx.attr.apu_version
+    if version and ctx.attr.runtime != "apu":
+        fail(APU_VERSION_WITHOUT_APU.format(label = ctx.label, runtime = ctx.attr.runtime))
+    if version and version not in APU_VERSIONS:
+        fail(UNKNOWN_APU_VERSION.format(label = ctx.label, value = version, known = ", ".join([str(v) for v in APU_VERSIONS])))
 
 def _ranges_file(ctx):
     """The File with the ranges, or None."""
@@ -319,7 +332,7 @@ def _launcher(ctx, quantized, lowered, runners):
     if lowered:
         files["lowered"] = lowered.model
         files["lowered_data"] = lowered.data
-        files["simulator"] = simulator_of(ctx, ctx.attr.runtime)
+        files["simulator"] = simulator_of(ctx, ctx.attr.runtime, ctx.attr.apu_version)
         options += "--lowered \"$lowered\" --accelerator_library \"$simulator\" "
     script = write_launcher(ctx, _RUN.format(options = options), files = files)
     runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable != "mace"])
@@ -357,6 +370,7 @@ def _mace_quantized_model_impl(ctx):
             tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
             quantized = quantized,
             runtime = ctx.attr.runtime,
+            apu_version = ctx.attr.apu_version,
             fallback = ctx.attr.fallback,
             prefix = ctx.label.name,
         )

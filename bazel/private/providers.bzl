@@ -35,7 +35,8 @@ MaceQuantizedModelInfo = provider(
         "abis": "dict[string, struct]: by ABI, Files `model`, `data` and `runner`, all with the ABI in their names",
         "data": "File: the constants",
         "float": "struct: Files `model` and `data` of the float model",
-        "lowered": "Optional[struct]: Files `model` and `data` as the device of `runtime` runs them; None for the CPU",
+        "lowered": "Optional[struct]: Files `model` and `data` as the device of `runtime` runs them, and `apu_version`, an int, 0 where the " +
+                   "target names none; None for the CPU",
         "model": "File: the graph, a MultiNetDef message; the same for all ABIs",
         "model_label": "Label: MaceModelInfo.label of the float model",
         "ranges": "Optional[File]: the ranges that it was quantized with; None when the model carried them",

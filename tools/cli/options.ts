@@ -2,6 +2,7 @@
 
 import { PLATFORMS } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
+import { APU_VERSIONS, NEWEST_APU } from "../ir/graph";
 import { METHODS } from "../statistics/calibrate";
 import { AUTO_SCHEME, BIAS_CORRECTIONS, DEFAULT_BIAS_CORRECTION, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
 import { BACK_ENDS, CPU } from "../lower/back-ends";
@@ -348,6 +349,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         default: "none",
         choices: ["none", "cpu"],
         doc: "what runs nodes that the device cannot: cpu, or none: they are errors",
+      },
+      {
+        name: "apu_version",
+        value: "N",
+        choices: APU_VERSIONS.map(String),
+        doc: `with --runtime apu, version of the APU in MACE's count: 1 Android 10 and before on mt67xx, 2 on others, 3 Android 11 but on mt689x and mt6877, 4 the rest; default: what the configuration says, else ${NEWEST_APU}`,
       },
       { name: "output_prefix", value: "PREFIX", required: true, doc: "where to write" },
     ],

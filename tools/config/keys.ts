@@ -5,6 +5,8 @@
  * and then has no effect here. A `dead` key never had one.
  */
 
+import { APU_VERSIONS } from "../ir/graph";
+
 export type KeyKind =
   | "string"
   /** 0, 1, true or false. */
@@ -191,6 +193,10 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   ),
   accuracy_validation_script: model("strings", "Python validator.", kept),
   accelerator_api: model("enum", "API of an HTP-like device.", { values: ["qnn"], ...kept }),
-  apu_version_with_no_device: model("int", "APU version when no device is attached.", kept),
+  apu_version_with_no_device: model(
+    "enum",
+    "Version of the APU, in MACE's count, that a model with `runtime: apu` is for; the rule's `apu_version` and `--apu_version` are stronger. Default 4.",
+    { values: APU_VERSIONS.map(String) },
+  ),
   order: part("int", "Position of a subgraph among several; default: as they stand in the file."),
 };

@@ -7,7 +7,15 @@ import { isDeepStrictEqual } from "node:util";
 import * as YAML from "yaml";
 import * as catalog from "../diagnostics/catalog";
 import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
-import { type BufferFormat, FITS, MAX_SIDE, type Preprocess, type QuantizationOverrides, RESIZES } from "../ir/graph";
+import {
+  type ApuVersion,
+  type BufferFormat,
+  FITS,
+  MAX_SIDE,
+  type Preprocess,
+  type QuantizationOverrides,
+  RESIZES,
+} from "../ir/graph";
 import { ACCELERATORS, KEYS, type KeySpec } from "./keys";
 import { PRESETS, preprocessFromPreset } from "./preprocess";
 
@@ -419,16 +427,18 @@ class Reader {
     const text = (key: string): string | undefined => keys.get(key)?.value as string | undefined;
     const scheme = text("scheme");
     const runtime = ACCELERATORS[text("runtime") ?? ""];
+    const apuVersion = text("apu_version_with_no_device");
     const biasCorrection = text("bias_correction");
     const shareConcat = keys.get("change_concat_ranges")?.value === true;
     const [keepFloat, ranges, weights] = [list("keep_float"), list("ranges"), list("weights")];
-    const words = [scheme, runtime, biasCorrection];
+    const words = [scheme, runtime, apuVersion, biasCorrection];
     const lists = [keepFloat, ranges, weights];
     if (!shareConcat && words.every((word) => word === undefined) && lists.every((l) => l.length === 0)) return {};
     return {
       quantization: {
         ...(scheme !== undefined && { scheme }),
         ...(runtime !== undefined && { runtime }),
+        ...(apuVersion !== undefined && { apuVersion: Number(apuVersion) as ApuVersion }),
         keepFloat,
         ranges,
         ...(weights.length > 0 && { weights }),

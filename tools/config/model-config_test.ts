@@ -167,6 +167,18 @@ test("every key has a description", () => {
   for (const [key, spec] of Object.entries(KEYS)) assert.ok(spec.doc.length > 3, key);
 });
 
+test("the version of the APU is one of four", () => {
+  const with_ = (version: string): string =>
+    GOOD.replace("    runtime: cpu+gpu\n", `    runtime: apu\n    apu_version_with_no_device: ${version}\n`);
+  assert.deepEqual(read(with_("2")).models[0]?.quantization, {
+    runtime: "apu",
+    apuVersion: 2,
+    keepFloat: [],
+    ranges: [],
+  });
+  for (const version of ["0", "5", "two"]) assert.ok(faults(with_(version)).length > 0, version);
+});
+
 test("overrides of quantization, one by one and together", () => {
   const with_ = (lines: string): string => GOOD.replace("    runtime: cpu+gpu\n", `    runtime: cpu+gpu\n${lines}`);
   assert.equal(read(GOOD).models[0]?.quantization, undefined);

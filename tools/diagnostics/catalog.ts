@@ -1101,14 +1101,16 @@ export const hexagonScale = (node: string, type: string, ratio: number, most: nu
 
 // MQ630 to MQ659: MediaTek APU.
 
-export const apuOperator = (node: string, type: string): Diagnostic =>
-  make("MQ630", { node }, `the MediaTek APU has no ${type}`, "there is no such operation on 8-bit codes", ON_CPU);
+// `device` is what a version of it is called.
 
-export const apuRank = (node: string, tensor: string, rank: number): Diagnostic =>
+export const apuOperator = (node: string, type: string, device: string): Diagnostic =>
+  make("MQ630", { node }, `the ${device} has no ${type}`, "there is no such operation on 8-bit codes", ON_CPU);
+
+export const apuRank = (node: string, tensor: string, rank: number, device: string): Diagnostic =>
   make(
     "MQ631",
     { node, tensor },
-    `a tensor of rank ${rank} on the MediaTek APU`,
+    `a tensor of rank ${rank} on the ${device}`,
     "its tensors have at most four dimensions",
     ON_CPU,
     "reshape it to four dimensions in the model",
@@ -1120,35 +1122,40 @@ export const apuAttribute = (
   attribute: string,
   value: string,
   wanted: string,
+  device: string,
 ): Diagnostic =>
   make(
     "MQ632",
     { node },
-    `${type} with ${attribute} ${value} on the MediaTek APU`,
+    `${type} with ${attribute} ${value} on the ${device}`,
     `its operation takes ${wanted}`,
     ON_CPU,
     "rewrite the layer in the model",
   );
 
-export const apuActivation = (node: string, activation: string, known: readonly string[]): Diagnostic =>
+export const apuActivation = (node: string, activation: string, known: readonly string[], device: string): Diagnostic =>
   make(
     "MQ633",
     { node },
-    `the function ${activation} on the MediaTek APU`,
+    `the function ${activation} on the ${device}`,
     `its functions of codes are ${known.join(", ")}`,
     ON_CPU,
     "replace it in the model by one of them, and train again",
   );
 
-export const apuScale = (node: string, type: string, ratio: number, most: number): Diagnostic =>
+export const apuScale = (node: string, type: string, ratio: number, most: number, device: string): Diagnostic =>
   make(
     "MQ634",
     { node },
-    `${type} whose scales are too far apart for the MediaTek APU`,
+    `${type} whose scales are too far apart for the ${device}`,
     `the scales of the inputs and of the output have the ratio ${ratio.toPrecision(3)}; the limit of fixed-point multipliers is ${most}`,
     "`mace explain` says where the ranges come from; set them with `ranges` in the configuration",
     ON_CPU,
   );
+
+/** A further way out of what one version of the APU refuses and newer ones take. */
+export const NEWER_APU =
+  "newer versions of the APU have it: for devices that are newer, a higher --apu_version, or `apu_version` on the target";
 
 // --- MQ5xx: command line ---
 

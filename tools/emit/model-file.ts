@@ -9,6 +9,9 @@ export const FORMAT_VERSION = 1;
 /** Every constant starts at a multiple of this in the data file, so that the runtime can map and load it aligned. */
 export const DATA_ALIGNMENT = 64;
 
+/** Name of the net argument that holds the version of the APU that a net is for, or that its configuration names. */
+export const APU_VERSION_ARGUMENT = "apu_version";
+
 /** Name of the net argument that holds what the configuration says of quantization, as JSON. */
 export const QUANTIZATION_ARGUMENT = "quantization";
 

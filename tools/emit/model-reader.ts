@@ -15,6 +15,8 @@ import {
 import { malformedModel } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import {
+  APU_VERSIONS,
+  type ApuVersion,
   type AttributeValue,
   type BufferFormat,
   type DataType,
@@ -36,6 +38,7 @@ import { type AttributeSpec, OPERATORS } from "../ir/operators";
 import { readFile } from "../io/files";
 import { fromCodes } from "../quant/grid";
 import {
+  APU_VERSION_ARGUMENT,
   FORMAT_VERSION,
   MISSED_BUDGET_ARGUMENT,
   preprocessArgument,
@@ -110,6 +113,7 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
     nodes,
     ...decodeQuantization(net, bad),
     ...decodeMissedBudget(net),
+    ...decodeApuVersion(net, bad),
   };
   for (const port of graph.outputs) {
     if (!tensors.has(port.tensor)) bad(`the output '${port.tensor}' is defined by no node`);
@@ -124,6 +128,14 @@ function decodeMissedBudget({ arg }: NetDef): Pick<Graph, "missedBudget"> {
   return bytes ? { missedBudget: new TextDecoder().decode(bytes) } : {};
 }
 
+function decodeApuVersion({ arg }: NetDef, bad: Fail): Pick<Graph, "apuVersion"> {
+  const version = arg.find(({ name }) => name === APU_VERSION_ARGUMENT)?.i;
+  if (version === undefined) return {};
+  return isApuVersion(version) ? { apuVersion: version } : bad(`it is for version ${version} of the APU`);
+}
+
+const isApuVersion = (value: unknown): value is ApuVersion => APU_VERSIONS.includes(value as ApuVersion);
+
 function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization"> {
   const bytes = net.arg.find((a) => a.name === QUANTIZATION_ARGUMENT)?.s;
   if (!bytes) return {};
@@ -134,17 +146,20 @@ function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization">
     return bad("what it says of quantization is not JSON");
   }
   const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
-  const { scheme, runtime, keepFloat, ranges, weights = [], biasCorrection, shareConcat = false } = value ?? {};
+  const { scheme, runtime, apuVersion, keepFloat, ranges } = value ?? {};
+  const { weights = [], biasCorrection, shareConcat = false } = value ?? {};
   const textOrNone = (v: unknown): v is string | undefined => v === undefined || typeof v === "string";
   const lists = strings(keepFloat) && strings(ranges) && strings(weights);
   const words = textOrNone(scheme) && textOrNone(runtime) && textOrNone(biasCorrection);
-  if (!lists || !words || typeof shareConcat !== "boolean") {
+  const version = apuVersion === undefined || isApuVersion(apuVersion);
+  if (!lists || !words || !version || typeof shareConcat !== "boolean") {
     return bad("what it says of quantization is incomplete");
   }
   return {
     quantization: {
       ...(scheme !== undefined && { scheme }),
       ...(runtime !== undefined && { runtime }),
+      ...(apuVersion !== undefined && { apuVersion }),
       keepFloat,
       ranges,
       ...(weights.length > 0 && { weights }),

@@ -30,6 +30,7 @@ import { ConstantDigest } from "../ir/print";
 import { type FilesToWrite, type Piece, writeFilesTogether } from "../io/files";
 import { toCodes } from "../quant/grid";
 import {
+  APU_VERSION_ARGUMENT,
   DATA_ALIGNMENT,
   FORMAT_VERSION,
   MISSED_BUDGET_ARGUMENT,
@@ -180,6 +181,7 @@ function encodeModelFile(graph: Graph, net: NetDef, graphDigest: Uint8Array | un
   if (graph.missedBudget !== undefined) {
     net.arg.push(argument(MISSED_BUDGET_ARGUMENT, { s: new TextEncoder().encode(graph.missedBudget) }));
   }
+  if (graph.apuVersion !== undefined) net.arg.push(argument(APU_VERSION_ARGUMENT, { i: graph.apuVersion }));
   return encodeFile(graph, [net]);
 }
 

@@ -146,11 +146,18 @@ export interface GraphPort {
   readonly preprocess?: Preprocess;
 }
 
+/** Versions of MediaTek's APU in MACE's count, and the newest. */
+export const APU_VERSIONS = [1, 2, 3, 4] as const;
+export type ApuVersion = (typeof APU_VERSIONS)[number];
+export const NEWEST_APU: ApuVersion = 4;
+
 /** What a configuration says of quantization. */
 export interface QuantizationOverrides {
   readonly scheme?: string;
   /** `dsp` or `apu`; absent for the CPU. */
   readonly runtime?: string;
+  /** With `apu`: absent for the newest. */
+  readonly apuVersion?: ApuVersion;
   /** Names or patterns of nodes, or of their outputs, that stay float. */
   readonly keepFloat: readonly string[];
   /** `tensor=min,max`, the tensor by name or pattern. */
@@ -171,6 +178,8 @@ export interface Graph {
   quantization?: QuantizationOverrides;
   /** Of a quantized graph: the accuracy budget that no placement met, and what was reached. */
   missedBudget?: string;
+  /** Of a quantized graph whose configuration names one. */
+  apuVersion?: ApuVersion;
   /** Every tensor that a node or a port names, constants included. */
   tensors: Map<string, Tensor>;
   nodes: GraphNode[];

@@ -1,6 +1,6 @@
 """The action that translates a quantized model for an accelerator."""
 
-def lower_model(ctx, tool, quantized, runtime, fallback, prefix):
+def lower_model(ctx, tool, quantized, runtime, apu_version, fallback, prefix):
     """Declares an action MaceLower.
 
     Args:
@@ -8,13 +8,15 @@ def lower_model(ctx, tool, quantized, runtime, fallback, prefix):
       tool: FilesToRunProvider of the program `mace`
       quantized: what quantize_model returned
       runtime: name of the device
+      apu_version: version of the APU that the target names, or 0
       fallback: `cpu` when the CPU runs what the device cannot, or `none`
       prefix: name of the outputs in the package, without ending
 
     Returns:
-      a struct of the Files `model` and `data`
+      a struct of the Files `model` and `data`, and of `apu_version`
     """
     outputs = struct(
+        apu_version = apu_version,
         data = ctx.actions.declare_file("%s.%s.data" % (prefix, runtime)),
         model = ctx.actions.declare_file("%s.%s.pb" % (prefix, runtime)),
     )
@@ -24,6 +26,8 @@ def lower_model(ctx, tool, quantized, runtime, fallback, prefix):
     args.add("--model_data", quantized.data)
     args.add("--runtime", runtime)
     args.add("--fallback", fallback)
+    if apu_version:
+        args.add("--apu_version", str(apu_version))
     args.add("--output_prefix", outputs.model.path[:-len(".pb")])
     ctx.actions.run(
         executable = tool,

@@ -173,12 +173,10 @@ def _apu_test_impl(ctx):
         "apu.arm64-v8a.libneuron_adapter.so",
         "apu.arm64-v8a.mace_run",
         "apu.arm64-v8a.pb",
-        "apu.mt6885.libapu-platform.so",
     ], sorted([file.basename for file in analysistest.target_under_test(env)[OutputGroupInfo].device.to_list() if not file.basename.endswith(".ndk")]))
 
-    # Libraries of a SoC are for its CPU.
-    flags = flags_of(only_action_of(env, "MaceCheckLibrary"))
-    asserts.equals(env, ["measured.overall_range", "--processor", "arm64-v8a"], flags[2:5])
+    flags = flags_of(only_action_of(env, "MaceLower"))
+    asserts.false(env, "--apu_version" in flags)
     missing = [action.argv[-1] for action in actions_of(env, "MaceMissingLibrary")]
     message = "packaging for arm64-v8a needs libneuron_adapter.so, which is not in //test/rules/quantized_model:apu_libraries. " + \
               "It comes with the NeuroPilot SDK of MediaTek"
@@ -186,6 +184,40 @@ def _apu_test_impl(ctx):
     return analysistest.end(env)
 
 _apu_test = analysistest.make(_apu_test_impl)
+
+def _old_apu_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    asserts.equals(env, 3, target[MaceQuantizedModelInfo].lowered.apu_version)
+    flags = flags_of(only_action_of(env, "MaceLower"))
+    at = flags.index("--apu_version")
+    asserts.equals(env, ["--apu_version", "3"], flags[at:at + 2])
+
+    # Nothing of the newest, and of these libraries what the SoC needs.
+    asserts.equals(env, [
+        "old_apu.arm64-v8a.data",
+        "old_apu.arm64-v8a.mace_run",
+        "old_apu.arm64-v8a.pb",
+        "old_apu.mt6785.libapu-apuwareutils.mtk.so",
+        "old_apu.mt6785.libapu-apuwarexrp.mtk.so",
+        "old_apu.mt6785.libapu-frontend.so",
+        "old_apu.mt6785.libapu-platform.so",
+    ], sorted([file.basename for file in target[OutputGroupInfo].device.to_list() if not file.basename.endswith(".ndk")]))
+
+    # Libraries of a SoC are for its CPU.
+    flags = flags_of(only_action_of(env, "MaceCheckLibrary"))
+    asserts.equals(env, ["measured.overall_range", "--processor", "arm64-v8a"], flags[2:5])
+    missing = [action.argv[-1] for action in actions_of(env, "MaceMissingLibrary")]
+    message = "packaging for mt6785 needs libapu-frontend.so, which is not in //test/rules/quantized_model:apu_libraries. " + \
+              "It comes with the folder third_party/apu of MACE's public repository"
+    asserts.true(env, [text for text in missing if message in text], "\n".join(missing))
+
+    # On the build machine, the library of that version.
+    simulators = [file.basename for file in target[DefaultInfo].default_runfiles.files.to_list() if file.basename.endswith("_sim.so")]
+    asserts.equals(env, ["libapu_frontend_v2_sim.so"], simulators)
+    return analysistest.end(env)
+
+_old_apu_test = analysistest.make(_old_apu_test_impl)
 
 def _rounding_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -272,7 +304,7 @@ def quantized_model_test_suite(name):
     _device_test(name = name + "_device_test", target_under_test = ":dsp")
     vendor_libraries(
         name = "apu_libraries",
-        libraries = {"measured.overall_range": "mt6885/libapu-platform.so"},
+        libraries = {"measured.overall_range": "mt6785/libapu-platform.so"},
         runtime = "apu",
         tags = ["manual"],
     )
@@ -285,6 +317,16 @@ def quantized_model_test_suite(name):
         target_abis = ["host", "arm64-v8a"],
     )
     _apu_test(name = name + "_apu_test", target_under_test = ":apu")
+    _quant(
+        name = "old_apu",
+        accelerated_runner = "//test/rules/toolchains:describe_target",
+        apu_version = 3,
+        device = "mt6785",
+        device_libraries = ":apu_libraries",
+        runtime = "apu",
+        target_abis = ["host", "arm64-v8a"],
+    )
+    _old_apu_test(name = name + "_old_apu_test", target_under_test = ":old_apu")
 
     mace_quantize_stat(
         name = "stat_without_inputs",
@@ -331,6 +373,18 @@ def quantized_model_test_suite(name):
         ("range_files", {"ranges": ":two_files"}, "gives 2 files"),
         ("runtime", {"runtime": "gpu"}, "`runtime = \"gpu\"` is no device. Choose one of: cpu, apu, dsp"),
         ("fallback", {"fallback": "gpu"}, "`fallback = \"gpu\"` is not known. Choose one of: none, cpu"),
+        ("apu_version", {"apu_version": 5, "runtime": "apu"}, "`apu_version = 5` is not known. Choose one of: 1, 2, 3, 4; or leave it out"),
+        ("apu_version_on_dsp", {"apu_version": 4, "runtime": "dsp"}, "`apu_version` is for `runtime = \"apu\"`, and `runtime` is \"dsp\""),
+        (
+            "apu_without_device",
+            {
+                "apu_version": 1,
+                "device_libraries": ":apu_libraries",
+                "runtime": "apu",
+                "target_abis": ["arm64-v8a"],
+            },
+            "`device = \"\"` is not known. Choose one of: mt67xx, mt68xx, mt6779",
+        ),
         ("fallback_on_cpu", {"fallback": "cpu"}, "`fallback` is for models of an accelerator"),
         ("libraries", {"device_libraries": ":libraries"}, "`device_libraries` is for models of an accelerator"),
         (

@@ -1,9 +1,10 @@
-import { noFloatForDevice, wrongSchemeForDevice } from "../../diagnostics/catalog";
+import { noFloatForDevice, optionOfOtherRun, overrideConflict, wrongSchemeForDevice } from "../../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
 import { readModel } from "../../emit/model-reader";
 import { writeModelFiles } from "../../emit/model-writer";
-import type { Graph } from "../../ir/graph";
-import { BACK_ENDS } from "../../lower/back-ends";
+import type { ApuVersion, Graph } from "../../ir/graph";
+import { APU } from "../../lower/apu/apu";
+import { BACK_ENDS, backEndOf } from "../../lower/back-ends";
 import type { BackEnd } from "../../lower/net";
 import { lowerGraph } from "../../lower/program";
 import type { Options } from "../context";
@@ -16,8 +17,13 @@ export const lower = (options: Options): Promise<void> =>
 /** @param onStep called after the model is read, after it is translated and after it is written. */
 function translate(options: Options, onStep: () => void): void {
   const { pb, data } = options.model();
-  const backEnd = BACK_ENDS[options.choice("runtime", "runtime", Object.keys(BACK_ENDS))] as BackEnd;
+  const runtime = options.choice("runtime", "runtime", Object.keys(BACK_ENDS));
+  const given = options.text("apu_version");
+  if (given !== undefined && runtime !== APU.runtime) {
+    throw new UserError(optionOfOtherRun("--apu_version", `--runtime ${runtime}`, [`--runtime ${APU.runtime}`]));
+  }
   const model = readModel(pb, data);
+  const backEnd = backEndOf(runtime, apuVersion(given, model.graph.apuVersion)) as BackEnd;
   onStep();
   if (!model.quantized) throw new UserError(noFloatForDevice(pb));
   refuseOtherSchemes(model.graph, backEnd);
@@ -28,6 +34,16 @@ function translate(options: Options, onStep: () => void): void {
   note(program.nets.map(({ runtime, nodes }) => `${nodes} nodes on ${runtime}`).join(", then "));
   writeModelFiles(program, options.givenPath("output_prefix"));
   onStep();
+}
+
+/** The version that the command line says, or the configuration. */
+function apuVersion(given: string | undefined, configured: ApuVersion | undefined): ApuVersion | undefined {
+  if (given === undefined) return configured;
+  const version = Number(given) as ApuVersion;
+  if (configured !== undefined && configured !== version) {
+    warn(overrideConflict("`apu_version`", given, String(configured)));
+  }
+  return version;
 }
 
 export const FALLBACKS = ["none", "cpu"] as const;

@@ -95,7 +95,9 @@ export async function quantize(options: Options): Promise<void> {
     return;
   }
   let saved: string | undefined;
+  const version = model.graph.quantization?.apuVersion;
   const write = ({ graph }: Quantized, what: string): void => {
+    if (version !== undefined) graph.apuVersion = version;
     const files = modelFiles(encodeModel(graph, model.digest), prefix);
     writeFilesTogether([...files, [`${prefix}.txt`, [printGraph(graph)]]]);
     saved = what;
