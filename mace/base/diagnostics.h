@@ -62,6 +62,12 @@ inline Status NetCount(size_t count) {
       "a graph per device is for programs that are built with accelerators",
       "give the model as `mace convert` or `mace quantize` wrote it");
 }
+inline Status ObfuscatedNames() {
+  return Status(StatusKind::kInvalidArgs, 223, "the names in the model are obfuscated",
+                "statistics belong to tensors by their names",
+                "give the model itself: the one that was written beside it, without .obfuscated or "
+                ".deployed in its name");
+}
 inline Status NetOfAnotherDevice(int64_t runtime_type) {
   return Status(
       StatusKind::kUnsupported, 221,
