@@ -9,3 +9,6 @@ export const BACK_ENDS: Readonly<Record<string, BackEnd>> = { dsp: HEXAGON, apu:
 
 /** Runs models as they are quantized. */
 export const CPU = "cpu";
+
+/** Value of `--runtime`, and of the rule's attribute: each subgraph runs on the device that the configuration, or an option, gives it. */
+export const PER_SUBGRAPH = "per_subgraph";

@@ -24,9 +24,15 @@ export interface Partition {
 /**
  * @param graph a quantized graph of the scheme `uint8`.
  * @param fallback whether nodes that the device refuses run on the CPU; otherwise they are errors, all in one UserError.
+ * @param taken whether a name between parts is one of a tensor outside the graph.
  */
-export function partition(graph: Graph, backEnd: BackEnd, fallback: boolean): Partition {
-  return new Partitioner(graph, backEnd).run(fallback);
+export function partition(
+  graph: Graph,
+  backEnd: BackEnd,
+  fallback: boolean,
+  taken: (name: string) => boolean = () => false,
+): Partition {
+  return new Partitioner(graph, backEnd, taken).run(fallback);
 }
 
 const convertsBetweenForms = (node: GraphNode): boolean => node.type === "Quantize" || node.type === "Dequantize";
@@ -46,6 +52,7 @@ class Partitioner {
   constructor(
     private readonly graph: Graph,
     private readonly backEnd: BackEnd,
+    private readonly takenOutside: (name: string) => boolean,
   ) {
     for (const node of graph.nodes) for (const output of node.outputs) this.producers.set(output, node);
   }
@@ -134,7 +141,7 @@ class Partitioner {
       const [codes = "", float = ""] = [node.inputs[0], node.outputs[0]];
       if (node.type === "Dequantize" && !this.floatNames.has(codes)) this.floatNames.set(codes, float);
     }
-    const taken = (name: string): boolean => this.graph.tensors.has(name);
+    const taken = (name: string): boolean => this.graph.tensors.has(name) || this.takenOutside(name);
     for (const node of this.partOf.keys()) {
       for (const name of node.outputs) {
         if (this.isCodes(name) && !this.floatNames.has(name)) {
