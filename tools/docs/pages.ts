@@ -7,6 +7,7 @@ import { MACE_FLAGS, type MaceFlag, PROGRAMS, SCRIPTS, type Script } from "../dr
 import * as catalog from "../diagnostics/catalog";
 import { codesOfCatalog, codesOfHeader } from "./error-codes";
 import { KEYS, type KeySpec } from "../config/keys";
+import { OPTIMIZER_RULES } from "../config/optimizer-rules";
 import { PRESETS } from "../config/preprocess";
 import { CAFFE_LAYERS, LEFT_OUT, PASS_THROUGH } from "../importers/caffe/layer-table";
 import { ONNX_OPERATORS } from "../importers/onnx/op-table";
@@ -25,6 +26,14 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 const GENERATED = "<!-- Made by `./bazelw run //docs:update`; edit the tables in tools/ instead. -->\n";
+
+/** Values of a key that its row lists. */
+const MOST_VALUES = 16;
+
+/** Rows of the rules of MACE's converter that select passes. */
+const RULE_PASSES = Object.entries(OPTIMIZER_RULES).flatMap(([rule, fate]) =>
+  typeof fate === "string" ? [] : [[`\`${rule}\``, fate.map((pass) => `\`${pass}\``).join(", ")]],
+);
 
 const KINDS: Readonly<Record<KeySpec["kind"], string>> = {
   string: "string",
@@ -65,7 +74,8 @@ function configPage(): string {
         .filter(([, spec]) => spec.scope === scope)
         .map(([key, spec]) => [
           `\`${key}\``,
-          spec.values
+          // Longer lists have a section of their own.
+          spec.values && spec.values.length <= MOST_VALUES
             ? `${KINDS[spec.kind]}: ${spec.values.map((v) => (v === "" ? '`""`' : `\`${v}\``)).join(", ")}`
             : KINDS[spec.kind],
           spec.doc +
@@ -96,6 +106,15 @@ function configPage(): string {
     ["fit", "meaning"],
     FITS.map((name) => [`\`${name}\``, FIT_DOCS[name]]),
   );
+  const OWN_KEYS = Object.entries(KEYS)
+    .filter(([, spec]) => spec.own)
+    .map(([key]) => `\`${key}\``)
+    .join(", ");
+  const rules = (fate: "always" | "none"): string =>
+    Object.keys(OPTIMIZER_RULES)
+      .filter((rule) => OPTIMIZER_RULES[rule] === fate)
+      .map((rule) => `\`${rule}\``)
+      .join(", ");
   return `# Model deployment file
 
 ${GENERATED}
@@ -114,9 +133,49 @@ Subgraphs of a map are imported, each from its own file, and joined to one model
 subgraph's output is that tensor, in shape and layout, and the other inputs are the model's; one that several subgraphs read is one input, and what
 one of them says of it (range, alias, preprocessing) holds for all. Outputs of the model are those that no later subgraph reads, or
 those of \`output_tensors\` beside \`subgraphs\`; \`check_tensors\` of a subgraph take the place of its outputs. Where two have an inner tensor or a node of
-the same name, the later one's is \`<subgraph>/<name>\`. Quantization, validation and \`runtime\` are the whole model's: subgraphs for different devices are
-refused, and \`fallback\` divides a model by what the device can run.
+the same name, the later one's is \`<subgraph>/<name>\`. The outputs of a subgraph that anything reads are tensors of the model, under their names: no pass
+removes them.
 
+Subgraphs may differ in ${OWN_KEYS}; the other keys that are no subgraph's own must be the same in all (MQ116). Where they do not differ, they are
+quantized and run as one graph. Where they do, each is quantized by itself: with its own scheme (for \`dsp\` and \`apu\` always
+\`uint8\`, on the CPU what \`scheme\` says), its own exceptions, or not at all: a subgraph without \`quantize: 1\`, beside others with it, stays float,
+on the CPU. What passes from one to the next is real numbers, on the grid of the same range on both sides. Equalization moves no channels of
+such tensors, and what is measured on the quantized whole (accuracy budget, adaptive rounding, empirical bias correction) is refused.
+
+\`\`\`yaml
+subgraphs:
+  body:
+    order: 0
+    runtime: dsp
+    …
+  head:
+    order: 1
+    runtime: cpu
+    …
+\`\`\`
+
+\`mace quantize\` without \`--runtime\` follows the configuration; on a \`mace_quantized_model\` \`runtime = "per_subgraph"\` does, and \`subgraph_runtimes\` is
+stronger ([accelerators.md](accelerators.md)).
+
+## Obfuscation
+
+With \`obfuscate: 1\` the file for devices (\`<name>.<abi>.pb\` of the rules, \`<prefix>.obfuscated.pb\` of the commands) is the model without the names of its inner
+tensors, constants and operators: they are the first eight digits of the MD5 of a word for the kind and the name, as in MACE, all digits where two would
+be the same. Inputs and outputs keep their names, and the constants are the same file. Reasons, origins and settings, which hold names, are left out too.
+All other files keep the names, so statistics, ranges and reports are not concerned; tools that go by names refuse the file (MQ531, MR223).
+\`<prefix>.obfuscated.names\` (output group \`names\`) says what stands for what: keep it, and read a profile or an error of a device with it:
+
+\`\`\`sh
+mace restore-names --names net.obfuscated.names profile.txt
+\`\`\`
+
+## Rules of MACE's converter
+
+A list of \`graph_optimize_options\` leaves out the passes whose rules it does not name. The others run whatever it says: import and runtime rely on them,
+or MACE has no rule for them. ${rules("always")} are done in any case; ${rules("none")} stand for
+no pass here, which a note says.
+
+${table(["rule", "pass"], RULE_PASSES)}
 ## Preprocessing
 
 \`preprocess\` is a preset's name, or a map with \`preset\` and any of \`color\` (RGB, BGR, GRAY), \`mean\`, \`scale\` (one number or one per
@@ -296,6 +355,10 @@ ${GENERATED}
 (Neuron Adapter). The model is quantized with the scheme \`uint8\`, with equalization and bias correction, and then translated: \`<name>.dsp.pb\` or
 \`<name>.apu.pb\` with its \`.data\` is what the device's runtime is given. What the device cannot run is an error that names the node, the rule
 it breaks and the ways out; with \`fallback = "cpu"\` the CPU runs such nodes between graphs of the device.
+
+A model of several subgraphs may have a device for each: \`runtime = "per_subgraph"\` takes them from the configuration or from
+\`subgraph_runtimes = {"body": "dsp", "head": "cpu"}\`, and the model file has a graph for each subgraph, or several with a fallback
+([config.md](config.md#several-subgraphs)). A model for two kinds of accelerators takes a library for each: \`--accelerator_library dsp=FILE\`.
 
 \`\`\`python
 mace_quantized_model(
