@@ -21,6 +21,10 @@ UNKNOWN_SCHEME = "{label}: `scheme = \"{value}\"` is no scheme. Choose one of: {
 
 UNKNOWN_RUNTIME = "{label}: `runtime = \"{value}\"` is no device. Choose one of: {known}."
 
+SUBGRAPHS_OF_ONE_RUNTIME = "{label}: `subgraph_runtimes` is for `runtime = \"per_subgraph\"`, and `runtime` is \"{value}\". Leave it out, or set `runtime`."
+
+UNKNOWN_SUBGRAPH_RUNTIME = "{label}: `subgraph_runtimes = {{\"{subgraph}\": \"{value}\"}}` is no device. Choose one of: {known}."
+
 LIBRARIES_WITHOUT_DEVICE = "{label}: `device_libraries` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."
 
 LIBRARIES_OF_ANOTHER_DEVICE = "{label}: `device_libraries = \"{libraries}\"` are for `runtime = \"{other}\"`, and `runtime` is \"{runtime}\"."

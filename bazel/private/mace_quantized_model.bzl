@@ -19,6 +19,7 @@ load(
     "NO_BUDGET",
     "RANGES_OF_ANOTHER_MODEL",
     "RANGES_WITHOUT_INPUTS",
+    "SUBGRAPHS_OF_ONE_RUNTIME",
     "UNKNOWN_ABI",
     "UNKNOWN_BIAS_CORRECTION",
     "UNKNOWN_FALLBACK",
@@ -26,10 +27,11 @@ load(
     "UNKNOWN_ROUNDING",
     "UNKNOWN_RUNTIME",
     "UNKNOWN_SCHEME",
+    "UNKNOWN_SUBGRAPH_RUNTIME",
 )
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
-load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
+load(":runtimes.bzl", "CPU", "FALLBACKS", "PER_SUBGRAPH", "RUNTIMES", "use_simulators")
 load(":schemes.bzl", "BIAS_CORRECTIONS", "DEFAULT_SCHEME", "GRANULARITIES", "SCHEMES")
 load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL", "SIMULATORS")
 load(":transitions.bzl", "by_abi", "each_abi")
@@ -50,6 +52,9 @@ With `min_sqnr` or `max_drop`, operators stay float until the model is that accu
 
 With `runtime = "dsp"` or `"apu"` the model is quantized for a Hexagon DSP or a MediaTek APU, and `<name>.<runtime>.pb` and `.data` are what the
 device runs; they are the `.pb` and `.data` of each ABI then. On the build machine a simulator stands for the device.
+
+With `obfuscate` of the mace_model target, or of its configuration, the `.pb` of each ABI is without the names of inner tensors and operators; all
+other files have them. The output group `names` is the table of what obfuscated names stand for: `mace restore-names` reads a profile with it.
 
 `bazel run` runs the model on this machine and prints the best classes and the time:
 
@@ -142,13 +147,17 @@ _ATTRS = {
         default = Label("//mace/bin:mace_run"),
     ),
     "runtime": attr.string(
-        doc = "The device: `cpu`, `dsp` (Qualcomm Hexagon) or `apu` (MediaTek). Accelerators take the scheme `uint8`.",
+        doc = "The device: `cpu`, `dsp` (Qualcomm Hexagon) or `apu` (MediaTek). Accelerators take the scheme `uint8`. `per_subgraph`: each subgraph of " +
+              "the model by itself, on the device that `subgraph_runtimes` or the configuration gives it.",
         default = CPU,
     ),
     "scheme": attr.string(
         doc = "How numbers become 8 bits: `int8_per_channel`, the most accurate, for CPUs; `uint8`, MACE's scheme, which DSPs and APUs take; or " +
               "`auto`, the one that holds the codes of a network trained in 8 bits without loss, and `int8_per_channel` for others.",
         default = DEFAULT_SCHEME,
+    ),
+    "subgraph_runtimes": attr.string_dict(
+        doc = "With `runtime = \"per_subgraph\"`: subgraph to device, stronger than the configuration.",
     ),
     "target_abis": attr.string_list(
         doc = "ABIs to build the runtime for; see the table of ABIs.",
@@ -199,8 +208,13 @@ def _check_attributes(ctx):
                 value = granularity,
                 known = ", ".join(GRANULARITIES),
             ))
-    if ctx.attr.runtime not in RUNTIMES:
-        fail(UNKNOWN_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime, known = ", ".join(RUNTIMES)))
+    if ctx.attr.runtime != PER_SUBGRAPH and ctx.attr.runtime not in RUNTIMES:
+        fail(UNKNOWN_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime, known = ", ".join(RUNTIMES.keys() + [PER_SUBGRAPH])))
+    if ctx.attr.subgraph_runtimes and ctx.attr.runtime != PER_SUBGRAPH:
+        fail(SUBGRAPHS_OF_ONE_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime))
+    for subgraph, runtime in ctx.attr.subgraph_runtimes.items():
+        if runtime not in RUNTIMES:
+            fail(UNKNOWN_SUBGRAPH_RUNTIME.format(label = ctx.label, subgraph = subgraph, value = runtime, known = ", ".join(RUNTIMES)))
     if ctx.attr.fallback not in FALLBACKS:
         fail(UNKNOWN_FALLBACK.format(label = ctx.label, value = ctx.attr.fallback, known = ", ".join(FALLBACKS)))
     if ctx.attr.fallback != FALLBACKS[0] and ctx.attr.runtime == CPU:
@@ -291,7 +305,7 @@ def _for_abi(ctx, abi, quantized, runner):
         runner = ctx.actions.declare_file("%s.%s.mace_run" % (ctx.label.name, abi)),
     )
     ctx.actions.symlink(output = files.data, target_file = quantized.data)
-    ctx.actions.symlink(output = files.model, target_file = quantized.model)
+    ctx.actions.symlink(output = files.model, target_file = quantized.deployed.model)
     ctx.actions.symlink(output = files.runner, target_file = runner, is_executable = True)
     return files
 
@@ -319,8 +333,7 @@ def _launcher(ctx, quantized, lowered, runners):
     if lowered:
         files["lowered"] = lowered.model
         files["lowered_data"] = lowered.data
-        files["simulator"] = simulator_of(ctx, ctx.attr.runtime)
-        options += "--lowered \"$lowered\" --accelerator_library \"$simulator\" "
+        options += "--lowered \"$lowered\" %s " % use_simulators(ctx, ctx.attr.runtime, files)
     script = write_launcher(ctx, _RUN.format(options = options), files = files)
     runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable != "mace"])
     for program in [ctx.attr.mace_tool, runner]:
@@ -342,6 +355,7 @@ def _mace_quantized_model_impl(ctx):
         range_overrides = ctx.attr.range_overrides,
         prefix = ctx.label.name,
         runtime = ctx.attr.runtime,
+        subgraph_runtimes = ctx.attr.subgraph_runtimes,
         budget = _budget(ctx),
         measuring = _measuring(ctx),
         bias_correction = ctx.attr.bias_correction,
@@ -385,7 +399,12 @@ def _mace_quantized_model_impl(ctx):
             files = depset([quantized.model, quantized.data, quantized.text] + lowered_files, transitive = files_of_abi.values()),
             runfiles = runfiles,
         ),
-        OutputGroupInfo(device = depset(device), report = depset([page]), **files_of_abi),
+        OutputGroupInfo(
+            device = depset(device),
+            names = depset([(lowered or quantized).deployed.names]),
+            report = depset([page]),
+            **files_of_abi
+        ),
         mace_quantized_model_info(
             abis = abis,
             data = quantized.data,

@@ -9,16 +9,28 @@ RUNTIMES = {
     "dsp": "Qualcomm Hexagon DSP",
 }
 
+# Each subgraph of the model on its own device.
+PER_SUBGRAPH = "per_subgraph"
+
 FALLBACKS = ["none", "cpu"]
 
-def simulator_of(ctx, runtime):
-    """The File that stands for the device's library on the build machine.
+def use_simulators(ctx, runtime, files):
+    """Has a script run models with what stands for the devices' libraries on the build machine.
 
     Args:
       ctx: context of a rule with the attributes SIMULATORS
-      runtime: key of RUNTIMES, not the CPU
+      runtime: key of RUNTIMES, not the CPU, or PER_SUBGRAPH
+      files: dict of the script's variable to File, which gets the simulators
 
     Returns:
-      a File
+      the options of `mace`, in words of the script
     """
-    return getattr(ctx.file, runtime + "_simulator")
+    if runtime != PER_SUBGRAPH:
+        files["simulator"] = getattr(ctx.file, runtime + "_simulator")
+        return "--accelerator_library \"$simulator\""
+    options = []
+    for device in RUNTIMES:
+        if device != CPU:
+            files[device + "_simulator"] = getattr(ctx.file, device + "_simulator")
+            options.append("--accelerator_library \"{0}=${0}_simulator\"".format(device))
+    return " ".join(options)

@@ -1,5 +1,7 @@
 """The action that translates a quantized model for an accelerator."""
 
+load(":deployed.bzl", "add_deployed", "declare_deployed")
+
 def lower_model(ctx, tool, quantized, runtime, fallback, prefix):
     """Declares an action MaceLower.
 
@@ -12,10 +14,11 @@ def lower_model(ctx, tool, quantized, runtime, fallback, prefix):
       prefix: name of the outputs in the package, without ending
 
     Returns:
-      a struct of the Files `model` and `data`
+      a struct of the Files `model` and `data`, and `deployed` as of import_model
     """
     outputs = struct(
         data = ctx.actions.declare_file("%s.%s.data" % (prefix, runtime)),
+        deployed = declare_deployed(ctx, "%s.%s" % (prefix, runtime)),
         model = ctx.actions.declare_file("%s.%s.pb" % (prefix, runtime)),
     )
     args = ctx.actions.args()
@@ -25,11 +28,12 @@ def lower_model(ctx, tool, quantized, runtime, fallback, prefix):
     args.add("--runtime", runtime)
     args.add("--fallback", fallback)
     args.add("--output_prefix", outputs.model.path[:-len(".pb")])
+    deploy = add_deployed(args, outputs.deployed)
     ctx.actions.run(
         executable = tool,
         arguments = [args],
         inputs = [quantized.data, quantized.model],
-        outputs = [outputs.data, outputs.model],
+        outputs = [outputs.data, outputs.model] + deploy,
         mnemonic = "MaceLower",
         progress_message = "Translating %s for %s" % (ctx.label, runtime),
     )

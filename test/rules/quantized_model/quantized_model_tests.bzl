@@ -27,7 +27,14 @@ def _outputs_test_impl(ctx):
         "cpu",
         "--output_prefix",
         "quant",
+        "--deploy_prefix",
+        "quant.deployed",
     ], flags_of(action))
+
+    # What goes on devices may be without names.
+    links = {link.outputs.to_list()[0].basename: link.inputs.to_list()[0].basename for link in actions_of(env, "Symlink")}
+    asserts.equals(env, "quant.deployed.pb", links["quant.host.pb"])
+    asserts.equals(env, ["quant.deployed.names"], [file.basename for file in target[OutputGroupInfo].names.to_list()])
     asserts.equals(env, [
         "quant.arm64-v8a.data",
         "quant.arm64-v8a.mace_run",
@@ -125,6 +132,8 @@ def _device_test_impl(ctx):
         "cpu",
         "--output_prefix",
         "dsp.dsp",
+        "--deploy_prefix",
+        "dsp.dsp.deployed",
     ], flags_of(only_action_of(env, "MaceLower")))
     info = target[MaceQuantizedModelInfo]
     asserts.equals(env, "dsp", info.runtime)
@@ -132,7 +141,7 @@ def _device_test_impl(ctx):
 
     # What the device runs is the lowered model, by a program with accelerators.
     links = {action.outputs.to_list()[0].basename: action.inputs.to_list()[0].basename for action in actions_of(env, "Symlink")}
-    asserts.equals(env, "dsp.dsp.pb", links["dsp.arm64.pb"])
+    asserts.equals(env, "dsp.dsp.deployed.pb", links["dsp.arm64.pb"])
 
     # Of three libraries one is there.
     asserts.equals(env, [
@@ -163,6 +172,26 @@ def _device_test_impl(ctx):
     return analysistest.end(env)
 
 _device_test = analysistest.make(_device_test_impl)
+
+def _per_subgraph_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    flags = flags_of(only_action_of(env, "MaceQuantize"))
+    start = flags.index("--runtime")
+    asserts.equals(env, [
+        "--runtime",
+        "per_subgraph",
+        "--subgraph_runtime",
+        "body=dsp",
+        "--subgraph_runtime",
+        "head=cpu",
+    ], flags[start:start + 6])
+    asserts.true(env, "per_subgraph" in flags_of(only_action_of(env, "MaceLower")))
+    info = analysistest.target_under_test(env)[MaceQuantizedModelInfo]
+    asserts.equals(env, "per_subgraph", info.runtime)
+    asserts.equals(env, "subgraphs.per_subgraph.pb", info.lowered.model.basename)
+    return analysistest.end(env)
+
+_per_subgraph_test = analysistest.make(_per_subgraph_test_impl)
 
 def _apu_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -270,6 +299,16 @@ def quantized_model_test_suite(name):
         target_abis = ["arm64", "armhf"],
     )
     _device_test(name = name + "_device_test", target_under_test = ":dsp")
+    _quant(
+        name = "subgraphs",
+        accelerated_runner = "//test/rules/toolchains:describe_target",
+        runtime = "per_subgraph",
+        subgraph_runtimes = {
+            "body": "dsp",
+            "head": "cpu",
+        },
+    )
+    _per_subgraph_test(name = name + "_per_subgraph_test", target_under_test = ":subgraphs")
     vendor_libraries(
         name = "apu_libraries",
         libraries = {"measured.overall_range": "mt6885/libapu-platform.so"},
@@ -330,6 +369,15 @@ def quantized_model_test_suite(name):
         ),
         ("range_files", {"ranges": ":two_files"}, "gives 2 files"),
         ("runtime", {"runtime": "gpu"}, "`runtime = \"gpu\"` is no device. Choose one of: cpu, apu, dsp"),
+        ("subgraph_runtimes", {"subgraph_runtimes": {"a": "dsp"}}, "`subgraph_runtimes` is for `runtime = \"per_subgraph\"`, and `runtime` is \"cpu\""),
+        (
+            "subgraph_runtime",
+            {
+                "runtime": "per_subgraph",
+                "subgraph_runtimes": {"a": "gpu"},
+            },
+            "`subgraph_runtimes = {\"a\": \"gpu\"}` is no device. Choose one of: cpu, apu, dsp",
+        ),
         ("fallback", {"fallback": "gpu"}, "`fallback = \"gpu\"` is not known. Choose one of: none, cpu"),
         ("fallback_on_cpu", {"fallback": "cpu"}, "`fallback` is for models of an accelerator"),
         ("libraries", {"device_libraries": ":libraries"}, "`device_libraries` is for models of an accelerator"),
