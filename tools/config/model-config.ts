@@ -408,8 +408,10 @@ class Reader {
       );
       for (const input of part.inputs) {
         const known = inputs.findIndex(({ tensor }) => tensor === input.tensor);
-        if (made.has(input.tensor)) read.add(input.tensor);
-        else if (known < 0) inputs.push(input);
+        if (made.has(input.tensor)) {
+          read.add(input.tensor);
+          this.noteRange(input, keys);
+        } else if (known < 0) inputs.push(input);
         else inputs[known] = this.shared(inputs[known] as InputConfig, input, parts.slice(0, i + 1), keys);
       }
       parts[i] = { ...part, outputs: [...part.outputs, ...links] };
@@ -426,6 +428,15 @@ class Reader {
       return { ...own, ...port, format: keys.has("output_data_formats") ? port.format : (own?.format ?? port.format) };
     });
     return { inputs, outputs };
+  }
+
+  /** An input that an earlier subgraph computes has its range, whatever is declared. */
+  private noteRange({ tensor, range }: InputConfig, keys: Scope): void {
+    // What the model says of all inputs is meant for its own.
+    if (!range || keys.has("input_ranges")) return;
+    const at = this.place(keys.get("subgraphs")?.node ?? 0);
+    const doc = `'${tensor}' comes from an earlier subgraph, and has the range that it has there.`;
+    this.ignore(`input_ranges of ${tensor}`, catalog.ignoredKey(at, "input_ranges", doc));
   }
 
   /** An input that two subgraphs read: what either says of it, which must not be different things. */

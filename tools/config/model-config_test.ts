@@ -335,6 +335,16 @@ test("subgraphs may be quantized differently, and for different devices", () => 
   assert.deepEqual([...new Set(faults(both).map(({ code }) => code))], ["MQ120"]);
 });
 
+test("a range of what an earlier subgraph computes is told to have no effect", () => {
+  const head = "        order: 1\n";
+  const own = read(CHAIN.replace(head, `${head}        input_ranges: ["0,6", "-2,2"]\n`));
+  assert.deepEqual(own.models[0]?.inputs.find(({ tensor }) => tensor === "side:0")?.range, [-2, 2]);
+  const [told, ...others] = own.ignored;
+  assert.equal(others.length, 0);
+  assert.match(told?.cause ?? "", /'mid' comes from an earlier subgraph/);
+  assert.deepEqual(read(CHAIN.replace("    runtime: cpu\n", "    input_ranges: 0,6\n")).ignored, []);
+});
+
 test("what all subgraphs have from their model is told once", () => {
   const wrong = CHAIN.replace("    runtime: cpu\n", "    preprocess: nonsense\n    runtime: cpu\n");
   assert.deepEqual(
