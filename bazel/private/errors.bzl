@@ -21,6 +21,10 @@ UNKNOWN_SCHEME = "{label}: `scheme = \"{value}\"` is no scheme. Choose one of: {
 
 UNKNOWN_RUNTIME = "{label}: `runtime = \"{value}\"` is no device. Choose one of: {known}."
 
+SUBGRAPHS_OF_ONE_RUNTIME = "{label}: `subgraph_runtimes` is for `runtime = \"per_subgraph\"`, and `runtime` is \"{value}\". Leave it out, or set `runtime`."
+
+UNKNOWN_SUBGRAPH_RUNTIME = "{label}: `subgraph_runtimes = {{\"{subgraph}\": \"{value}\"}}` is no device. Choose one of: {known}."
+
 LIBRARIES_WITHOUT_DEVICE = "{label}: `device_libraries` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."
 
 LIBRARIES_OF_ANOTHER_DEVICE = "{label}: `device_libraries = \"{libraries}\"` are for `runtime = \"{other}\"`, and `runtime` is \"{runtime}\"."
@@ -50,6 +54,10 @@ MEASURING_WITHOUT_INPUTS = "{label}: `{attribute}` looks at samples, and there a
 UNKNOWN_FALLBACK = "{label}: `fallback = \"{value}\"` is not known. Choose one of: {known}."
 
 FALLBACK_WITHOUT_DEVICE = "{label}: `fallback` is for models of an accelerator, and `runtime` is \"cpu\". Leave it out, or set `runtime`."
+
+UNKNOWN_APU_VERSION = "{label}: `apu_version = {value}` is not known. Choose one of: {known}; or leave it out."
+
+APU_VERSION_WITHOUT_APU = "{label}: `apu_version` is for `runtime = \"apu\"`, and `runtime` is \"{runtime}\". Leave it out, or set `runtime`."
 
 RANGES_OF_ANOTHER_MODEL = "{label}: `ranges = \"{ranges}\"` were measured on {measured}, but `model` is {model}. " + \
                           "Tensors are matched by name, so take ranges of the same mace_model target."

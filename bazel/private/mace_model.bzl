@@ -10,7 +10,9 @@ _DOC = """Imports a trained network into a canonical float model.
 The network is described by a model deployment file (YAML). The result does not depend on the ABI: layout, operators and
 tensor names are fixed here, and statistics and quantization refer to them.
 
-Outputs: `<name>.pb` (the graph), `<name>.data` (its constants) and `<name>.txt` (the graph as text)."""
+Outputs: `<name>.pb` (the graph), `<name>.data` (its constants) and `<name>.txt` (the graph as text). The output group `deployed` is the float model for
+devices: `<name>.deployed.pb`, which differs from `<name>.pb` where names are obfuscated, `<name>.data`, and `<name>.deployed.names`, the table of what
+obfuscated names stand for."""
 
 _ATTRS = {
     "config": attr.label(
@@ -20,6 +22,10 @@ _ATTRS = {
     ),
     "model_name": attr.string(
         doc = "Which model of `config` to import. Needed when it describes several.",
+    ),
+    "obfuscate": attr.bool(
+        doc = "In the files for devices, of this model and of what is made of it, names of inner tensors and operators become digits of a hash. " +
+              "Statistics, ranges and reports keep the names. Also a key of the configuration.",
     ),
     "quantize_large_weights": attr.bool(
         doc = "Store the weights of convolutions and matrix products as uint8: a quarter of the file. Operators stay float, and neither memory nor " +
@@ -56,9 +62,11 @@ def _mace_model_impl(ctx):
         model_name = ctx.attr.model_name,
         prefix = ctx.label.name,
         quantize_large_weights = ctx.attr.quantize_large_weights,
+        obfuscate = ctx.attr.obfuscate,
     )
     return [
         DefaultInfo(files = depset([outputs.model, outputs.data, outputs.text])),
+        OutputGroupInfo(deployed = depset([outputs.deployed.model, outputs.data, outputs.deployed.names])),
         mace_model_info(
             label = ctx.label,
             config = ctx.file.config,

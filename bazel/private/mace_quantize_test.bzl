@@ -3,7 +3,7 @@
 load(":errors.bzl", "NOTHING_TO_TEST", "TEST_WITHOUT_INPUTS")
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceQuantizedModelInfo")
-load(":runtimes.bzl", "simulator_of")
+load(":runtimes.bzl", "use_simulators")
 load(":tools.bzl", "MACE_TOOL", "SIMULATORS")
 
 _DOC = """Compares a quantized model with the float model that it came from, and fails when a limit is missed; the message names the layer
@@ -103,8 +103,7 @@ def _mace_quantize_test_impl(ctx):
             files["device_runner"] = attr.accelerated_runner[DefaultInfo].files_to_run.executable
             files["lowered"] = model.lowered.model
             files["lowered_data"] = model.lowered.data
-            files["simulator"] = simulator_of(ctx, model.runtime)
-            device = "--lowered \"$lowered\" --device_runner \"$device_runner\" --accelerator_library \"$simulator\""
+            device = "--lowered \"$lowered\" --device_runner \"$device_runner\" " + use_simulators(ctx, model.runtime, model.lowered.apu_version, files)
         samples = []
         for i, sample in enumerate(ctx.files.inputs):
             files["sample%d" % i] = sample

@@ -8,6 +8,7 @@ load(":compat.bzl", "TRANSITION_ALLOWLIST")
 load(":device_package.bzl", "package_for_device")
 load(
     ":errors.bzl",
+    "APU_VERSION_WITHOUT_APU",
     "BAD_BUDGET_SAMPLES",
     "BAD_MAX_FLOAT",
     "BUDGET_WITHOUT_INPUTS",
@@ -19,17 +20,20 @@ load(
     "NO_BUDGET",
     "RANGES_OF_ANOTHER_MODEL",
     "RANGES_WITHOUT_INPUTS",
+    "SUBGRAPHS_OF_ONE_RUNTIME",
     "UNKNOWN_ABI",
+    "UNKNOWN_APU_VERSION",
     "UNKNOWN_BIAS_CORRECTION",
     "UNKNOWN_FALLBACK",
     "UNKNOWN_GRANULARITY",
     "UNKNOWN_ROUNDING",
     "UNKNOWN_RUNTIME",
     "UNKNOWN_SCHEME",
+    "UNKNOWN_SUBGRAPH_RUNTIME",
 )
 load(":launcher.bzl", "write_launcher")
 load(":providers.bzl", "MaceModelInfo", "MaceQuantizedModelInfo", "MaceRangesInfo", "mace_quantized_model_info")
-load(":runtimes.bzl", "CPU", "FALLBACKS", "RUNTIMES", "simulator_of")
+load(":runtimes.bzl", "APU_VERSIONS", "CPU", "FALLBACKS", "PER_SUBGRAPH", "RUNTIMES", "use_simulators")
 load(":schemes.bzl", "BIAS_CORRECTIONS", "DEFAULT_SCHEME", "GRANULARITIES", "SCHEMES")
 load(":tools.bzl", "EVALUATION_RUNNER", "MACE_TOOL", "SIMULATORS")
 load(":transitions.bzl", "by_abi", "each_abi")
@@ -51,6 +55,9 @@ With `min_sqnr` or `max_drop`, operators stay float until the model is that accu
 With `runtime = "dsp"` or `"apu"` the model is quantized for a Hexagon DSP or a MediaTek APU, and `<name>.<runtime>.pb` and `.data` are what the
 device runs; they are the `.pb` and `.data` of each ABI then. On the build machine a simulator stands for the device.
 
+With `obfuscate` of the mace_model target, or of its configuration, the `.pb` of each ABI is without the names of inner tensors and operators; all
+other files have them. The output group `names` is the table of what obfuscated names stand for: `mace restore-names` reads a profile with it.
+
 `bazel run` runs the model on this machine and prints the best classes and the time:
 
     bazel run //models:x_quant -- --input photo.jpg [options of `mace run`]"""
@@ -60,6 +67,11 @@ _ATTRS = {
         doc = "The runtime where `runtime` is an accelerator: it loads the vendor's library, so it is linked dynamically.",
         cfg = each_abi,
         default = Label("//mace/bin:mace_run_with_accelerators"),
+    ),
+    "apu_version": attr.int(
+        doc = "With `runtime = \"apu\"`, version of the APU in MACE's count, which decides on operators and libraries: 1 (Android 10 and before on " +
+              "mt67xx), 2 (on others), 3 (Android 11 but on mt689x and mt6877) or 4 (the rest). By default what the configuration says " +
+              "(`apu_version_with_no_device`), else 4; `device_libraries` and the simulator are those of 4 then.",
     ),
     "bias_correction": attr.string(
         doc = "What biases make up for: `analytic`, for the rounding of the weights; `empirical`, for all that moves the mean of a layer when the " +
@@ -83,7 +95,8 @@ _ATTRS = {
               "its own range needs, and the Concat rescales it.",
     ),
     "device": attr.string(
-        doc = "With `device_libraries`: version of the Hexagon DSP (`v60`, `v62`, `v65`, `v66`, `v68`) or SoC with the APU (`mt6779` …).",
+        doc = "With `device_libraries`: version of the Hexagon DSP (`v60`, `v62`, `v65`, `v66`, `v68`) or SoC with the APU (`mt6779` …), which " +
+              "the versions 1 to 3 of the APU need.",
     ),
     "device_libraries": attr.label(
         doc = "The vendor's libraries: target `libraries` of a hexagon_nn_repository or apu_repository. With it the output group `device` has what " +
@@ -142,13 +155,17 @@ _ATTRS = {
         default = Label("//mace/bin:mace_run"),
     ),
     "runtime": attr.string(
-        doc = "The device: `cpu`, `dsp` (Qualcomm Hexagon) or `apu` (MediaTek). Accelerators take the scheme `uint8`.",
+        doc = "The device: `cpu`, `dsp` (Qualcomm Hexagon) or `apu` (MediaTek). Accelerators take the scheme `uint8`. `per_subgraph`: each subgraph of " +
+              "the model by itself, on the device that `subgraph_runtimes` or the configuration gives it.",
         default = CPU,
     ),
     "scheme": attr.string(
         doc = "How numbers become 8 bits: `int8_per_channel`, the most accurate, for CPUs; `uint8`, MACE's scheme, which DSPs and APUs take; or " +
               "`auto`, the one that holds the codes of a network trained in 8 bits without loss, and `int8_per_channel` for others.",
         default = DEFAULT_SCHEME,
+    ),
+    "subgraph_runtimes": attr.string_dict(
+        doc = "With `runtime = \"per_subgraph\"`: subgraph to device, stronger than the configuration.",
     ),
     "target_abis": attr.string_list(
         doc = "ABIs to build the runtime for; see the table of ABIs.",
@@ -199,12 +216,22 @@ def _check_attributes(ctx):
                 value = granularity,
                 known = ", ".join(GRANULARITIES),
             ))
-    if ctx.attr.runtime not in RUNTIMES:
-        fail(UNKNOWN_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime, known = ", ".join(RUNTIMES)))
+    if ctx.attr.runtime != PER_SUBGRAPH and ctx.attr.runtime not in RUNTIMES:
+        fail(UNKNOWN_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime, known = ", ".join(RUNTIMES.keys() + [PER_SUBGRAPH])))
+    if ctx.attr.subgraph_runtimes and ctx.attr.runtime != PER_SUBGRAPH:
+        fail(SUBGRAPHS_OF_ONE_RUNTIME.format(label = ctx.label, value = ctx.attr.runtime))
+    for subgraph, runtime in ctx.attr.subgraph_runtimes.items():
+        if runtime not in RUNTIMES:
+            fail(UNKNOWN_SUBGRAPH_RUNTIME.format(label = ctx.label, subgraph = subgraph, value = runtime, known = ", ".join(RUNTIMES)))
     if ctx.attr.fallback not in FALLBACKS:
         fail(UNKNOWN_FALLBACK.format(label = ctx.label, value = ctx.attr.fallback, known = ", ".join(FALLBACKS)))
     if ctx.attr.fallback != FALLBACKS[0] and ctx.attr.runtime == CPU:
         fail(FALLBACK_WITHOUT_DEVICE.format(label = ctx.label))
+    version = ctx.attr.apu_version
+    if version and ctx.attr.runtime not in ["apu", PER_SUBGRAPH]:
+        fail(APU_VERSION_WITHOUT_APU.format(label = ctx.label, runtime = ctx.attr.runtime))
+    if version and version not in APU_VERSIONS:
+        fail(UNKNOWN_APU_VERSION.format(label = ctx.label, value = version, known = ", ".join([str(v) for v in APU_VERSIONS])))
 
 def _ranges_file(ctx):
     """The File with the ranges, or None."""
@@ -291,7 +318,7 @@ def _for_abi(ctx, abi, quantized, runner):
         runner = ctx.actions.declare_file("%s.%s.mace_run" % (ctx.label.name, abi)),
     )
     ctx.actions.symlink(output = files.data, target_file = quantized.data)
-    ctx.actions.symlink(output = files.model, target_file = quantized.model)
+    ctx.actions.symlink(output = files.model, target_file = quantized.deployed.model)
     ctx.actions.symlink(output = files.runner, target_file = runner, is_executable = True)
     return files
 
@@ -319,8 +346,7 @@ def _launcher(ctx, quantized, lowered, runners):
     if lowered:
         files["lowered"] = lowered.model
         files["lowered_data"] = lowered.data
-        files["simulator"] = simulator_of(ctx, ctx.attr.runtime)
-        options += "--lowered \"$lowered\" --accelerator_library \"$simulator\" "
+        options += "--lowered \"$lowered\" %s " % use_simulators(ctx, ctx.attr.runtime, ctx.attr.apu_version, files)
     script = write_launcher(ctx, _RUN.format(options = options), files = files)
     runfiles = ctx.runfiles(files = [file for variable, file in files.items() if variable != "mace"])
     for program in [ctx.attr.mace_tool, runner]:
@@ -342,6 +368,7 @@ def _mace_quantized_model_impl(ctx):
         range_overrides = ctx.attr.range_overrides,
         prefix = ctx.label.name,
         runtime = ctx.attr.runtime,
+        subgraph_runtimes = ctx.attr.subgraph_runtimes,
         budget = _budget(ctx),
         measuring = _measuring(ctx),
         bias_correction = ctx.attr.bias_correction,
@@ -357,6 +384,7 @@ def _mace_quantized_model_impl(ctx):
             tool = ctx.attr.mace_tool[DefaultInfo].files_to_run,
             quantized = quantized,
             runtime = ctx.attr.runtime,
+            apu_version = ctx.attr.apu_version,
             fallback = ctx.attr.fallback,
             prefix = ctx.label.name,
         )
@@ -385,7 +413,12 @@ def _mace_quantized_model_impl(ctx):
             files = depset([quantized.model, quantized.data, quantized.text] + lowered_files, transitive = files_of_abi.values()),
             runfiles = runfiles,
         ),
-        OutputGroupInfo(device = depset(device), report = depset([page]), **files_of_abi),
+        OutputGroupInfo(
+            device = depset(device),
+            names = depset([(lowered or quantized).deployed.names]),
+            report = depset([page]),
+            **files_of_abi
+        ),
         mace_quantized_model_info(
             abis = abis,
             data = quantized.data,

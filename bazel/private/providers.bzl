@@ -5,7 +5,7 @@ Make instances with the functions in lower case: they check the fields.
 
 load(":abi.bzl", "ABIS")
 load(":errors.bzl", "UNKNOWN_FIELD_VALUE", "WRONG_TYPE")
-load(":runtimes.bzl", "RUNTIMES")
+load(":runtimes.bzl", "PER_SUBGRAPH", "RUNTIMES")
 load(":schemes.bzl", "SCHEMES")
 
 MaceModelInfo = provider(
@@ -35,12 +35,13 @@ MaceQuantizedModelInfo = provider(
         "abis": "dict[string, struct]: by ABI, Files `model`, `data` and `runner`, all with the ABI in their names",
         "data": "File: the constants",
         "float": "struct: Files `model` and `data` of the float model",
-        "lowered": "Optional[struct]: Files `model` and `data` as the device of `runtime` runs them; None for the CPU",
+        "lowered": "Optional[struct]: Files `model` and `data` as the device of `runtime` runs them, and `apu_version`, an int, 0 where the " +
+                   "target names none; None for the CPU",
         "model": "File: the graph, a MultiNetDef message; the same for all ABIs",
         "model_label": "Label: MaceModelInfo.label of the float model",
         "ranges": "Optional[File]: the ranges that it was quantized with; None when the model carried them",
         "reference": "struct: Files `model` and `data` of the float graph as it was quantized: its layers compare with those of `model`",
-        "runtime": "string: name of the device",
+        "runtime": "string: name of the device, or `per_subgraph`",
         "scheme": "string: name of the quantization scheme",
         "text": "File: the graph as text, for people",
     },
@@ -127,7 +128,7 @@ def mace_quantized_model_info(model_label, model, data, text, float, reference, 
             _check(name, "%s.%s" % (field, file), getattr(files, file, None), "File")
     _check_optional(name, "ranges", ranges, "File")
     _check_one_of(name, "scheme", scheme, SCHEMES)
-    _check_one_of(name, "runtime", runtime, RUNTIMES)
+    _check_one_of(name, "runtime", runtime, RUNTIMES.keys() + [PER_SUBGRAPH])
     _check_optional(name, "lowered", lowered, "struct")
     for abi, files in abis.items():
         _check_one_of(name, "abis", abi, ABIS)

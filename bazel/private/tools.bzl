@@ -26,6 +26,16 @@ SIMULATORS = {
         allow_single_file = True,
         default = Label("//third_party/apu/sim:libneuron_adapter_sim.so"),
     ),
+    "apu_v1_simulator": attr.label(
+        doc = "The same for version 1 of the APU.",
+        allow_single_file = True,
+        default = Label("//third_party/apu/sim:libapu_frontend_v1_sim.so"),
+    ),
+    "apu_v2_simulator": attr.label(
+        doc = "The same for the versions 2 and 3 of the APU.",
+        allow_single_file = True,
+        default = Label("//third_party/apu/sim:libapu_frontend_v2_sim.so"),
+    ),
     "dsp_simulator": attr.label(
         doc = "Stands for the library of a Hexagon DSP on the build machine.",
         allow_single_file = True,

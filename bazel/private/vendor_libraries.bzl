@@ -3,7 +3,9 @@
 The table says what a device needs; the repository rules and `device_libraries` of mace_quantized_model follow from it.
 """
 
-def _library(file, kind, keys, where):
+load(":runtimes.bzl", "NEWEST_APU")
+
+def _library(file, kind, keys, where, apu_versions = None):
     """One line of the table.
 
     Args:
@@ -11,15 +13,26 @@ def _library(file, kind, keys, where):
       kind: what there is one for each of: `abi`, `dsp` (version of the Hexagon DSP) or `soc`
       keys: the values of that kind that are known
       where: where people get it, for messages
+      apu_versions: versions of the APU that need it; None for all devices
 
     Returns:
       a struct of the arguments
     """
-    return struct(file = file, keys = keys, kind = kind, where = where)
+    return struct(apu_versions = apu_versions, file = file, keys = keys, kind = kind, where = where)
 
 DSP_VERSIONS = ["v60", "v62", "v65", "v66", "v68"]
 
-SOCS = ["mt67xx", "mt68xx", "mt6779", "mt6785", "mt6853", "mt6873", "mt6885", "mt6877", "mt689x"]
+# The driver of mt6785 has no libapu-apuwareapusys.mtk.so.
+_APUSYS_SOCS = ["mt67xx", "mt68xx", "mt6779", "mt6853", "mt6873", "mt6885", "mt6877", "mt689x"]
+
+SOCS = _APUSYS_SOCS + ["mt6785"]
+
+_FROM_SDK = "the NeuroPilot SDK of MediaTek, or /vendor/lib64 of the device"
+_FROM_MACE = "the folder third_party/apu of MACE's public repository, under MediaTek's licence, or /vendor/lib64 of the device"
+
+def _soc_library(file, apu_versions, socs):
+    """One line of the table, of APUs before the newest."""
+    return _library(file = file, kind = "soc", keys = socs, where = _FROM_MACE, apu_versions = apu_versions)
 
 _ARM_ABIS = ["arm64", "arm64-v8a", "armeabi-v7a", "armhf"]
 
@@ -30,14 +43,14 @@ VENDOR_LIBRARIES = {
             file = "libneuron_adapter.so",
             kind = "abi",
             keys = ["arm64-v8a"],
-            where = "the NeuroPilot SDK of MediaTek, or /vendor/lib64 of the device",
+            where = _FROM_SDK,
+            apu_versions = [NEWEST_APU],
         ),
-        _library(
-            file = "libapu-platform.so",
-            kind = "soc",
-            keys = SOCS,
-            where = "the NeuroPilot SDK of MediaTek, or /vendor/lib64 of the device",
-        ),
+        _soc_library("libapu-frontend.so", [1, 2, 3], SOCS),
+        _soc_library("libapu-platform.so", [1, 2, 3], SOCS),
+        _soc_library("libapu-apuwareapusys.mtk.so", [3], _APUSYS_SOCS),
+        _soc_library("libapu-apuwareutils.mtk.so", [3], SOCS),
+        _soc_library("libapu-apuwarexrp.mtk.so", [3], SOCS),
     ],
     "dsp": [
         _library(
@@ -54,6 +67,19 @@ VENDOR_LIBRARIES = {
         ),
     ],
 }
+
+def libraries_of(runtime, apu_version):
+    """What a device needs.
+
+    Args:
+      runtime: a key of VENDOR_LIBRARIES
+      apu_version: of an APU: its version, or 0, which is the newest
+
+    Returns:
+      a list of lines of the table
+    """
+    version = apu_version or NEWEST_APU
+    return [library for library in VENDOR_LIBRARIES[runtime] if not library.apu_versions or version in library.apu_versions]
 
 MaceVendorLibrariesInfo = provider(
     doc = "What a user has of a vendor's libraries.",

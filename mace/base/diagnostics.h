@@ -62,6 +62,12 @@ inline Status NetCount(size_t count) {
       "a graph per device is for programs that are built with accelerators",
       "give the model as `mace convert` or `mace quantize` wrote it");
 }
+inline Status ObfuscatedNames() {
+  return Status(StatusKind::kInvalidArgs, 223, "the names in the model are obfuscated",
+                "statistics belong to tensors by their names",
+                "give the model itself: the one that was written beside it, without .obfuscated or "
+                ".deployed in its name");
+}
 inline Status NetOfAnotherDevice(int64_t runtime_type) {
   return Status(
       StatusKind::kUnsupported, 221,
@@ -399,6 +405,22 @@ inline Status ApuCache(const std::string& path, const std::string& why) {
   return Status(StatusKind::kInvalidArgs, 548,
                 "the compiled network " + Quoted(path) + " cannot be used", why,
                 "store it again, or use the policy that compiles when loading fails");
+}
+// Versions of the APU in MACE's count.
+inline Status ApuVersion(int64_t wanted, const std::string& library, int64_t newest) {
+  return Status(StatusKind::kUnsupported, 549,
+                "the net is for version " + std::to_string(wanted) +
+                    " of the APU, and the library " + Quoted(library) + " is of version " +
+                    std::to_string(newest),
+                "older versions have fewer operators and another library",
+                "lower the model with apu_version " + std::to_string(newest) +
+                    ", or take the library of a newer system");
+}
+inline Status ApuFrontendCall(const std::string& function) {
+  return Status(StatusKind::kRuntimeError, 550, function + " failed",
+                "the library does not say why; the system's log may",
+                "check that the library is the one of this device's SoC and that the model was "
+                "lowered for its version of the APU; or let the CPU run such nodes (fallback cpu)");
 }
 
 }  // namespace diagnostics

@@ -27,14 +27,16 @@ namespace {
 const std::vector<Flag> kFlags = {
     {"model_file", "FILE", "model (.pb)"},
     {"model_data_file", "FILE", "its constants (.data)"},
-    {"input", "NAME=FILE", "raw float32 (or int32) data of an input; once per input"},
+    {"input", "NAME=FILE", "raw data of an input, of --input_type; once per input"},
     {"input_file", "PREFIX",
      "inputs are PREFIX_<name>, with other characters than letters and digits as _"},
     {"input_type", "NAME",
-     "float32 (default), or uint8: files of images are pixels of the input's size, [height, width, "
-     "channels], RGB or gray; order, mean and scale are the model's"},
+     "float32: files are float32 (int32 where the graph is); uint8: files of images are pixels of "
+     "the input's size, [height, width, channels], RGB or gray; order, mean and scale are the "
+     "model's. Default: as the model declares, else float32"},
     {"output_dir", "DIR",
-     "write each output there as raw float32 (or int32), named after its tensor"},
+     "write each output there as raw data of the type that the model declares, else float32 (or "
+     "int32), named after its tensor"},
     {"output_file", "PREFIX", "write each output to PREFIX_<name>"},
     {"input_stream", "FILE|-", "sample stream to read instead of --input"},
     {"output_stream", "FILE|-", "write a record of outputs per sample"},
@@ -52,7 +54,9 @@ const std::vector<Flag> kFlags = {
 
 // Of programs that are built with accelerators.
 const std::vector<Flag> kAcceleratorFlags = {
-    {"accelerator_library", "FILE", "the vendor's library, instead of the system's"},
+    {"accelerator_library", "[DEVICE=]FILE",
+     "the vendor's library, instead of the system's; DEVICE is dsp or apu, for a model that has "
+     "both"},
     {"hexagon_unsigned_pd", "", "Hexagon: run in an unsigned protection domain"},
     {"hexagon_power", "CORNER", "Hexagon: 0 to 6, release, turbo, nominal plus … svs2"},
     {"hexagon_dcvs", "0|1", "Hexagon, with --hexagon_power: let clocks follow the load (1)"},
@@ -72,9 +76,27 @@ std::vector<Flag> FlagTable() {
   return table;
 }
 
+// Devices by the names that the tools give them.
+const std::pair<const char*, runtime::RuntimeTypeOfNet> kDevices[] = {
+    {"dsp", runtime::kNetOnHexagon}, {"apu", runtime::kNetOnApu}};
+
+void ReadLibraries(const Flags& flags, runtime::AcceleratorOptions* options) {
+  for (const std::string& text : flags.All("accelerator_library")) {
+    std::string* library = &options->library;
+    size_t start = 0;
+    for (const auto& [name, type] : kDevices) {
+      const std::string prefix = std::string(name) + "=";
+      if (text.compare(0, prefix.size(), prefix) != 0) continue;
+      library = &options->libraries[type];
+      start = prefix.size();
+    }
+    *library = text.substr(start);
+  }
+}
+
 Status ReadAcceleratorOptions(const Flags& flags, runtime::AcceleratorOptions* options) {
   int dcvs = 1;
-  options->library = flags.Get("accelerator_library");
+  ReadLibraries(flags, options);
   options->unsigned_pd = flags.On("hexagon_unsigned_pd");
   options->power_set = flags.Has("hexagon_power");
   MACE_RETURN_IF_ERROR(flags.Int("hexagon_power", 0, 0, 6, &options->power_corner));
@@ -397,7 +419,8 @@ class Runner {
   // Words of four bytes, float32 or int32.
   Status ReadInputs(std::vector<std::vector<uint32_t>>* data) {
     std::map<std::string, std::string> paths;
-    const std::string type = flags_.Has("input_type") ? flags_.Get("input_type") : "float32";
+    const bool declared = !flags_.Has("input_type");
+    const std::string type = declared ? "float32" : flags_.Get("input_type");
     if (type != "float32" && type != "uint8")
       return diagnostics::BadFlagValue("input_type", type, "float32 or uint8");
     const bool pixels = type == "uint8";
@@ -451,10 +474,15 @@ class Runner {
                                                     reinterpret_cast<float*>(data->back().data())));
         continue;
       }
-      if (file.size() != port.bytes())
-        return diagnostics::InputSize(port.tensor, file.size(), port.bytes(), ToString(port.shape))
+      const size_t bytes = declared ? port.buffer_bytes() : port.bytes();
+      if (file.size() != bytes)
+        return diagnostics::InputSize(port.tensor, file.size(), bytes, ToString(port.shape))
             .At(path);
-      std::memcpy(data->back().data(), file.data(), port.bytes());
+      if (declared) {
+        port.buffer->read(file.data(), port.elements, port.type, data->back().data());
+      } else {
+        std::memcpy(data->back().data(), file.data(), bytes);
+      }
     }
     return Status();
   }
@@ -470,7 +498,8 @@ class Runner {
     for (const std::string& prefix : prefixes) {
       for (size_t i = 0; i < program().outputs().size(); ++i) {
         const runtime::ProgramPort& port = program().outputs()[i];
-        const std::string bytes(program().output<char>(i), port.bytes());
+        std::string bytes(port.buffer_bytes(), 0);
+        port.buffer->write(program().output<char>(i), port.type, port.elements, &bytes[0]);
         MACE_RETURN_IF_ERROR(runtime::WriteFile(prefix + FormatName(port.name), bytes));
       }
     }

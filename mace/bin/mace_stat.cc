@@ -286,6 +286,8 @@ Status Run(const Flags& flags) {
   LoadedModel loaded;
   MACE_RETURN_IF_ERROR(LoadModel(flags, {}, {}, &loaded));
   if (loaded.program->session() == nullptr) return diagnostics::NetCount(2);
+  if (loaded.program->obfuscated())
+    return diagnostics::ObfuscatedNames().At(flags.Get("model_file"));
   runtime::Session& session = *loaded.program->session();
   MACE_RETURN_IF_ERROR(RefuseQuantized(session.model()).At(flags.Get("model_file")));
   const std::string output = flags.Get("output");

@@ -200,6 +200,45 @@ TEST(MaceRun, Int32) {
   EXPECT_NE(ReadAll(path + ".stat").find("real"), std::string::npos);
 }
 
+TEST(MaceRun, FilesOfTheDeclaredType) {
+  // y = -x: a file of int16 in, one of uint8 out.
+  ModelBuilder m;
+  const ElementType f = ElementType::kFloat32;
+  m.Input("x", {4}, f, 7);
+  m.Node("Activation", {"x"}, {{"y", {4}, f, 0, 0, {}, 0}}, {{"activation", "NEG"}});
+  m.Output("y", {4}, f, 2);
+  const std::string path = Folder() + "typed";
+  WriteAll(path + ".pb", m.Model());
+  WriteAll(path + ".data", m.data());
+  std::string declared, real;
+  for (int16_t v : {-3, -300, 5, 0}) {
+    Put(&declared, v);
+    Put(&real, static_cast<float>(v));
+  }
+  WriteAll(path + ".int16", declared);
+  WriteAll(path + ".float32", real);
+  const std::string model =
+      std::string(kRun) + " --model_file=" + path + ".pb --model_data_file=" + path + ".data ";
+  const std::string cut = {3, static_cast<char>(255), 0, 0};
+  for (const std::string& input :
+       {"--input=x=" + path + ".int16", "--input_type=float32 --input=x=" + path + ".float32"}) {
+    WriteAll(path + "/y", "");
+    const Result r = RunCommand(model + input + " --output_dir=" + path);
+    EXPECT_EQ(r.code, 0) << r.err;
+    EXPECT_EQ(ReadAll(path + "/y"), cut) << input;
+  }
+  // Streams are the tools' own, of the graph's type.
+  WriteAll(path + ".stream", Record("a", {-3, -300, 5, 0}));
+  const Result r =
+      RunCommand(model + "--input_stream=" + path + ".stream --output_stream=" + path + ".outputs");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(ReadAll(path + ".outputs"), Record("a", {3, 300, -5, -0.0f}));
+  const Result wrong = RunCommand(model + "--input=x=" + path + ".float32");
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_NE(wrong.err.find("MR3"), std::string::npos) << wrong.err;
+  EXPECT_EQ(RunCommand(model + "--benchmark").code, 0);
+}
+
 TEST(MaceRun, BadStreams) {
   const std::string good = Record("a", {1, 2, 3, 4});
   for (size_t n = 1; n < good.size(); ++n) {

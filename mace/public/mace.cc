@@ -272,6 +272,12 @@ MaceStatus MaceEngineConfig::SetAcceleratorLibrary(const std::string& library) {
   impl_->accelerator.library = library;
   return MaceStatus();
 }
+MaceStatus MaceEngineConfig::SetAcceleratorLibrary(RuntimeType runtime_type,
+                                                   const std::string& library) {
+  if (!HasDelegate(runtime_type)) return Unsupported("this runtime type");
+  impl_->accelerator.libraries[runtime_type] = library;
+  return MaceStatus();
+}
 
 class MaceEngine::Impl {
  public:
@@ -295,7 +301,7 @@ class MaceEngine::Impl {
         return checked;
       }
       input_pointers_.resize(program_->inputs().size());
-      turned_.resize(program_->inputs().size());
+      values_.resize(program_->inputs().size());
       return MaceStatus();
     } catch (const std::bad_alloc&) {
       return ToMace(diagnostics::OutOfMemory("the model", pb_size + data_size));
@@ -424,27 +430,34 @@ class MaceEngine::Impl {
     for (auto& [name, tensor] : *outputs) {
       const size_t i = static_cast<size_t>(Find(program_->outputs(), name));
       const runtime::ProgramPort& t = program_->outputs()[i];
-      uint32_t* to = static_cast<uint32_t*>(tensor.data_.get());
       const uint32_t* from = program_->output<uint32_t>(i);
+      tensor.shape_ = t.shape;
       if (tensor.format_ == DataFormat::NCHW && t.shape.size() == 4) {
-        NhwcToNchw(from, t.shape, to);
+        words_.resize(static_cast<size_t>(t.elements));
+        NhwcToNchw(from, t.shape, words_.data());
+        from = words_.data();
         tensor.shape_ = ToNchw(t.shape);
-      } else {
-        std::memcpy(to, from, t.bytes());
-        tensor.shape_ = t.shape;
       }
+      BufferOf(tensor)->write(from, t.type, t.elements, tensor.data_.get());
     }
     return MaceStatus();
+  }
+
+  // IDataType has the numbers of the model file. Null for types that buffers cannot have.
+  static const runtime::BufferType* BufferOf(const MaceTensor& tensor) {
+    return runtime::FindBufferType(static_cast<int64_t>(tensor.data_type_));
   }
 
   // Whether a caller's buffer fits a tensor; an output's shape may be larger.
   static Status CheckBuffer(const MaceTensor& tensor, const runtime::ProgramPort& t, bool exact) {
     if (tensor.data_ == nullptr)
       return diagnostics::BadArgument("tensor '" + t.tensor + "' has no data");
-    const bool whole = t.type == ElementType::kInt32;
-    if (tensor.data_type_ != (whole ? IDataType::IDT_INT32 : IDataType::IDT_FLOAT)) {
-      return diagnostics::BadArgument("tensor '" + t.tensor + "' must be " +
-                                      (whole ? "IDT_INT32" : "IDT_FLOAT"));
+    const runtime::BufferType* own = runtime::FindBufferType(static_cast<int64_t>(t.type));
+    const runtime::BufferType* given = BufferOf(tensor);
+    if (given == nullptr || (given != own && given != t.buffer)) {
+      const std::string other = t.buffer == own ? "" : std::string(" or ") + t.buffer->name;
+      return diagnostics::BadArgument("tensor '" + t.tensor + "' must be of the type " + own->name +
+                                      other);
     }
     if (tensor.memory_type_ != CPU_BUFFER)
       return diagnostics::NotInThisBuild("memory other than CPU_BUFFER");
@@ -464,11 +477,20 @@ class MaceEngine::Impl {
     const runtime::ProgramPort& t = program_->inputs()[i];
     const Status status = CheckBuffer(tensor, t, true);
     if (!status.ok()) return ToMace(status);
+    const runtime::BufferType* buffer = BufferOf(tensor);
+    const bool converted = buffer->code != static_cast<int64_t>(t.type);
+    const bool turned = tensor.format_ == DataFormat::NCHW && t.shape.size() == 4;
     const uint32_t* data = static_cast<const uint32_t*>(tensor.data_.get());
-    if (tensor.format_ == DataFormat::NCHW && t.shape.size() == 4) {
-      turned_[i].resize(static_cast<size_t>(t.elements));
-      NchwToNhwc(data, t.shape, turned_[i].data());
-      data = turned_[i].data();
+    if (converted) {
+      std::vector<uint32_t>& words = turned ? words_ : values_[i];
+      words.resize(static_cast<size_t>(t.elements));
+      buffer->read(tensor.data_.get(), t.elements, t.type, words.data());
+      data = words.data();
+    }
+    if (turned) {
+      values_[i].resize(static_cast<size_t>(t.elements));
+      NchwToNhwc(data, t.shape, values_[i].data());
+      data = values_[i].data();
     }
     input_pointers_[i] = data;
     return MaceStatus();
@@ -478,7 +500,10 @@ class MaceEngine::Impl {
   runtime::MappedFile data_file_;
   std::unique_ptr<runtime::Program> program_;
   std::vector<const void*> input_pointers_;
-  std::vector<std::vector<uint32_t>> turned_;
+  // Inputs in the order and type of the program, where the caller's are in another; and what is on
+  // the way from one to the other.
+  std::vector<std::vector<uint32_t>> values_;
+  std::vector<uint32_t> words_;
 };
 
 MaceEngine::MaceEngine(const MaceEngineConfig& config) : impl_(new Impl(*config.impl_)) {}

@@ -139,7 +139,10 @@ class MaceStatus {
 };
 
 // Data of a graph input or output in the caller's memory. Inputs and outputs are float32
-// (IDT_FLOAT) or, where the graph has indices or truth values, int32 (IDT_INT32).
+// (IDT_FLOAT) or, where the graph has indices or truth values, int32 (IDT_INT32); where the
+// configuration declares another type (IDT_INT32, IDT_FLOAT16, IDT_INT16, IDT_UINT8), that is taken
+// too. Integers stand for themselves; outputs that do not fit are cut: fractions towards zero,
+// values outside the type to its ends.
 class MaceTensor {
  public:
   MaceTensor() = default;
@@ -247,6 +250,8 @@ class MaceEngineConfig {
   MaceStatus SetAPUHints(uint8_t boost_hint, APUPreferenceHint preference_hint);
   // Path or file name of the vendor's library, instead of the system's.
   MaceStatus SetAcceleratorLibrary(const std::string& library);
+  // The same for one kind of accelerator, where a model has several.
+  MaceStatus SetAcceleratorLibrary(RuntimeType runtime_type, const std::string& library);
 
  private:
   friend class MaceEngine;

@@ -105,6 +105,52 @@ TEST(Engine, TakesAndGivesInt32) {
   EXPECT_EQ(engine->Run(inputs, &outputs), MaceStatus::MACE_INVALID_ARGS);
 }
 
+TEST(Engine, ConvertsBuffersOfDeclaredTypes) {
+  // y = -x, of bytes; as float16.
+  ModelBuilder m;
+  const ElementType f = ElementType::kFloat32;
+  m.Input("x", {1, 1, 2, 3}, f, static_cast<int64_t>(IDataType::IDT_UINT8));
+  m.Node("Activation", {"x"}, {{"y", {1, 1, 2, 3}, f, 0, 0, {}, 0}}, {{"activation", "NEG"}});
+  m.Output("y", {1, 1, 2, 3}, f, static_cast<int64_t>(IDataType::IDT_FLOAT16));
+  std::shared_ptr<MaceEngine> engine;
+  const MaceStatus created = Create(m, &engine);
+  ASSERT_EQ(created, MaceStatus::MACE_SUCCESS) << created.information();
+  const std::shared_ptr<uint8_t> bytes(new uint8_t[6]{0, 1, 2, 3, 4, 255},
+                                       std::default_delete<uint8_t[]>());
+  const std::shared_ptr<uint16_t> halves(new uint16_t[6], std::default_delete<uint16_t[]>());
+  for (const bool turned : {false, true}) {
+    const DataFormat format = turned ? DataFormat::NCHW : DataFormat::NHWC;
+    const std::vector<int64_t> shape =
+        turned ? std::vector<int64_t>{1, 3, 1, 2} : std::vector<int64_t>{1, 1, 2, 3};
+    std::map<std::string, MaceTensor> outputs = {
+        {"y", MaceTensor(shape, halves, format, IDataType::IDT_FLOAT16)}};
+    const MaceStatus ran =
+        engine->Run({{"x", MaceTensor(shape, bytes, format, IDataType::IDT_UINT8)}}, &outputs);
+    ASSERT_EQ(ran, MaceStatus::MACE_SUCCESS) << ran.information();
+    // -0, -1, -2, -3, -4 and -255 in binary16.
+    const uint16_t wanted[] = {0x8000, 0xbc00, 0xc000, 0xc200, 0xc400, 0xdbf8};
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(halves.get()[i], wanted[i]) << turned << i;
+    EXPECT_EQ(outputs.at("y").shape(), shape);
+    // Rows of pixels of one side are columns of the other.
+    outputs = {{"y", MaceTensor({1, 1, 2, 3}, Floats(6))}};
+    ASSERT_EQ(
+        engine->Run({{"x", MaceTensor(shape, bytes, format, IDataType::IDT_UINT8)}}, &outputs),
+        MaceStatus::MACE_SUCCESS);
+    EXPECT_EQ(outputs.at("y").data().get()[1], turned ? -2.0f : -1.0f);
+  }
+  // What the graph has is taken too, and nothing else.
+  std::map<std::string, MaceTensor> outputs = {{"y", MaceTensor({1, 1, 2, 3}, Floats(6))}};
+  EXPECT_EQ(engine->Run({{"x", MaceTensor({1, 1, 2, 3}, Floats(6))}}, &outputs),
+            MaceStatus::MACE_SUCCESS);
+  for (IDataType other : {IDataType::IDT_INT16, IDataType::IDT_INT8, IDataType::IDT_BFLOAT16}) {
+    const MaceStatus refused = engine->Run(
+        {{"x", MaceTensor({1, 1, 2, 3}, Floats(6), DataFormat::NHWC, other)}}, &outputs);
+    EXPECT_EQ(refused, MaceStatus::MACE_INVALID_ARGS);
+    EXPECT_NE(refused.information().find("float32 or uint8"), std::string::npos)
+        << refused.information();
+  }
+}
+
 TEST(Engine, RefusesWhatDoesNotFit) {
   std::shared_ptr<MaceEngine> engine;
   const ModelBuilder m = Negation();

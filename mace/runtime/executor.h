@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,8 @@ class Executor {
 struct AcceleratorOptions {
   // Path or file name of the vendor's library; empty: the platform's usual name.
   std::string library;
+  // The same for one kind of accelerator, by its runtime type: stronger.
+  std::map<int64_t, std::string> libraries;
   // Hexagon: run in an unsigned protection domain.
   bool unsigned_pd = false;
   // Hexagon: power as of hexagon_nn_set_powersave and friends, when power_set.

@@ -205,6 +205,7 @@ bool Parse(WireReader r, OperatorDef* op) {
 }
 
 bool Parse(WireReader r, PortDef* p) {
+  int64_t tensor_type = 0;
   while (r.Next()) {
     switch (r.field()) {
       case 1:
@@ -234,9 +235,16 @@ bool Parse(WireReader r, PortDef* p) {
       case 100:
         p->alias = r.Bytes();
         break;
+      case 1003:
+        tensor_type = r.Int();
+        break;
       default:
         break;
     }
+  }
+  if (tensor_type != 0) {
+    p->buffer_type = p->type;
+    p->type = tensor_type;
   }
   return r.ok();
 }

@@ -78,7 +78,10 @@ struct OperatorDef {
 struct PortDef {
   std::string name, alias;
   std::vector<int64_t> dims;
+  // Of the tensor.
   int64_t type = 1;
+  // Of the caller's buffer; 0 when it is the tensor's.
+  int64_t buffer_type = 0;
   int64_t format = 1;
   int64_t node_id = 0;
   int64_t max_byte_size = 0;

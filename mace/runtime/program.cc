@@ -11,6 +11,9 @@ namespace mace {
 namespace runtime {
 namespace {
 
+// Net argument of tools/emit/model-file.ts.
+const char kObfuscatedArgument[] = "obfuscated";
+
 class CpuExecutor : public Executor {
  public:
   explicit CpuExecutor(std::unique_ptr<Session> session) : session_(std::move(session)) {}
@@ -38,6 +41,12 @@ Status ReadPort(const PortDef& def, ProgramPort* port) {
   if (IsQuantized(port->type)) {
     return diagnostics::BadOperandType(def.name, NameOf(port->type),
                                        "float32 or int32 (an input or output of a graph)");
+  }
+  port->buffer =
+      FindBufferType(def.buffer_type == 0 ? static_cast<int64_t>(port->type) : def.buffer_type);
+  if (port->buffer == nullptr) {
+    return diagnostics::BadOperandType(def.name, "data type " + std::to_string(def.buffer_type),
+                                       BufferTypeNames() + " (the buffer of an input or output)");
   }
   return Status();
 }
@@ -76,6 +85,8 @@ Status Program::AddNet(NetDef def, const uint8_t* data, size_t data_size,
     if (argument.has_s &&
         argument.name.compare(0, PreprocessArgument("").size(), PreprocessArgument("")) == 0)
       preprocess_.emplace(argument.name, argument.s);
+    if (argument.name == kObfuscatedArgument && argument.has_i && argument.i != 0)
+      obfuscated_ = true;
   }
   Net net;
   std::string device = "CPU";
@@ -110,6 +121,8 @@ Status Program::AddNet(NetDef def, const uint8_t* data, size_t data_size,
     }
     device = found->title;
     AcceleratorOptions accelerator = options.accelerator;
+    const auto own = accelerator.libraries.find(def.runtime_type());
+    if (own != accelerator.libraries.end()) accelerator.library = own->second;
     // Every net of a device is compiled by itself and kept in a file of its own.
     const auto earlier =
         std::count(runtime_types_.begin(), runtime_types_.end() - 1, def.runtime_type());

@@ -10,6 +10,7 @@
 
 #include "mace/base/span.h"
 #include "mace/base/status.h"
+#include "mace/runtime/buffer_type.h"
 #include "mace/runtime/executor.h"
 #include "mace/runtime/net_def.h"
 #include "mace/runtime/preprocess.h"
@@ -27,12 +28,15 @@ struct ProgramPort {
   int64_t elements = 1;
   // float32 or int32.
   ElementType type = ElementType::kFloat32;
+  // Of the buffers that callers have by default; data of the program has `type`.
+  const BufferType* buffer = nullptr;
   // 0 none, 1 NHWC, 2 NCHW: layout of the caller's buffer; data of the program is NHWC.
   int data_format = 1;
   // Of inputs: how pixels become their values.
   Preprocess preprocess;
 
   size_t bytes() const { return static_cast<size_t>(elements) * SizeOf(type); }
+  size_t buffer_bytes() const { return static_cast<size_t>(elements) * buffer->bytes; }
 };
 
 struct ProgramOptions {
@@ -64,6 +68,8 @@ class Program {
   Session* session() const { return session_; }
   // Of the nets, in their order.
   const std::vector<int64_t>& runtime_types() const { return runtime_types_; }
+  // Whether names of inner tensors and operators were taken out of the file.
+  bool obfuscated() const { return obfuscated_; }
   // The devices in that order, for people.
   const std::string& devices() const { return devices_; }
 
@@ -94,6 +100,7 @@ class Program {
   std::vector<Source> outputs_at_;
   const void* const* given_ = nullptr;
   Session* session_ = nullptr;
+  bool obfuscated_ = false;
 };
 
 }  // namespace runtime

@@ -157,6 +157,44 @@ TEST(Program, NetsOfADeviceAreKeptInFilesOfTheirOwn) {
   EXPECT_EQ(caches, (std::vector<std::string>{" kept", " kept.1"}));
 }
 
+TEST(Program, EveryKindOfDeviceMayHaveALibraryOfItsOwn) {
+  const File file({For(kNetOnHexagon, Absolute("x", "y"))});
+  ProgramOptions options = WithDevice();
+  options.accelerator.library = "absent";
+  options.accelerator.libraries[kNetOnHexagon] = "present";
+  std::unique_ptr<Program> program;
+  EXPECT_TRUE(file.Create(&program, options).ok());
+  options.accelerator.libraries = {{kNetOnApu, "present"}};
+  EXPECT_EQ(file.Create(&program, options).code(), 999);
+}
+
+TEST(Program, BuffersHaveTheDeclaredType) {
+  const auto of = [](int64_t in, int64_t out) {
+    ModelBuilder m;
+    m.with_digest = false;
+    m.Input("x", {4}, ElementType::kFloat32, in);
+    m.Node("Activation", {"x"}, {{"y", {4}, ElementType::kFloat32, 0, 0, {}, 0}},
+           {{"activation", "NEG"}});
+    m.Output("y", {4}, ElementType::kFloat32, out);
+    return File({m.Net()});
+  };
+  std::unique_ptr<Program> program;
+  const File file = of(2, 5);
+  ASSERT_TRUE(file.Create(&program).ok());
+  EXPECT_STREQ(program->inputs()[0].buffer->name, "uint8");
+  EXPECT_EQ(program->inputs()[0].type, ElementType::kFloat32);
+  EXPECT_EQ(program->inputs()[0].buffer_bytes(), 4u);
+  EXPECT_STREQ(program->outputs()[0].buffer->name, "float16");
+  const File plain = of(0, 0);
+  ASSERT_TRUE(plain.Create(&program).ok());
+  EXPECT_STREQ(program->inputs()[0].buffer->name, "float32");
+  EXPECT_STREQ(program->outputs()[0].buffer->name, "float32");
+  for (int64_t code : {6, 8, 9, 11, 99, -1}) {
+    EXPECT_EQ(of(code, 0).Create(&program).code(), 215) << code;
+    EXPECT_EQ(of(0, code).Create(&program).code(), 215) << code;
+  }
+}
+
 TEST(Program, AFailureOfTheDeviceIsAStatus) {
   const File file({For(kNetOnHexagon, Absolute("x", "y"))});
   std::unique_ptr<Program> program;

@@ -42,13 +42,14 @@ struct TensorSpec {
 
 class ModelBuilder {
  public:
-  void Input(const std::string& name, const Shape& shape,
-             ElementType type = ElementType::kFloat32) {
-    Port(100, name, shape, type);
+  // `buffer` is a number of proto's DataType, where callers' buffers have another type.
+  void Input(const std::string& name, const Shape& shape, ElementType type = ElementType::kFloat32,
+             int64_t buffer = 0) {
+    Port(100, name, shape, type, buffer);
   }
-  void Output(const std::string& name, const Shape& shape,
-              ElementType type = ElementType::kFloat32) {
-    Port(101, name, shape, type);
+  void Output(const std::string& name, const Shape& shape, ElementType type = ElementType::kFloat32,
+              int64_t buffer = 0) {
+    Port(101, name, shape, type, buffer);
   }
 
   void Constant(const TensorSpec& spec, const void* bytes, size_t size) {
@@ -126,11 +127,17 @@ class ModelBuilder {
     a.Append(b);
     return a;
   }
-  void Port(uint32_t field, const std::string& name, const Shape& shape, ElementType type) {
+  void Port(uint32_t field, const std::string& name, const Shape& shape, ElementType type,
+            int64_t buffer) {
     runtime::WireWriter port;
     port.Bytes(1, name);
     for (int64_t d : shape) port.Int(3, d);
-    if (type != ElementType::kFloat32) port.Int(5, static_cast<int>(type));
+    if (buffer != 0) {
+      port.Int(5, buffer);
+      port.Int(1003, static_cast<int>(type));
+    } else if (type != ElementType::kFloat32) {
+      port.Int(5, static_cast<int>(type));
+    }
     net_.Message(field, port);
   }
 

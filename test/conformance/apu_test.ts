@@ -10,8 +10,9 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
 import { writeModel, writeModelFiles } from "../../tools/emit/model-writer";
-import type { Graph } from "../../tools/ir/graph";
-import { APU } from "../../tools/lower/apu/apu";
+import { type ApuVersion, type Graph, NEWEST_APU } from "../../tools/ir/graph";
+import { REDUCE } from "../../tools/ir/operators";
+import { APU, apuOf } from "../../tools/lower/apu/apu";
 import { ACTIVATION_FUNCTIONS } from "../../tools/lower/apu/rules";
 import { lowerGraph } from "../../tools/lower/program";
 import { sketchGraph } from "../../tools/quantize/fixture";
@@ -22,7 +23,13 @@ import { quantizedNetwork } from "./quantized-network";
 import { REFERENCE_OPERATORS, runReference } from "../reference/neuron";
 
 const RUN = path.resolve(process.env.MACE_RUN_NET ?? "mace/delegates/run_net");
-const LIBRARY = path.resolve(process.env.MACE_APU_LIBRARY ?? "third_party/apu/sim/libneuron_adapter_sim.so");
+const SIMULATORS = process.env.MACE_APU_SIMULATORS ?? "third_party/apu/sim";
+const LIBRARY = path.resolve(SIMULATORS, "libneuron_adapter_sim.so");
+/** Of the first version of each other interface. */
+const OLDER: readonly (readonly [ApuVersion, string])[] = [
+  [1, path.resolve(SIMULATORS, "libapu_frontend_v1_sim.so")],
+  [2, path.resolve(SIMULATORS, "libapu_frontend_v2_sim.so")],
+];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mace-apu-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
@@ -30,10 +37,21 @@ const GRAPHS = Number(process.env.MACE_APU_GRAPHS ?? 24);
 const SETTINGS = { ...DEFAULT_SETTINGS, scheme: "uint8", preciseOutputs: false };
 
 /** Runs a graph as a program of the device, with what it refuses on the CPU. */
-function program(graph: Graph, inputs: readonly Float32Array[], fallback = true): Float32Array {
+function program(
+  graph: Graph,
+  inputs: readonly Float32Array[],
+  fallback = true,
+  version = NEWEST_APU,
+  library = LIBRARY,
+): Float32Array {
   const prefix = path.join(folder, "net");
-  writeModelFiles(lowerGraph(graph, new Uint8Array(32), APU, fallback), prefix);
-  return run(prefix, inputs, graph.nodes.map((node) => `${node.type} ${JSON.stringify(node.attributes)}`).join("\n"));
+  writeModelFiles(lowerGraph(graph, new Uint8Array(32), apuOf(version), fallback), prefix);
+  return run(
+    prefix,
+    inputs,
+    library,
+    graph.nodes.map((node) => `${node.type} ${JSON.stringify(node.attributes)}`).join("\n"),
+  );
 }
 
 const simulate = (graph: Graph, inputs: readonly Float32Array[]): Float32Array => program(graph, inputs, false);
@@ -42,14 +60,14 @@ const simulate = (graph: Graph, inputs: readonly Float32Array[]): Float32Array =
 function onCpu(graph: Graph, inputs: readonly Float32Array[]): Float32Array {
   const prefix = path.join(folder, "cpu");
   writeModel(graph, prefix);
-  return run(prefix, inputs, "");
+  return run(prefix, inputs, LIBRARY, "");
 }
 
 /** Real numbers of the outputs, one after the other. */
-function run(prefix: string, inputs: readonly Float32Array[], text: string): Float32Array {
+function run(prefix: string, inputs: readonly Float32Array[], library: string, text: string): Float32Array {
   fs.writeFileSync(`${prefix}.in`, Buffer.concat(inputs.map((x) => Buffer.from(x.buffer, x.byteOffset, x.byteLength))));
   const files = [`${prefix}.pb`, `${prefix}.data`, `${prefix}.in`, `${prefix}.out`];
-  const result = spawnSync(RUN, [LIBRARY, ...files], { encoding: "utf8" });
+  const result = spawnSync(RUN, [library, ...files], { encoding: "utf8" });
   assert.equal(result.status, 0, `${result.stderr}\n${text}`);
   const bytes = fs.readFileSync(`${prefix}.out`);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -60,6 +78,35 @@ test("the simulator and the reference agree on every operator", () => {
   const missing = REFERENCE_OPERATORS.filter((name) => !seen.has(name));
   assert.deepEqual(missing, [], "operators that no graph has");
 });
+
+for (const [version, library] of OLDER) {
+  test(`the simulator of version ${version} and the reference agree on every operator of it`, () => {
+    const device = apuOf(version);
+    const simulateOlder = (graph: Graph, inputs: readonly Float32Array[]): Float32Array =>
+      program(graph, inputs, false, version, library);
+    const count = Math.max(6, Math.floor(GRAPHS / 4));
+    const seen = agreeOnNetworks(device, count, { simulate: simulateOlder, reference: runReference });
+    // Few random means are of other axes than the image's.
+    const attributes = { reduce_type: REDUCE.MEAN, axis: [1], keepdims: 0 };
+    const mean = { type: "Reduce", inputs: ["x"], outputs: { y: [2, 4, 5] }, attributes };
+    const ranges = new Map(["x", "y"].map((name) => [name, [-1, 1.5] as [number, number]]));
+    const means = quantizeModel(sketchGraph({ x: [2, 3, 4, 5] }, {}, [mean], ["y"]), SETTINGS, {
+      ranges,
+      rangesName: "test",
+    }).graph;
+    const [given] = operands(means, "means");
+    const net = device.lower(means);
+    for (const { type } of net.ops) seen.add(type ?? "");
+    const [expected] = runReference(net, [given?.codes ?? new Uint8Array()]);
+    assert.deepEqual(simulateOlder(means, [given?.real ?? new Float32Array()]), expected);
+    const types = Object.keys(device.operators).filter((type) => version > 1 || type !== "FullyConnected");
+    assert.deepEqual(
+      types.filter((type) => !seen.has(type)),
+      [],
+      "operators that no graph has",
+    );
+  });
+}
 
 /**
  * Operators whose codes are the CPU's, up to rounding: the greatest difference in steps of the coarser of input and output, whose grid the device

@@ -12,9 +12,9 @@ import { after, test } from "node:test";
 import { MultiNetDef } from "../../mace/proto/mace";
 import { readModel } from "../../tools/emit/model-reader";
 import { writeModel } from "../../tools/emit/model-writer";
-import type { Graph } from "../../tools/ir/graph";
+import type { ApuVersion, Graph } from "../../tools/ir/graph";
 import { elementCount } from "../../tools/ir/shape";
-import { BACK_ENDS, CPU } from "../../tools/lower/back-ends";
+import { backEndOf, CPU } from "../../tools/lower/back-ends";
 import { RUNTIME_TYPES, type Runtime } from "../../tools/lower/net";
 import { encodeRecord, RecordDecoder } from "../../tools/statistics/sample-stream";
 import { Random } from "../../tools/synth/random";
@@ -23,6 +23,8 @@ import * as neuron from "../reference/neuron";
 import * as nnlib from "../reference/nnlib";
 
 interface Device {
+  readonly runtime: Exclude<Runtime, "cpu">;
+  readonly apuVersion?: ApuVersion;
   readonly library: string;
   readonly reference: Reference;
   /** How many times the CPU has its turn, and what it runs. */
@@ -30,14 +32,33 @@ interface Device {
   readonly onCpu: readonly string[];
 }
 
+/** By the name of the model. */
 const DEVICES: Readonly<Record<string, Device>> = {
   apu: {
+    runtime: "apu",
     library: "third_party/apu/sim/libneuron_adapter_sim.so",
     reference: neuron.runReference,
     turns: 4,
     onCpu: ["Reverse", "LocalResponseNorm", "Eltwise", "Eltwise"],
   },
+  apu1: {
+    runtime: "apu",
+    apuVersion: 1,
+    library: "third_party/apu/sim/libapu_frontend_v1_sim.so",
+    reference: neuron.runReference,
+    turns: 4,
+    onCpu: ["Reverse", "LocalResponseNorm", "Eltwise", "Eltwise"],
+  },
+  apu3: {
+    runtime: "apu",
+    apuVersion: 3,
+    library: "third_party/apu/sim/libapu_frontend_v2_sim.so",
+    reference: neuron.runReference,
+    turns: 4,
+    onCpu: ["Reverse", "LocalResponseNorm", "Eltwise", "Eltwise"],
+  },
   dsp: {
+    runtime: "dsp",
     library: "third_party/nnlib/sim/libhexagon_nn_sim.so",
     reference: nnlib.runReference,
     turns: 2,
@@ -74,14 +95,18 @@ function onCpu(part: Graph, inputs: readonly Float32Array[]): Float32Array {
   return Float32Array.from(outputs.flatMap((output) => Array.from(output)));
 }
 
-for (const [runtime, { library, reference, turns, onCpu: left }] of Object.entries(DEVICES)) {
-  test(`mixed_net on ${runtime}`, () => {
-    const device = BACK_ENDS[runtime];
+for (const [name, { runtime, apuVersion, library, reference, turns, onCpu: left }] of Object.entries(DEVICES)) {
+  test(`mixed_net on ${name}`, () => {
+    const device = backEndOf(runtime, apuVersion);
     assert.ok(device);
-    const quantized = `models/mixed_net_${runtime}`;
+    const quantized = `models/mixed_net_${name}`;
     const lowered = `${quantized}.${runtime}`;
 
     const { netDef } = MultiNetDef.decode(fs.readFileSync(`${lowered}.pb`));
+    for (const { arg } of netDef) {
+      const said = (key: string): number | undefined => arg.find((argument) => argument.name === key)?.i;
+      assert.equal(said("apu_version"), said("runtime_type") === RUNTIME_TYPES.apu ? apuVersion : undefined);
+    }
     const runtimes = netDef.map(({ arg }) => arg.find(({ name }) => name === "runtime_type")?.i ?? 0);
     const expected = Array.from({ length: 2 * turns + 1 }, (_, i) => (i % 2 === 0 ? runtime : CPU) as Runtime);
     assert.deepEqual(
@@ -95,7 +120,7 @@ for (const [runtime, { library, reference, turns, onCpu: left }] of Object.entri
     );
 
     const { graph } = readModel(`${quantized}.pb`, `${quantized}.data`);
-    const random = new Random(runtime);
+    const random = new Random(name);
     const samples = Array.from({ length: SAMPLES }, () =>
       graph.inputs.map(({ tensor }) =>
         Float32Array.from({ length: elementCount(graph.tensors.get(tensor)?.shape ?? []) }, () => random.normal() / 2),

@@ -1,8 +1,12 @@
 /** What the command line says of accelerators, as arguments of mace_run. */
 
-import type { Options } from "./context";
+import { BACK_ENDS } from "../lower/back-ends";
+import { type Options, userPath } from "./context";
 
 export function acceleratorArguments(options: Options): string[] {
-  const library = options.path("accelerator_library");
-  return library === undefined ? [] : [`--accelerator_library=${library}`];
+  return options.texts("accelerator_library").map((text) => {
+    const device = Object.keys(BACK_ENDS).find((name) => text.startsWith(`${name}=`));
+    const file = device === undefined ? text : text.slice(device.length + 1);
+    return `--accelerator_library=${device === undefined ? "" : `${device}=`}${userPath(file)}`;
+  });
 }

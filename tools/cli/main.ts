@@ -13,6 +13,7 @@ import { ranges } from "./commands/ranges";
 import { report } from "./commands/report";
 import { run } from "./commands/run";
 import { stat } from "./commands/stat";
+import { restore } from "./commands/restore-names";
 import { statMerge } from "./commands/stat-merge";
 import { validate } from "./commands/validate";
 
@@ -20,6 +21,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   convert,
   inspect,
   stat,
+  "restore-names": restore,
   "stat-merge": statMerge,
   ranges,
   quantize,

@@ -2,9 +2,10 @@
 
 import { PLATFORMS } from "../config/keys";
 import { PRESETS } from "../config/preprocess";
+import { APU_VERSIONS, NEWEST_APU } from "../ir/graph";
 import { METHODS } from "../statistics/calibrate";
 import { AUTO_SCHEME, BIAS_CORRECTIONS, DEFAULT_BIAS_CORRECTION, DEFAULT_SCHEME, SCHEMES } from "../quantize/scheme";
-import { BACK_ENDS, CPU } from "../lower/back-ends";
+import { BACK_ENDS, CPU, PER_SUBGRAPH } from "../lower/back-ends";
 
 export interface OptionSpec {
   readonly name: string;
@@ -45,8 +46,21 @@ const LOWERED: readonly OptionSpec[] = [
   },
   {
     name: "accelerator_library",
-    value: "FILE",
-    doc: "with --lowered: the vendor's library, or a simulator; default: the system's",
+    value: "[DEVICE=]FILE",
+    repeat: true,
+    doc: "with --lowered: the vendor's library, or a simulator; default: the system's. DEVICE is dsp or apu, for a model that has both",
+  },
+];
+/** Of the commands that write models. */
+const DEPLOY: readonly OptionSpec[] = [
+  {
+    name: "obfuscate",
+    doc: "write the model as it goes on devices besides, in which the names of inner tensors and operators are digits of a hash; also a key of the configuration",
+  },
+  {
+    name: "deploy_prefix",
+    value: "PREFIX",
+    doc: "path of what goes on devices, without ending: .pb, and .names, which says what obfuscated names stand for; default: with obfuscation the prefix of the outputs and .obfuscated. The constants are those of the outputs",
   },
 ];
 const INPUT_SHAPE: OptionSpec = {
@@ -125,6 +139,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "quantize_large_weights",
         doc: "store the weights of convolutions and matrix products as uint8: a quarter of the file; operators stay float",
       },
+      ...DEPLOY,
       {
         name: "check_passes",
         doc: "interpret the graph before and after every pass and name the pass that changes results",
@@ -195,7 +210,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     description: "Writes <prefix>.pb, <prefix>.data and the text form <prefix>.txt.",
     options: [
       ...MODEL,
-      { name: "ranges", value: "FILE", doc: "overall_range file; not needed when the model carries every range (QAT)" },
+      {
+        name: "ranges",
+        value: "FILE",
+        repeat: true,
+        doc: "overall_range file; not needed when the model carries every range (QAT). Of several, the last that names a tensor counts",
+      },
       {
         name: "statistics",
         value: "FILE",
@@ -246,12 +266,18 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: "runtime",
         value: "NAME",
-        choices: [CPU, ...Object.keys(BACK_ENDS)],
+        choices: [CPU, ...Object.keys(BACK_ENDS), PER_SUBGRAPH],
         doc: `device the model is quantized for: ${CPU}, or ${Object.entries(BACK_ENDS)
           .map(([name, { title }]) => `${name} (${title})`)
           .join(
             ", ",
-          )}, which take the scheme uint8 and have no float operators; default: what the configuration says, else ${CPU}`,
+          )}, which take the scheme uint8 and have no float operators; or ${PER_SUBGRAPH}: each subgraph by itself, for its own device; default: what the configuration says, else ${CPU}`,
+      },
+      {
+        name: "subgraph_runtime",
+        value: "NAME=DEVICE",
+        repeat: true,
+        doc: "device of a subgraph, stronger than the configuration; each subgraph is quantized by itself then",
       },
       {
         name: "keep_float",
@@ -319,6 +345,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       THREADS,
       { name: "output_prefix", value: "PREFIX", doc: "path of the outputs without ending" },
+      ...DEPLOY,
       {
         name: "reference_prefix",
         value: "PREFIX",
@@ -337,10 +364,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "runtime",
         value: "NAME",
         required: true,
-        choices: Object.keys(BACK_ENDS),
-        doc: Object.entries(BACK_ENDS)
-          .map(([name, { title }]) => `${name}: ${title}`)
-          .join("; "),
+        choices: [...Object.keys(BACK_ENDS), PER_SUBGRAPH],
+        doc: [
+          ...Object.entries(BACK_ENDS).map(([name, { title }]) => `${name}: ${title}`),
+          `${PER_SUBGRAPH}: each subgraph for the device that it was quantized for`,
+        ].join("; "),
       },
       {
         name: "fallback",
@@ -349,8 +377,23 @@ export const COMMANDS: readonly CommandSpec[] = [
         choices: ["none", "cpu"],
         doc: "what runs nodes that the device cannot: cpu, or none: they are errors",
       },
+      {
+        name: "apu_version",
+        value: "N",
+        choices: APU_VERSIONS.map(String),
+        doc: `with --runtime apu, version of the APU in MACE's count: 1 Android 10 and before on mt67xx, 2 on others, 3 Android 11 but on mt689x and mt6877, 4 the rest; default: what the configuration says, else ${NEWEST_APU}`,
+      },
       { name: "output_prefix", value: "PREFIX", required: true, doc: "where to write" },
+      ...DEPLOY,
     ],
+  },
+  {
+    name: "restore-names",
+    summary: "put the network's names into what a device says of an obfuscated model",
+    description:
+      "Prints a text, such as a profile, with the names that obfuscated ones stand for; the text is a file, or comes on standard input.",
+    arguments: "[file]",
+    options: [{ name: "names", value: "FILE", required: true, doc: "the .names file written with the model" }],
   },
   {
     name: "check-library",

@@ -1,9 +1,12 @@
 /**
  * The key table of the model deployment file: every key of MACE's YAML, and the few that this project adds.
  *
- * A key that only makes sense on another runtime (GPU, obfuscation, code generation …) is `kept`: its value is checked
+ * A key that only makes sense on another runtime (GPU, code generation …) is `kept`: its value is checked
  * and then has no effect here. A `dead` key never had one.
  */
+
+import { APU_VERSIONS } from "../ir/graph";
+import { OPTIMIZER_RULES } from "./optimizer-rules";
 
 export type KeyKind =
   | "string"
@@ -36,8 +39,10 @@ export interface KeySpec {
   readonly effect?: "kept" | "dead";
   /** With `effect`: the value that asks for nothing, of which nobody needs to be told. */
   readonly idle?: string | number | boolean;
-  /** It describes a subgraph; other keys of a model are the same for all of its subgraphs. */
+  /** It describes a subgraph. */
   readonly part?: true;
+  /** Subgraphs of a model may differ in it, and each is quantized by itself then. Other keys of a model are the same for all. */
+  readonly own?: true;
   readonly doc: string;
 }
 
@@ -72,6 +77,8 @@ const model = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec
 });
 const part = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec =>
   model(kind, doc, { part: true, ...more });
+const own = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec =>
+  model(kind, doc, { own: true, ...more });
 const kept = { effect: "kept" } as const;
 const off = { ...kept, idle: false } as const;
 const none = { ...kept, idle: 0 } as const;
@@ -111,7 +118,7 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   input_ranges: part("ranges", "Least and greatest value of each input."),
   input_data_types: part(
     "enums",
-    "Element type of each input buffer in MACE; here they are float32, and a note says so of others.",
+    "Element type of each input buffer: float32, int32, float16, int16 or uint8; values are converted where they enter.",
     { values: DATA_TYPES },
   ),
   input_data_formats: part("enums", "Layout of each input buffer.", { values: DATA_FORMATS }),
@@ -120,7 +127,7 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   output_shapes: part("shapes", "Shape of each output, checked when given."),
   output_data_types: part(
     "enums",
-    "Element type of each output buffer in MACE; here they are float32, and a note says so of others.",
+    "Element type of each output buffer, likewise; what does not fit is cut: fractions towards zero, values outside the type to its ends.",
     { values: DATA_TYPES },
   ),
   output_data_formats: part("enums", "Layout of each output buffer.", { values: DATA_FORMATS }),
@@ -128,9 +135,9 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   check_tensors: part("strings", "Intermediate tensors that become the outputs."),
   check_shapes: part("shapes", "Shapes of check_tensors."),
   preprocess: part("nested", "How images become the input: color, mean, scale or preset."),
-  runtime: model(
+  runtime: own(
     "enum",
-    "Device that runs the model. `dsp` (also `hexagon`) and `apu`: quantized models are lowered for it; others run on the CPU.",
+    "Device that runs the model, or a subgraph of it. `dsp` (also `hexagon`) and `apu`: quantized models are lowered for it; others run on the CPU.",
     { values: RUNTIMES },
   ),
   data_type: model("enum", "Storage and compute types; here float32, or the codes of a quantized model.", {
@@ -138,23 +145,26 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
     ...kept,
     idle: "fp32_fp32",
   }),
-  quantize: model("flag", "Quantize weights and activations; in Bazel the rule decides."),
+  quantize: own(
+    "flag",
+    "Quantize weights and activations; in Bazel the rule decides. A subgraph without it, beside others with it, stays float.",
+  ),
   quantize_schema: model("enum", "Number format of a quantized model.", { values: SCHEMAS }),
-  quantize_range_file: model("string", "overall_range file; in Bazel the rule's `ranges`."),
-  scheme: model("enum", "Quantization scheme; the rule's `scheme` and `--scheme` are stronger.", {
+  quantize_range_file: own("string", "overall_range file; in Bazel the rule's `ranges`."),
+  scheme: own("enum", "Quantization scheme; the rule's `scheme` and `--scheme` are stronger.", {
     values: QUANTIZATION_SCHEMES,
   }),
-  keep_float: model(
+  keep_float: own(
     "strings",
     "Operators that stay float, besides those of the rule: nodes or outputs; * for any characters.",
   ),
-  ranges: model("rangeMap", "Tensor, or pattern with *, to min,max; the rule's `range_overrides` are stronger."),
-  weights: model(
+  ranges: own("rangeMap", "Tensor, or pattern with *, to min,max; the rule's `range_overrides` are stronger."),
+  weights: own(
     "enumMap",
     "Operator, or pattern with *, to per_tensor or per_channel: scales of its weights; the rule's `weights` are stronger.",
     { values: WEIGHT_GRANULARITIES },
   ),
-  bias_correction: model(
+  bias_correction: own(
     "enum",
     "What biases make up for; the rule's `bias_correction` and `--bias_correction` are stronger.",
     { values: BIAS_CORRECTION_NAMES },
@@ -163,20 +173,27 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
     "flag",
     "Store the weights of convolutions and matrix products as uint8 in a float model, a quarter of the size; not with `quantize`. Also as an attribute of mace_model.",
   ),
-  change_concat_ranges: model(
+  change_concat_ranges: own(
     "flag",
     "Give all that a Concat joins one range, so that it copies codes; by default it rescales each input exactly, which keeps the precision of narrow ones. Also as an attribute of mace_quantized_model.",
   ),
-  winograd: model("int", "Tile size of Winograd convolutions; here the runtime chooses its kernels.", none),
-  obfuscate: model("flag", "Replace tensor names; here ranges and reports are keyed on them, and they stay.", off),
+  winograd: model(
+    "int",
+    "Tile size of Winograd convolutions; here the runtime chooses its kernels, all of which give the same bits, as Winograd's would not.",
+    none,
+  ),
+  obfuscate: model(
+    "flag",
+    "In the file for devices, names of inner tensors and operators become digits of a hash. Statistics, ranges and reports keep the names. Also as an attribute of mace_model.",
+  ),
   limit_opencl_kernel_time: model("flag", "GPU, on which nothing runs here.", off),
   opencl_queue_window_size: model("int", "GPU, on which nothing runs here.", none),
   nnlib_graph_mode: model("flag", "Had an effect on old Hexagon libraries only.", { effect: "dead" }),
   cl_mem_type: model("enum", "GPU, on which nothing runs here.", { values: ["image", "buffer"], ...kept }),
   graph_optimize_options: model(
-    "strings",
-    "Pass list of MACE's converter; here all passes run, and `--check_passes` shows that they change nothing.",
-    kept,
+    "enums",
+    "Rules of MACE's converter that are to be applied; absent: all. Passes that none of them stands for are left out (see below).",
+    { values: Object.keys(OPTIMIZER_RULES) },
   ),
   backend: model("enum", "Reference for ONNX validation.", { values: ["tensorflow", "caffe2", "pytorch"], ...kept }),
   validation_inputs_data: model(
@@ -191,6 +208,10 @@ export const KEYS: Readonly<Record<string, KeySpec>> = {
   ),
   accuracy_validation_script: model("strings", "Python validator.", kept),
   accelerator_api: model("enum", "API of an HTP-like device.", { values: ["qnn"], ...kept }),
-  apu_version_with_no_device: model("int", "APU version when no device is attached.", kept),
+  apu_version_with_no_device: model(
+    "enum",
+    "Version of the APU, in MACE's count, that a model with `runtime: apu` is for; the rule's `apu_version` and `--apu_version` are stronger. Default 4.",
+    { values: APU_VERSIONS.map(String) },
+  ),
   order: part("int", "Position of a subgraph among several; default: as they stand in the file."),
 };

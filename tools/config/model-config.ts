@@ -7,8 +7,19 @@ import { isDeepStrictEqual } from "node:util";
 import * as YAML from "yaml";
 import * as catalog from "../diagnostics/catalog";
 import { type Diagnostic, type DiagnosticPlace, UserError } from "../diagnostics/diagnostic";
-import { type BufferFormat, FITS, MAX_SIDE, type Preprocess, type QuantizationOverrides, RESIZES } from "../ir/graph";
+import {
+  type ApuVersion,
+  BUFFER_TYPES,
+  type BufferFormat,
+  type BufferType,
+  FITS,
+  MAX_SIDE,
+  type Preprocess,
+  type QuantizationOverrides,
+  RESIZES,
+} from "../ir/graph";
 import { ACCELERATORS, KEYS, type KeySpec } from "./keys";
+import { OPTIMIZER_RULES } from "./optimizer-rules";
 import { PRESETS, preprocessFromPreset } from "./preprocess";
 
 export interface InputConfig {
@@ -16,6 +27,8 @@ export interface InputConfig {
   readonly shape?: readonly number[];
   readonly range?: readonly [number, number];
   readonly format: BufferFormat;
+  /** Of the caller's buffer; absent: float32. */
+  readonly type?: BufferType;
   readonly alias?: string;
   readonly preprocess?: Preprocess;
 }
@@ -24,6 +37,7 @@ export interface OutputConfig {
   readonly tensor: string;
   readonly shape?: readonly number[];
   readonly format: BufferFormat;
+  readonly type?: BufferType;
   readonly alias?: string;
 }
 
@@ -41,6 +55,8 @@ export interface SubgraphConfig {
   readonly inputs: readonly InputConfig[];
   /** What it is imported for: its outputs, or its check tensors with those outputs that later subgraphs read. */
   readonly outputs: readonly OutputConfig[];
+  /** What is to be quantized how, and for which device, where the subgraphs of a model differ in it. */
+  readonly quantization?: QuantizationOverrides;
 }
 
 export interface ModelConfig {
@@ -50,13 +66,20 @@ export interface ModelConfig {
   /** Of the whole. */
   readonly inputs: readonly InputConfig[];
   readonly outputs: readonly OutputConfig[];
-  readonly runtime: string;
+  /** Of the subgraphs, each once. */
+  readonly runtimes: readonly string[];
+  /** Whether anything is quantized. */
   readonly quantize: boolean;
   /** Large weights are codes in the file of the float model. */
   readonly quantizeLargeWeights: boolean;
   readonly schema: string;
-  readonly rangeFile?: string;
-  /** What is to be quantized how; the rule and the command line are stronger. */
+  /** Rules of MACE's converter that are to be applied; absent: all. */
+  readonly optimizerRules?: readonly string[];
+  /** Devices get the model without the names of its inner tensors and operators. */
+  readonly obfuscate: boolean;
+  /** Of the subgraphs, each once. */
+  readonly rangeFiles: readonly string[];
+  /** What is to be quantized how, where it is the same for all subgraphs; the rule and the command line are stronger. */
   readonly quantization?: QuantizationOverrides;
   readonly validation: ValidationConfig;
 }
@@ -119,6 +142,7 @@ const INPUT_KEYS: Readonly<Record<Exclude<keyof InputConfig, "tensor">, string>>
   shape: "input_shapes",
   range: "input_ranges",
   format: "input_data_formats",
+  type: "input_data_types",
   alias: "input_aliases",
   preprocess: "preprocess",
 };
@@ -266,26 +290,41 @@ class Reader {
       }
     }
     this.checkAgreement(scopes);
-    const all = scopes.map(({ part, keys: merged }) => this.subgraph(part, merged));
-    const whole = first.keys;
-    const both = ["quantize", "quantize_large_weights"].map((key) => whole.get(key));
-    if (both.every((entry) => entry?.value === true)) {
-      this.faults.push(catalog.quantizedTwice(this.place(both[1]?.node ?? map)));
+    const anyQuantized = scopes.some((scope) => scope.keys.get("quantize")?.value === true);
+    for (const { keys: merged } of scopes) {
+      const large = merged.get("quantize_large_weights");
+      if (large?.value === true && merged.get("quantize")?.value === true) {
+        this.faults.push(catalog.quantizedTwice(this.place(large.node)));
+      }
     }
+    const overrides = scopes.map((scope) =>
+      this.quantization(scope.keys, anyQuantized && scope.keys.get("quantize")?.value !== true),
+    );
+    const alike = overrides.every((own) => isDeepStrictEqual(own, overrides[0]));
+    const all = scopes.map(({ part, keys: merged }, i): Part => {
+      const quantization = alike ? undefined : overrides[i];
+      return { ...this.subgraph(part, merged), ...(quantization && { quantization }) };
+    });
+    const whole = first.keys;
     const ports = scopes.length === 1 ? all[0] : this.composed(keys, all);
     const { parts = [], inputs = [], outputs = [] } = ports ? { parts: all, ...ports } : {};
-    const text = (key: string): string | undefined => whole.get(key)?.value as string | undefined;
+    const texts = (key: string): string[] => [
+      ...new Set(scopes.flatMap((scope) => (scope.keys.get(key)?.value as string | undefined) ?? [])),
+    ];
+    const runtimes = texts("runtime");
     return {
       name,
       parts: parts.map(({ checked: _, ...part }) => part),
       inputs,
       outputs,
-      runtime: text("runtime") ?? "cpu",
-      quantize: whole.get("quantize")?.value === true,
+      runtimes: runtimes.length === 0 ? ["cpu"] : runtimes,
+      quantize: anyQuantized,
       quantizeLargeWeights: whole.get("quantize_large_weights")?.value === true,
-      schema: text("quantize_schema") ?? "",
-      rangeFile: text("quantize_range_file"),
-      ...this.quantization(whole),
+      schema: (whole.get("quantize_schema")?.value as string | undefined) ?? "",
+      ...this.optimizerRules(whole.get("graph_optimize_options")),
+      obfuscate: whole.get("obfuscate")?.value === true,
+      rangeFiles: texts("quantize_range_file"),
+      ...(alike && overrides[0] && { quantization: overrides[0] }),
       validation: {
         inputFiles: this.files(whole, "validation_inputs_data", "input_tensors", inputs.length),
         outputFiles: this.files(whole, "validation_outputs_data", "output_tensors", outputs.length),
@@ -313,11 +352,11 @@ class Reader {
     return YAML.isMap(first) ? [[DEFAULT_GRAPH, first]] : [];
   }
 
-  /** The subgraphs of a model are quantized and run as one. */
+  /** What is of the whole model is the same for all of its subgraphs. */
   private checkAgreement(scopes: readonly { readonly part: string; readonly keys: Scope }[]): void {
     const [first] = scopes;
     for (const [key, spec] of Object.entries(KEYS)) {
-      if (spec.part || spec.effect || spec.scope !== "model" || key === "subgraphs") continue;
+      if (spec.part || spec.own || spec.effect || spec.scope !== "model" || key === "subgraphs") continue;
       const value = (keys: Scope): string => {
         const found = keys.get(key)?.value;
         return JSON.stringify(found instanceof Map ? [...found] : found) ?? "";
@@ -370,8 +409,10 @@ class Reader {
       );
       for (const input of part.inputs) {
         const known = inputs.findIndex(({ tensor }) => tensor === input.tensor);
-        if (made.has(input.tensor)) read.add(input.tensor);
-        else if (known < 0) inputs.push(input);
+        if (made.has(input.tensor)) {
+          read.add(input.tensor);
+          this.noteRange(input, keys);
+        } else if (known < 0) inputs.push(input);
         else inputs[known] = this.shared(inputs[known] as InputConfig, input, parts.slice(0, i + 1), keys);
       }
       parts[i] = { ...part, outputs: [...part.outputs, ...links] };
@@ -390,6 +431,15 @@ class Reader {
     return { inputs, outputs };
   }
 
+  /** An input that an earlier subgraph computes has its range, whatever is declared. */
+  private noteRange({ tensor, range }: InputConfig, keys: Scope): void {
+    // What the model says of all inputs is meant for its own.
+    if (!range || keys.has("input_ranges")) return;
+    const at = this.place(keys.get("subgraphs")?.node ?? 0);
+    const doc = `'${tensor}' comes from an earlier subgraph, and has the range that it has there.`;
+    this.ignore(`input_ranges of ${tensor}`, catalog.ignoredKey(at, "input_ranges", doc));
+  }
+
   /** An input that two subgraphs read: what either says of it, which must not be different things. */
   private shared(first: InputConfig, second: InputConfig, parts: readonly Part[], keys: Scope): InputConfig {
     for (const [field, key] of Object.entries(INPUT_KEYS)) {
@@ -403,6 +453,14 @@ class Reader {
     return { ...second, ...first };
   }
 
+  private optimizerRules(entry: Entry | undefined): Pick<ModelConfig, "optimizerRules"> {
+    if (!Array.isArray(entry?.value)) return {};
+    const rules = entry.value as readonly string[];
+    const idle = rules.filter((rule) => OPTIMIZER_RULES[rule] === "none");
+    if (idle.length > 0) this.ignore("graph_optimize_options", catalog.rulesWithoutPass(this.place(entry.node), idle));
+    return { optimizerRules: rules };
+  }
+
   /** Files of the tensors that `other` names, one of each. */
   private files(keys: Scope, key: string, other: string, count: number): readonly string[] {
     const entry = keys.get(key);
@@ -414,27 +472,30 @@ class Reader {
     return files;
   }
 
-  private quantization(keys: Scope): Pick<ModelConfig, "quantization"> {
+  /** @param float nothing is quantized, though other subgraphs are. */
+  private quantization(keys: Scope, float: boolean): QuantizationOverrides | undefined {
     const list = (key: string): readonly string[] => (keys.get(key)?.value as readonly string[] | undefined) ?? [];
     const text = (key: string): string | undefined => keys.get(key)?.value as string | undefined;
     const scheme = text("scheme");
     const runtime = ACCELERATORS[text("runtime") ?? ""];
+    const apuVersion = text("apu_version_with_no_device");
     const biasCorrection = text("bias_correction");
     const shareConcat = keys.get("change_concat_ranges")?.value === true;
     const [keepFloat, ranges, weights] = [list("keep_float"), list("ranges"), list("weights")];
-    const words = [scheme, runtime, biasCorrection];
+    const words = [scheme, runtime, apuVersion, biasCorrection];
     const lists = [keepFloat, ranges, weights];
-    if (!shareConcat && words.every((word) => word === undefined) && lists.every((l) => l.length === 0)) return {};
+    const says = shareConcat || float || words.some((word) => word !== undefined) || lists.some((l) => l.length > 0);
+    if (!says) return undefined;
     return {
-      quantization: {
-        ...(scheme !== undefined && { scheme }),
-        ...(runtime !== undefined && { runtime }),
-        keepFloat,
-        ranges,
-        ...(weights.length > 0 && { weights }),
-        ...(biasCorrection !== undefined && { biasCorrection }),
-        ...(shareConcat && { shareConcat }),
-      },
+      ...(scheme !== undefined && { scheme }),
+      ...(runtime !== undefined && { runtime }),
+      ...(apuVersion !== undefined && { apuVersion: Number(apuVersion) as ApuVersion }),
+      keepFloat,
+      ranges,
+      ...(weights.length > 0 && { weights }),
+      ...(biasCorrection !== undefined && { biasCorrection }),
+      ...(shareConcat && { shareConcat }),
+      ...(float && { float }),
     };
   }
 
@@ -467,16 +528,22 @@ class Reader {
     const formats = list<string>(`${other}_data_formats`, true);
     const aliases = side === "check" ? [] : list<string>(`${side}_aliases`, false);
     const types = list<string>(`${other}_data_types`, true);
-    const foreign = types.find((type) => type !== undefined && type !== "float32");
+    const bufferOf = (type: string | undefined): BufferType | undefined => BUFFER_TYPES.find((name) => name === type);
+    const foreign = types.find((type) => type !== undefined && type !== "float32" && !bufferOf(type));
     const typed = keys.get(`${other}_data_types`);
     if (foreign !== undefined && typed) {
       this.ignore(`${other}_data_types`, catalog.floatBuffers(this.place(typed.node), `${other}_data_types`, foreign));
     }
+    const typeOf = (i: number): { readonly type?: BufferType } => {
+      const type = bufferOf(types[i]);
+      return type ? { type } : {};
+    };
     return tensors.map((name, i) => ({
       tensor: platform === "tensorflow" ? name.replace(/:0$/, "") : name,
       ...(shapes[i] ? { shape: shapes[i] } : {}),
       ...(ranges[i] ? { range: ranges[i] } : {}),
       format: (formats[i] ?? "NHWC") === "OIHW" ? "NONE" : ((formats[i] ?? "NHWC") as BufferFormat),
+      ...typeOf(i),
       ...(aliases[i] ? { alias: aliases[i] } : {}),
     }));
   }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { UserError } from "../diagnostics/diagnostic";
 import { render } from "../diagnostics/render";
 import { KEYS } from "./keys";
+import { OPTIMIZER_RULES, omittedPasses } from "./optimizer-rules";
 import { type DeploymentConfig, readModelConfig } from "./model-config";
 
 const GOOD = `library_name: inception-v3
@@ -53,7 +54,7 @@ test("a file of MACE's model zoo is read", () => {
   // Values that ask for nothing are not told; a key that never had an effect is.
   assert.deepEqual(
     ignored.map((message) => message.split("'")[1]),
-    ["nnlib_graph_mode", "obfuscate"],
+    ["nnlib_graph_mode"],
   );
 });
 
@@ -77,7 +78,7 @@ test("keys of a subgraph win over the model's, and a map of subgraphs is accepte
       "",
     ),
   );
-  assert.equal(config.models[0]?.runtime, "cpu");
+  assert.deepEqual(config.models[0]?.runtimes, ["cpu"]);
 });
 
 test("environment variables are replaced", () => {
@@ -165,6 +166,18 @@ test("all faults of a file are reported at once, each with its line", () => {
 
 test("every key has a description", () => {
   for (const [key, spec] of Object.entries(KEYS)) assert.ok(spec.doc.length > 3, key);
+});
+
+test("the version of the APU is one of four", () => {
+  const with_ = (version: string): string =>
+    GOOD.replace("    runtime: cpu+gpu\n", `    runtime: apu\n    apu_version_with_no_device: ${version}\n`);
+  assert.deepEqual(read(with_("2")).models[0]?.quantization, {
+    runtime: "apu",
+    apuVersion: 2,
+    keepFloat: [],
+    ranges: [],
+  });
+  for (const version of ["0", "5", "two"]) assert.ok(faults(with_(version)).length > 0, version);
 });
 
 test("overrides of quantization, one by one and together", () => {
@@ -291,14 +304,57 @@ test("outputs and check tensors of a model of several subgraphs", () => {
 
 test("what is the whole model's is the same in all subgraphs", () => {
   const inHead = (line: string) => faults(CHAIN.replace("        order: 1\n", `        order: 1\n        ${line}\n`));
-  for (const line of ["quantize: 1", "keep_float: a", "weights: { a: per_tensor }", "scheme: uint8"]) {
-    const [fault] = inHead(line);
-    assert.equal(fault?.code, "MQ116", line);
-    assert.match(fault?.text ?? "", /once, beside 'subgraphs'/, line);
+  for (const line of ["quantize_large_weights: 1", "quantize_schema: int8", "validation_threshold: { CPU: 0.9 }"]) {
+    const [fault, ...others] = inHead(line);
+    assert.deepEqual([fault?.code, others.length], ["MQ116", 0], line);
+    assert.match(fault?.text ?? "", /'body' and 'head' differ[\s\S]*once, beside 'subgraphs'/, line);
   }
-  assert.match(inHead("runtime: dsp")[0]?.text ?? "", /'body' and 'head' differ[\s\S]*a target for each device/);
-  const same = CHAIN.replace(/( +)order: .\n/g, "$1quantize: 1\n$1runtime: dsp\n");
-  assert.deepEqual([read(same).models[0]?.quantize, read(same).models[0]?.runtime], [true, "dsp"]);
+});
+
+test("subgraphs may be quantized differently, and for different devices", () => {
+  const model = (head: string, body = "", whole = "") =>
+    read(
+      CHAIN.replace("        order: 1\n", `        order: 1\n${head}`)
+        .replace("        order: 0\n", `        order: 0\n${body}`)
+        .replace("    runtime: cpu\n", `    runtime: cpu\n${whole}`),
+    ).models[0];
+  const own = (head: string, body = "", whole = "") =>
+    model(head, body, whole)?.parts.map(({ name, quantization }) => [name, quantization]);
+  assert.deepEqual(own("        runtime: dsp\n"), [
+    ["body", undefined],
+    ["head", { runtime: "dsp", keepFloat: [], ranges: [] }],
+  ]);
+  const mixed = model("        runtime: apu\n", "        runtime: hexagon\n");
+  assert.deepEqual([mixed?.runtimes, mixed?.quantization], [["hexagon", "apu"], undefined]);
+  // What the model says holds for those that say nothing else.
+  assert.deepEqual(own("        keep_float: x\n", "", "    keep_float: [a, b]\n    scheme: uint8\n"), [
+    ["body", { scheme: "uint8", keepFloat: ["a", "b"], ranges: [] }],
+    ["head", { scheme: "uint8", keepFloat: ["x"], ranges: [] }],
+  ]);
+  // One that asks for no quantization, beside one that does, stays float; where none asks, the rule decides.
+  const half = model("        quantize: 0\n", "        quantize: 1\n        quantize_range_file: a.range\n");
+  assert.deepEqual(
+    [half?.quantize, half?.rangeFiles, half?.parts.map(({ quantization }) => quantization?.float)],
+    [true, ["a.range"], [undefined, true]],
+  );
+  const same = model("        quantize: 1\n        runtime: dsp\n", "        quantize: 1\n        runtime: dsp\n");
+  assert.deepEqual(
+    [same?.quantize, same?.quantization, same?.parts.some(({ quantization }) => quantization)],
+    [true, { runtime: "dsp", keepFloat: [], ranges: [] }, false],
+  );
+  const twice = "        quantize: 1\n        quantize_large_weights: 1\n";
+  const both = CHAIN.replace(/( +)order: .\n/g, twice);
+  assert.deepEqual([...new Set(faults(both).map(({ code }) => code))], ["MQ120"]);
+});
+
+test("a range of what an earlier subgraph computes is told to have no effect", () => {
+  const head = "        order: 1\n";
+  const own = read(CHAIN.replace(head, `${head}        input_ranges: ["0,6", "-2,2"]\n`));
+  assert.deepEqual(own.models[0]?.inputs.find(({ tensor }) => tensor === "side:0")?.range, [-2, 2]);
+  const [told, ...others] = own.ignored;
+  assert.equal(others.length, 0);
+  assert.match(told?.cause ?? "", /'mid' comes from an earlier subgraph/);
+  assert.deepEqual(read(CHAIN.replace("    runtime: cpu\n", "    input_ranges: 0,6\n")).ignored, []);
 });
 
 test("what all subgraphs have from their model is told once", () => {
@@ -360,10 +416,10 @@ test("only TensorFlow's names lose their ':0'", () => {
 
 for (const [lines, key, words] of [
   ["    winograd: 4\n", "winograd", "the runtime chooses its kernels"],
-  ["    graph_optimize_options: [A, B]\n", "graph_optimize_options", "all passes run"],
+  ["    graph_optimize_options: [FOLD_MOMENTS, FOLD_BIASADD]\n", "graph_optimize_options", "no pass"],
   ["    data_type: fp16_fp32\n", "data_type", "float32"],
-  ["    input_data_types: int32\n", "input_data_types", "cast where it reads"],
-  ["    output_data_types: [uint8]\n", "output_data_types", "input_type=uint8"],
+  ["    input_data_types: bfloat16\n", "input_data_types", "float16"],
+  ["    output_data_types: [bfloat16]\n", "output_data_types", "float16"],
 ] as const) {
   test(`${key} is told to have no effect, once, and only when it asks for one`, () => {
     const plain = GOOD.replace(/ {4}(nnlib_graph_mode|obfuscate|winograd): .\n/g, "");
@@ -376,6 +432,28 @@ for (const [lines, key, words] of [
     assert.equal(read(twice).ignored.length, 1);
   });
 }
+
+test("buffers have the types that are declared", () => {
+  const [model] = read(`${GOOD}    input_data_types: uint8\n    output_data_types: [float16]\n`).models;
+  assert.deepEqual([model?.inputs[0]?.type, model?.outputs[0]?.type], ["uint8", "float16"]);
+  const [float] = read(`${GOOD}    input_data_types: float32\n`).models;
+  assert.deepEqual([float?.inputs[0]?.type, float?.outputs[0]?.type], [undefined, undefined]);
+});
+
+test("rules of MACE's converter select passes", () => {
+  const rules = (list: string) => read(`${GOOD}    graph_optimize_options: ${list}\n`).models[0]?.optimizerRules ?? [];
+  assert.deepEqual(rules("[fold_biasadd, FOLD_ACTIVATION]"), ["FOLD_BIASADD", "FOLD_ACTIVATION"]);
+  assert.equal(read(GOOD).models[0]?.optimizerRules, undefined);
+  const left = [...omittedPasses(rules("[FOLD_BIASADD, FOLD_ACTIVATION, SORT_BY_EXECUTION]"))];
+  assert.ok(
+    left.includes("fold-batch-norm") && !left.includes("fold-bias") && !left.includes("fold-constants"),
+    left.join(),
+  );
+  assert.deepEqual([...omittedPasses(Object.keys(OPTIMIZER_RULES))], []);
+  const [fault] = faults(`${GOOD}    graph_optimize_options: [FOLD_BIASAD]\n`);
+  assert.equal(fault?.code, "MQ104");
+  assert.match(fault?.text ?? "", /did you mean 'FOLD_BIASADD'/);
+});
 
 test("an unknown element type is a fault", () => {
   assert.equal(faults(`${GOOD}    input_data_types: float64\n`)[0]?.code, "MQ104");

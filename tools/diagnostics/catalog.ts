@@ -421,11 +421,19 @@ export const floatBuffers = (place: DiagnosticPlace, key: string, type: string):
   make(
     "MQ118",
     place,
-    `'${key}' asks for ${type}, and buffers are float32 here`,
-    type === "int32"
-      ? "a model's own integers are cast where it reads and gives them"
-      : "`mace_run --input_type=uint8` and `FillFromPixels` take the bytes of images",
-    type === "int32" ? "give whole numbers as float32" : `convert between float32 and ${type} outside`,
+    `'${key}' asks for ${type}, which no buffer has here; it is float32`,
+    "buffers are float32, int32, float16, int16 or uint8",
+    `convert between float32 and ${type} outside, or take float16`,
+  );
+
+/** Not an error: a note. */
+export const rulesWithoutPass = (place: DiagnosticPlace, rules: readonly string[]): Diagnostic =>
+  make(
+    "MQ121",
+    place,
+    `'graph_optimize_options' names ${rules.join(", ")}, which has no effect here`,
+    "no pass of this converter stands for the rule",
+    "leave them out, or keep them for MACE",
   );
 
 export const checksumMismatch = (file: string, expected: string, actual: string): Diagnostic =>
@@ -483,10 +491,8 @@ export const subgraphsDisagree = (place: DiagnosticPlace, key: string, names: re
     "MQ116",
     place,
     `'${key}' is not the same in all subgraphs`,
-    `the subgraphs ${names.map((name) => `'${name}'`).join(" and ")} differ; they are one model, quantized and run as a whole`,
-    ...(key === "runtime"
-      ? ["make a target for each device", "give the device to the whole, with `fallback` for what it cannot run"]
-      : [`give '${key}' once, beside 'subgraphs'`]),
+    `the subgraphs ${names.map((name) => `'${name}'`).join(" and ")} differ; it says something of the whole model`,
+    `give '${key}' once, beside 'subgraphs'`,
   );
 
 export const sharedInputDiffers = (
@@ -1008,13 +1014,62 @@ export const wrongSchemeForDevice = (scheme: string, device: string): Diagnostic
     "leave the scheme out, or set it to uint8",
   );
 
-export const otherRuntimeConfigured = (configured: string, target: string): Diagnostic =>
+/** @param value what the target's attribute would have to be. */
+export const otherRuntimeConfigured = (configured: string, target: string, value: string): Diagnostic =>
   make(
     "MQ662",
     {},
     `the configuration says \`runtime: ${configured}\`, the command or target ${target}`,
     "what the command or target says is stronger",
-    `set \`runtime = "${configured}"\` on the target, or leave it out of the configuration`,
+    `set \`runtime = "${value}"\` on the target, or leave it out of the configuration`,
+  );
+
+export const obfuscatedModel = (pb: string): Diagnostic =>
+  make(
+    "MQ531",
+    { file: pb },
+    "the names in the model are obfuscated",
+    "this step matches tensors of models and files by their names",
+    "give the model itself: the one that was written beside it, without `.obfuscated` or `.deployed` in its name",
+  );
+
+export const notPerSubgraph = (pb: string): Diagnostic =>
+  make(
+    "MQ665",
+    { file: pb },
+    "the model has no subgraphs with devices of their own",
+    "it comes from one network, or was quantized as a whole",
+    "name the device with --runtime, `runtime` on the target",
+    "describe the networks as a map of `subgraphs`, and quantize with `--runtime per_subgraph`",
+  );
+
+export const floatSubgraphForDevice = (subgraph: string, device: string): Diagnostic =>
+  make(
+    "MQ666",
+    {},
+    `the subgraph '${subgraph}' stays float, and the ${device} computes on codes`,
+    "other subgraphs have `quantize: 1`, and it does not",
+    "set `quantize: 1` for it, or `runtime: cpu`",
+  );
+
+export const quantizedForOther = (pb: string, runtime: string, asked: string): Diagnostic =>
+  make(
+    "MQ667",
+    { file: pb },
+    `a subgraph was quantized for ${runtime}, not for ${asked}`,
+    "each subgraph is quantized for its device",
+    "lower with `--runtime per_subgraph`",
+    "quantize again with the same --runtime",
+  );
+
+export const subgraphsNotMeasured = (what: string): Diagnostic =>
+  make(
+    "MQ668",
+    {},
+    `${what} works on models that are quantized as a whole`,
+    "the subgraphs of this one are quantized each by itself",
+    "leave it out",
+    "give all subgraphs the same device and settings",
   );
 
 export const wrongLibrary = (file: string, processor: string, fault: string): Diagnostic =>
@@ -1111,14 +1166,16 @@ export const hexagonScale = (node: string, type: string, ratio: number, most: nu
 
 // MQ630 to MQ659: MediaTek APU.
 
-export const apuOperator = (node: string, type: string): Diagnostic =>
-  make("MQ630", { node }, `the MediaTek APU has no ${type}`, "there is no such operation on 8-bit codes", ON_CPU);
+// `device` is what a version of it is called.
 
-export const apuRank = (node: string, tensor: string, rank: number): Diagnostic =>
+export const apuOperator = (node: string, type: string, device: string): Diagnostic =>
+  make("MQ630", { node }, `the ${device} has no ${type}`, "there is no such operation on 8-bit codes", ON_CPU);
+
+export const apuRank = (node: string, tensor: string, rank: number, device: string): Diagnostic =>
   make(
     "MQ631",
     { node, tensor },
-    `a tensor of rank ${rank} on the MediaTek APU`,
+    `a tensor of rank ${rank} on the ${device}`,
     "its tensors have at most four dimensions",
     ON_CPU,
     "reshape it to four dimensions in the model",
@@ -1130,35 +1187,40 @@ export const apuAttribute = (
   attribute: string,
   value: string,
   wanted: string,
+  device: string,
 ): Diagnostic =>
   make(
     "MQ632",
     { node },
-    `${type} with ${attribute} ${value} on the MediaTek APU`,
+    `${type} with ${attribute} ${value} on the ${device}`,
     `its operation takes ${wanted}`,
     ON_CPU,
     "rewrite the layer in the model",
   );
 
-export const apuActivation = (node: string, activation: string, known: readonly string[]): Diagnostic =>
+export const apuActivation = (node: string, activation: string, known: readonly string[], device: string): Diagnostic =>
   make(
     "MQ633",
     { node },
-    `the function ${activation} on the MediaTek APU`,
+    `the function ${activation} on the ${device}`,
     `its functions of codes are ${known.join(", ")}`,
     ON_CPU,
     "replace it in the model by one of them, and train again",
   );
 
-export const apuScale = (node: string, type: string, ratio: number, most: number): Diagnostic =>
+export const apuScale = (node: string, type: string, ratio: number, most: number, device: string): Diagnostic =>
   make(
     "MQ634",
     { node },
-    `${type} whose scales are too far apart for the MediaTek APU`,
+    `${type} whose scales are too far apart for the ${device}`,
     `the scales of the inputs and of the output have the ratio ${ratio.toPrecision(3)}; the limit of fixed-point multipliers is ${most}`,
     "`mace explain` says where the ranges come from; set them with `ranges` in the configuration",
     ON_CPU,
   );
+
+/** A further way out of what one version of the APU refuses and newer ones take. */
+export const NEWER_APU =
+  "newer versions of the APU have it: for devices that are newer, a higher --apu_version, or `apu_version` on the target";
 
 // --- MQ5xx: command line ---
 

@@ -7,15 +7,17 @@ import { MACE_FLAGS, type MaceFlag, PROGRAMS, SCRIPTS, type Script } from "../dr
 import * as catalog from "../diagnostics/catalog";
 import { codesOfCatalog, codesOfHeader } from "./error-codes";
 import { KEYS, type KeySpec } from "../config/keys";
+import { OPTIMIZER_RULES } from "../config/optimizer-rules";
 import { PRESETS } from "../config/preprocess";
 import { CAFFE_LAYERS, LEFT_OUT, PASS_THROUGH } from "../importers/caffe/layer-table";
 import { ONNX_OPERATORS } from "../importers/onnx/op-table";
 import { MICROSOFT_OPERATORS } from "../importers/onnx/quantized-table";
 import { TENSORFLOW_OPERATORS } from "../importers/tensorflow/op-table";
-import { type Fit, FITS, type Resize, RESIZES } from "../ir/graph";
+import { APU_VERSIONS, type ApuVersion, type Fit, FITS, type Resize, RESIZES } from "../ir/graph";
 import { RESIZE_TOLERANCE } from "../image/resize";
 import { type AttributeSpec, OPERATORS, type OperatorSpec } from "../ir/operators";
-import { BACK_ENDS } from "../lower/back-ends";
+import { BACK_ENDS, backEndOf } from "../lower/back-ends";
+import type { BackEnd } from "../lower/net";
 import { SCHEMES } from "../quantize/scheme";
 
 const row = (...cells: readonly string[]): string => `| ${cells.map((c) => c.replace(/\|/g, "\\|")).join(" | ")} |`;
@@ -25,6 +27,14 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 const GENERATED = "<!-- Made by `./bazelw run //docs:update`; edit the tables in tools/ instead. -->\n";
+
+/** Values of a key that its row lists. */
+const MOST_VALUES = 16;
+
+/** Rows of the rules of MACE's converter that select passes. */
+const RULE_PASSES = Object.entries(OPTIMIZER_RULES).flatMap(([rule, fate]) =>
+  typeof fate === "string" ? [] : [[`\`${rule}\``, fate.map((pass) => `\`${pass}\``).join(", ")]],
+);
 
 const KINDS: Readonly<Record<KeySpec["kind"], string>> = {
   string: "string",
@@ -65,7 +75,8 @@ function configPage(): string {
         .filter(([, spec]) => spec.scope === scope)
         .map(([key, spec]) => [
           `\`${key}\``,
-          spec.values
+          // Longer lists have a section of their own.
+          spec.values && spec.values.length <= MOST_VALUES
             ? `${KINDS[spec.kind]}: ${spec.values.map((v) => (v === "" ? '`""`' : `\`${v}\``)).join(", ")}`
             : KINDS[spec.kind],
           spec.doc +
@@ -96,6 +107,15 @@ function configPage(): string {
     ["fit", "meaning"],
     FITS.map((name) => [`\`${name}\``, FIT_DOCS[name]]),
   );
+  const OWN_KEYS = Object.entries(KEYS)
+    .filter(([, spec]) => spec.own)
+    .map(([key]) => `\`${key}\``)
+    .join(", ");
+  const rules = (fate: "always" | "none"): string =>
+    Object.keys(OPTIMIZER_RULES)
+      .filter((rule) => OPTIMIZER_RULES[rule] === fate)
+      .map((rule) => `\`${rule}\``)
+      .join(", ");
   return `# Model deployment file
 
 ${GENERATED}
@@ -114,9 +134,49 @@ Subgraphs of a map are imported, each from its own file, and joined to one model
 subgraph's output is that tensor, in shape and layout, and the other inputs are the model's; one that several subgraphs read is one input, and what
 one of them says of it (range, alias, preprocessing) holds for all. Outputs of the model are those that no later subgraph reads, or
 those of \`output_tensors\` beside \`subgraphs\`; \`check_tensors\` of a subgraph take the place of its outputs. Where two have an inner tensor or a node of
-the same name, the later one's is \`<subgraph>/<name>\`. Quantization, validation and \`runtime\` are the whole model's: subgraphs for different devices are
-refused, and \`fallback\` divides a model by what the device can run.
+the same name, the later one's is \`<subgraph>/<name>\`. The outputs of a subgraph that anything reads are tensors of the model, under their names: no pass
+removes them.
 
+Subgraphs may differ in ${OWN_KEYS}; the other keys that are no subgraph's own must be the same in all (MQ116). Where they do not differ, they are
+quantized and run as one graph. Where they do, each is quantized by itself: with its own scheme (for \`dsp\` and \`apu\` always
+\`uint8\`, on the CPU what \`scheme\` says), its own exceptions, or not at all: a subgraph without \`quantize: 1\`, beside others with it, stays float,
+on the CPU. What passes from one to the next is real numbers, on the grid of the same range on both sides. Equalization moves no channels of
+such tensors, and what is measured on the quantized whole (accuracy budget, adaptive rounding, empirical bias correction) is refused.
+
+\`\`\`yaml
+subgraphs:
+  body:
+    order: 0
+    runtime: dsp
+    …
+  head:
+    order: 1
+    runtime: cpu
+    …
+\`\`\`
+
+\`mace quantize\` without \`--runtime\` follows the configuration; on a \`mace_quantized_model\` \`runtime = "per_subgraph"\` does, and \`subgraph_runtimes\` is
+stronger ([accelerators.md](accelerators.md)).
+
+## Obfuscation
+
+With \`obfuscate: 1\` the file for devices (\`<name>.<abi>.pb\` of the rules, \`<prefix>.obfuscated.pb\` of the commands) is the model without the names of its inner
+tensors, constants and operators: they are the first eight digits of the MD5 of a word for the kind and the name, as in MACE, all digits where two would
+be the same. Inputs and outputs keep their names, and the constants are the same file. Reasons, origins and settings, which hold names, are left out too.
+All other files keep the names, so statistics, ranges and reports are not concerned; tools that go by names refuse the file (MQ531, MR223).
+\`<prefix>.obfuscated.names\` (output group \`names\`) says what stands for what: keep it, and read a profile or an error of a device with it:
+
+\`\`\`sh
+mace restore-names --names net.obfuscated.names profile.txt
+\`\`\`
+
+## Rules of MACE's converter
+
+A list of \`graph_optimize_options\` leaves out the passes whose rules it does not name. The others run whatever it says: import and runtime rely on them,
+or MACE has no rule for them. ${rules("always")} are done in any case; ${rules("none")} stand for
+no pass here, which a note says.
+
+${table(["rule", "pass"], RULE_PASSES)}
 ## Preprocessing
 
 \`preprocess\` is a preset's name, or a map with \`preset\` and any of \`color\` (RGB, BGR, GRAY), \`mean\`, \`scale\` (one number or one per
@@ -251,31 +311,47 @@ ${schemes}
 ${Object.entries(OPERATORS).map(section).join("\n")}`;
 }
 
+const OLD_APUS =
+  "the folder third_party/apu of MACE's public repository, under MediaTek's licence, or /vendor/lib64 of the device";
+
 /** As in bazel/private/vendor_libraries.bzl. */
 const DEVICE_LIBRARIES: readonly (readonly string[])[] = [
   ["`dsp`", "`libhexagon_controller.so`", "ABI", "nnlib of Qualcomm's Hexagon SDK"],
   ["`dsp`", "`libhexagon_nn_skel.so`", "DSP version: v60, v62, v65, v66, v68", "nnlib of Qualcomm's Hexagon SDK"],
-  ["`apu`", "`libneuron_adapter.so`", "ABI (arm64-v8a)", "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device"],
   [
-    "`apu`",
-    "`libapu-platform.so`",
-    "SoC: mt67xx, mt68xx, mt6779 …",
+    "`apu` of version 4",
+    "`libneuron_adapter.so`",
+    "ABI (arm64-v8a)",
     "MediaTek's NeuroPilot SDK, or /vendor/lib64 of the device",
+  ],
+  ["`apu` of versions 1 to 3", "`libapu-frontend.so`, `libapu-platform.so`", "SoC: mt67xx, mt68xx, mt6779 …", OLD_APUS],
+  [
+    "`apu` of version 3",
+    "`libapu-apuwareutils.mtk.so`, `libapu-apuwarexrp.mtk.so` and, but for mt6785, `libapu-apuwareapusys.mtk.so`",
+    "SoC",
+    OLD_APUS,
   ],
 ];
 
 /** Operator × back end × scheme: what runs where, from the tables that decide it. */
 function acceleratorsPage(): string {
   const yes = (has: boolean | undefined): string => (has ? "yes" : "–");
-  const ends = Object.entries(BACK_ENDS);
+  // Of a device with versions, a column for those that have the same operators.
+  const ends = Object.values(BACK_ENDS).flatMap(({ runtime, title }): [string, BackEnd["operators"]][] => {
+    const groups = new Map<string, ApuVersion[]>();
+    for (const version of APU_VERSIONS) {
+      const key = JSON.stringify(backEndOf(runtime, version)?.operators);
+      groups.set(key, [...(groups.get(key) ?? []), version]);
+    }
+    const column = `${title} (\`${runtime}\`)`;
+    return [...groups].map(([key, versions]) => {
+      const all = versions.length === APU_VERSIONS.length;
+      const of = `, version${versions.length > 1 ? "s" : ""} ${versions.join(" and ")}`;
+      return [`${column}${all ? "" : of} \`uint8\``, JSON.parse(key)];
+    });
+  });
   const capabilities = table(
-    [
-      "operator",
-      "CPU float32",
-      "CPU `int8_per_channel`",
-      "CPU `uint8`",
-      ...ends.map(([name, { title }]) => `${title} (\`${name}\`) \`uint8\``),
-    ],
+    ["operator", "CPU float32", "CPU `int8_per_channel`", "CPU `uint8`", ...ends.map(([column]) => column)],
     Object.entries(OPERATORS)
       .filter(([type]) => type !== "Quantize" && type !== "Dequantize")
       .map(([type, { kernels }]) => [
@@ -283,7 +359,7 @@ function acceleratorsPage(): string {
         yes(kernels.float32),
         yes(kernels.int8),
         yes(kernels.uint8),
-        ...ends.map(([, { operators }]) => {
+        ...ends.map(([, operators]) => {
           const condition = operators[type];
           return condition === undefined ? "–" : condition === "" ? "yes" : condition;
         }),
@@ -293,9 +369,13 @@ function acceleratorsPage(): string {
 
 ${GENERATED}
 \`runtime = "dsp"\` on a \`mace_quantized_model\` makes a model for Qualcomm's Hexagon DSP (nnlib), \`runtime = "apu"\` one for MediaTek's APU
-(Neuron Adapter). The model is quantized with the scheme \`uint8\`, with equalization and bias correction, and then translated: \`<name>.dsp.pb\` or
-\`<name>.apu.pb\` with its \`.data\` is what the device's runtime is given. What the device cannot run is an error that names the node, the rule
+(Neuron adapter, or ApuFrontend of older ones). The model is quantized with the scheme \`uint8\`, with equalization and bias correction, and then
+translated: \`<name>.dsp.pb\` or \`<name>.apu.pb\` with its \`.data\` is what the device's runtime is given. What the device cannot run is an error that names the node, the rule
 it breaks and the ways out; with \`fallback = "cpu"\` the CPU runs such nodes between graphs of the device.
+
+A model of several subgraphs may have a device for each: \`runtime = "per_subgraph"\` takes them from the configuration or from
+\`subgraph_runtimes = {"body": "dsp", "head": "cpu"}\`, and the model file has a graph for each subgraph, or several with a fallback
+([config.md](config.md#several-subgraphs)). A model for two kinds of accelerators takes a library for each: \`--accelerator_library dsp=FILE\`.
 
 \`\`\`python
 mace_quantized_model(
@@ -339,7 +419,8 @@ bazel build --output_groups=device //models:net_dsp
 \`\`\`
 
 gives what goes on the device: for each ABI the program and the model, and the vendor's libraries, of which is checked that they are for that ABI and
-that version of the DSP. What is missing is named, with where it comes from; everything else of the target builds without it.
+that version of the DSP. What is missing is named, with where it comes from; everything else of the target builds without it. A repository has the libraries
+of one version of the APU: those of several versions have the same names.
 
 ${table(["`runtime`", "library", "one for each", "comes with"], DEVICE_LIBRARIES)}
 ### Hexagon DSPs
@@ -354,11 +435,30 @@ is not signed MR520, a library of another version MR515, too little memory MR513
 
 ### MediaTek APUs
 
-The runtime speaks the Neuron adapter, which is version 4 of the APU in MACE's count: Android 12, and Android 11 on mt689x and mt6877. Versions 1 to 3 have
-\`libapu-frontend.so\`, a C++ class interface that MediaTek does not publish; models in the form for them would be the same, but nothing here loads that
-library. Inputs and outputs are in memory that the device shares where driver and kernel allow it. \`SetAcceleratorCache\` and
+MACE counts versions of the APU, by the system and the SoC. \`apu_version\` on the target, \`--apu_version\` of \`mace lower\` or
+\`apu_version_with_no_device\` in the configuration says which one a model is for; by default 4. All are arm64 only.
+
+| version | devices | library |
+| --- | --- | --- |
+| 1 | Android 10 and before, mt67xx | \`libapu-frontend.so\` |
+| 2 | Android 10 and before, others | \`libapu-frontend.so\` with another form of the class |
+| 3 | Android 11, but mt689x and mt6877 | the same form |
+| 4 | Android 11 on mt689x and mt6877, and from Android 12 on | Neuron adapter |
+
+The runtime finds out from a library's symbols which interface it has. \`libapu-frontend.so\` exports a C++ class, ApuFrontend, which is described by what
+MACE's public repository shows of it: its headers, how MACE calls it and which functions the libraries there export. Like the rest, this has run against
+simulators only, never against a vendor's library; what MACE's code does not show, such as when a library may let go of constants, is done the cautious way.
+
+Nets are of one form, and say the version that they are for. A library of an older one does not take them (MR549); that of a newer one does. Older versions have fewer operators (see below). Of version 2, SoCs differ: the library of mt6853, mt6873 and mt6885 has what is said below,
+the one for all others in MACE's repository what version 1 has. There \`InitGraph\` fails (MR550), and a model for version 1 is the way out.
+A depthwise filter with several channels for each is laid out as MACE lays it out.
+
+With the Neuron adapter, inputs and outputs are in memory that the device shares where driver and kernel allow it. \`SetAcceleratorCache\` and
 \`--accelerator_cache_policy\` keep compiled networks: 0 no, 1 store, 2 load, 3 load or else compile and store; with a fallback, each of a model's
 networks has a file of its own (\`FILE\`, \`FILE.1\` …). A file of another model, another preference or another version of the library is not taken (MR548).
+Libraries of versions 2 and 3 write and read these files themselves, so \`FILE.key\` beside a file says which model it is of and that it is whole: it goes
+along with it. Version 1 cannot keep networks, and a policy other than 0 is an error (MR547). Boost hints and preferences are the Neuron adapter's; older
+libraries have none, and they have no effect there.
 
 ## What runs where
 

@@ -133,7 +133,7 @@ async function convertModels(options: Options): Promise<void> {
     for (const file of [float, target]) fs.mkdirSync(path.dirname(file), { recursive: true });
     convertModel(command("convert", { output_prefix: float }), model, config);
     if (quantized) {
-      const ranges = model.rangeFile === undefined ? undefined : path.resolve(path.dirname(config), model.rangeFile);
+      const ranges = model.rangeFiles.map((file) => path.resolve(path.dirname(config), file));
       await quantize(command("quantize", { model: `${float}.pb`, ranges, scheme, output_prefix: target }));
     }
     note(`${quantized ? "quantized" : "float"} model written to ${target}.pb`);
@@ -318,7 +318,7 @@ const DEVICES: Readonly<Record<string, readonly string[]>> = {
 
 /** The keys of `validation_threshold` that a quantized model is held to, first the strongest; and those that nothing is held to. */
 function thresholdsOf(model: ModelConfig): { quantizedThresholds: readonly string[]; idle: readonly string[] } {
-  const quantizedThresholds = [...(DEVICES[model.runtime] ?? []), "QUANTIZE"];
+  const quantizedThresholds = [...model.runtimes.flatMap((runtime) => DEVICES[runtime] ?? []), "QUANTIZE"];
   const used = ["CPU", ...quantizedThresholds];
   return { quantizedThresholds, idle: [...model.validation.thresholds.keys()].filter((key) => !used.includes(key)) };
 }

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
+import { MultiNetDef } from "../../mace/proto/mace";
 import { InternalError, UserError } from "../diagnostics/diagnostic";
 import { defer } from "../ir/deferred";
 import type { Graph } from "../ir/graph";
@@ -24,6 +25,7 @@ function graph(): Graph {
       {
         tensor: "x",
         format: "NCHW",
+        buffer: "uint8",
         alias: "image",
         declaredRange: [-1, 1],
         preprocess: { color: "BGR", mean: [1, 2, 3], scale: [1, 1, 0.5], resize: "area", fit: "crop", shortSide: 256 },
@@ -117,6 +119,48 @@ test("a model survives writing and reading", () => {
   );
   assert.equal(digest.length, 32);
   assert.equal(quantized, false);
+});
+
+test("buffers of types that nobody has are refused", () => {
+  const [pb, data] = write("buffer", graph());
+  for (const type of [1, 3, 6, 8, 99]) {
+    const file = MultiNetDef.decode(fs.readFileSync(pb));
+    const port = file.netDef[0]?.inputInfo[0];
+    assert.ok(port?.dataType === 2 && port.tensorType === 1);
+    port.dataType = type;
+    fs.writeFileSync(path.join(folder, "damaged.pb"), MultiNetDef.encode(file).finish());
+    assert.throws(() => readModel(path.join(folder, "damaged.pb"), data), /MQ201/, String(type));
+  }
+});
+
+test("subgraphs survive, and what is none of them is refused", () => {
+  const own = graph();
+  const [node] = own.nodes;
+  assert.ok(node);
+  const quantization = { runtime: "dsp", keepFloat: [], ranges: [], float: true };
+  own.subgraphs = [{ name: "all", inputs: ["x"], outputs: ["y"], quantization, runtime: "cpu" }];
+  own.obfuscate = true;
+  const [pb, data] = write("subgraphs", own);
+  const { graph: back } = readModel(pb, data);
+  assert.deepEqual([back.subgraphs, back.obfuscate], [own.subgraphs, true]);
+  for (const wrong of [
+    "{",
+    "3",
+    "[3]",
+    '[{"name":"a","inputs":["x"]}]',
+    '[{"name":"a","inputs":["x"],"outputs":["y"],"runtime":3}]',
+    '[{"name":"a","inputs":["x"],"outputs":["y"],"quantization":{"keepFloat":3}}]',
+    '[{"name":"a","inputs":["nothing"],"outputs":["y"]}]',
+    '[{"name":"a","inputs":["x"],"outputs":["y"]},{"name":"b","inputs":["x"],"outputs":["y"]}]',
+    '[{"name":"a","inputs":["x"],"outputs":[]}]',
+  ]) {
+    const file = MultiNetDef.decode(fs.readFileSync(pb));
+    const argument = file.netDef[0]?.arg.find(({ name }) => name === "subgraphs");
+    assert.ok(argument);
+    argument.s = new TextEncoder().encode(wrong);
+    fs.writeFileSync(path.join(folder, "damaged.pb"), MultiNetDef.encode(file).finish());
+    assert.throws(() => readModel(path.join(folder, "damaged.pb"), data), /MQ201/, wrong);
+  }
 });
 
 test("the same graph gives the same bytes, constants are aligned, views are not copies", () => {

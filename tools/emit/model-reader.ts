@@ -12,10 +12,13 @@ import {
   RangeSource as ProtoSource,
   type TensorOrigin as ProtoOrigin,
 } from "../../mace/proto/mace";
-import { malformedModel } from "../diagnostics/catalog";
+import { malformedModel, obfuscatedModel } from "../diagnostics/catalog";
 import { UserError } from "../diagnostics/diagnostic";
 import {
+  APU_VERSIONS,
+  type ApuVersion,
   type AttributeValue,
+  BUFFER_TYPES,
   type BufferFormat,
   type DataType,
   type Graph,
@@ -27,19 +30,26 @@ import {
   MAX_SIDE,
   RESIZES,
   type RangeSource,
+  type Subgraph,
   type Tensor,
   type TensorOrigin,
   type TensorRange,
   type TrainedQuantization,
 } from "../ir/graph";
 import { type AttributeSpec, OPERATORS } from "../ir/operators";
+import { subgraphFault } from "../ir/subgraphs";
 import { readFile } from "../io/files";
 import { fromCodes } from "../quant/grid";
 import {
+  APU_VERSION_ARGUMENT,
+  BUFFER_PROTOS,
   FORMAT_VERSION,
   MISSED_BUDGET_ARGUMENT,
+  OBFUSCATE_ARGUMENT,
+  OBFUSCATED_ARGUMENT,
   preprocessArgument,
   QUANTIZATION_ARGUMENT,
+  SUBGRAPHS_ARGUMENT,
   TYPES,
   typeFromProto,
 } from "./model-file";
@@ -62,8 +72,12 @@ const SOURCES: Readonly<Record<number, RangeSource>> = {
 
 const FORMATS: readonly BufferFormat[] = ["NONE", "NHWC", "NCHW"];
 
-/** Reads and checks <pbFile> and <dataFile>. */
-export function readModel(pbFile: string, dataFile: string): StoredModel {
+/**
+ * Reads and checks <pbFile> and <dataFile>.
+ *
+ * @param names `any` where it does not matter that names may be obfuscated; otherwise such a file is an error.
+ */
+export function readModel(pbFile: string, dataFile: string, names: "real" | "any" = "real"): StoredModel {
   const pb = readFile(pbFile, "model file");
   const data = readFile(dataFile, "model data file");
   const bad = (cause: string): never => {
@@ -79,6 +93,8 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
   if ((net.formatVersion ?? 0) > FORMAT_VERSION) {
     return bad(`its format version ${net.formatVersion} is newer than this program's ${FORMAT_VERSION}`);
   }
+  const says = (argument: string): boolean => net?.arg.some(({ name, i }) => name === argument && i === 1) ?? false;
+  if (names === "real" && says(OBFUSCATED_ARGUMENT)) throw new UserError(obfuscatedModel(pbFile));
   const expected = net.dataSha256 ?? new Uint8Array();
   const actual = createHash("sha256").update(data).digest();
   if (expected.length > 0 && !actual.equals(expected)) return bad(`it does not belong to the data file ${dataFile}`);
@@ -92,7 +108,7 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
     add({
       name: port.name ?? "",
       shape: checkShape(port.dims, bad),
-      dtype: checkType(port.dataType, bad),
+      dtype: checkType(port.tensorType || port.dataType, bad),
       ...decodeRange(port.trained, bad),
     });
   }
@@ -108,48 +124,89 @@ export function readModel(pbFile: string, dataFile: string): StoredModel {
     outputs: net.outputInfo.map((port) => decodePort(port, net, bad)),
     tensors,
     nodes,
-    ...decodeQuantization(net, bad),
+    ...decodeQuantization(readJson(net, QUANTIZATION_ARGUMENT, "quantization", bad), bad),
+    ...decodeSubgraphs(readJson(net, SUBGRAPHS_ARGUMENT, "subgraphs", bad), bad),
     ...decodeMissedBudget(net),
+    ...decodeApuVersion(net, bad),
+    ...(says(OBFUSCATE_ARGUMENT) && { obfuscate: true }),
   };
   for (const port of graph.outputs) {
     if (!tensors.has(port.tensor)) bad(`the output '${port.tensor}' is defined by no node`);
   }
+  const fault = subgraphFault(graph);
+  if (fault !== undefined) bad(fault);
   return { graph, digest: net.graphDigest ?? new Uint8Array(), quantized: nodes.some((n) => n.type === "Quantize") };
 }
 
 type Fail = (cause: string) => never;
+
+/** More than any configuration has; each is looked for in the whole graph. */
+const MAX_SUBGRAPHS = 256;
 
 function decodeMissedBudget({ arg }: NetDef): Pick<Graph, "missedBudget"> {
   const bytes = arg.find(({ name }) => name === MISSED_BUDGET_ARGUMENT)?.s;
   return bytes ? { missedBudget: new TextDecoder().decode(bytes) } : {};
 }
 
-function decodeQuantization(net: NetDef, bad: Fail): Pick<Graph, "quantization"> {
-  const bytes = net.arg.find((a) => a.name === QUANTIZATION_ARGUMENT)?.s;
-  if (!bytes) return {};
-  let value: Partial<Record<keyof QuantizationOverrides, unknown>> | null;
+function decodeApuVersion({ arg }: NetDef, bad: Fail): Pick<Graph, "apuVersion"> {
+  const version = arg.find(({ name }) => name === APU_VERSION_ARGUMENT)?.i;
+  if (version === undefined) return {};
+  return isApuVersion(version) ? { apuVersion: version } : bad(`it is for version ${version} of the APU`);
+}
+
+const isApuVersion = (value: unknown): value is ApuVersion => APU_VERSIONS.includes(value as ApuVersion);
+
+/** The value of a net argument that is JSON; undefined when it is absent. */
+function readJson({ arg }: NetDef, name: string, what: string, bad: Fail): unknown {
+  const bytes = arg.find((a) => a.name === name)?.s;
+  if (!bytes) return undefined;
   try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    return bad("what it says of quantization is not JSON");
+    return bad(`what it says of ${what} is not JSON`);
   }
-  const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
-  const { scheme, runtime, keepFloat, ranges, weights = [], biasCorrection, shareConcat = false } = value ?? {};
+}
+
+const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((v) => typeof v === "string");
+
+function decodeSubgraphs(list: unknown, bad: Fail): Pick<Graph, "subgraphs"> {
+  if (list === undefined) return {};
+  const known = (value: unknown): Subgraph => {
+    const { name, inputs, outputs, runtime, quantization } = (value ?? {}) as Partial<Record<keyof Subgraph, unknown>>;
+    const textOrNone = runtime === undefined || typeof runtime === "string";
+    if (typeof name !== "string" || !strings(inputs) || !strings(outputs) || !textOrNone) {
+      return bad("what it says of subgraphs is incomplete");
+    }
+    const overrides = decodeQuantization(quantization, bad);
+    return { name, inputs, outputs, ...overrides, ...(runtime !== undefined && { runtime }) };
+  };
+  if (!Array.isArray(list) || list.length > MAX_SUBGRAPHS) return bad("what it says of subgraphs is incomplete");
+  return { subgraphs: list.map(known) };
+}
+
+function decodeQuantization(given: unknown, bad: Fail): Pick<Graph, "quantization"> {
+  if (given === undefined) return {};
+  const value = given as Partial<Record<keyof QuantizationOverrides, unknown>> | null;
+  const { scheme, runtime, apuVersion, keepFloat, ranges } = value ?? {};
+  const { weights = [], biasCorrection, shareConcat = false, float = false } = value ?? {};
   const textOrNone = (v: unknown): v is string | undefined => v === undefined || typeof v === "string";
   const lists = strings(keepFloat) && strings(ranges) && strings(weights);
   const words = textOrNone(scheme) && textOrNone(runtime) && textOrNone(biasCorrection);
-  if (!lists || !words || typeof shareConcat !== "boolean") {
+  const version = apuVersion === undefined || isApuVersion(apuVersion);
+  if (!lists || !words || !version || typeof shareConcat !== "boolean" || typeof float !== "boolean") {
     return bad("what it says of quantization is incomplete");
   }
   return {
     quantization: {
       ...(scheme !== undefined && { scheme }),
       ...(runtime !== undefined && { runtime }),
+      ...(apuVersion !== undefined && { apuVersion }),
       keepFloat,
       ranges,
       ...(weights.length > 0 && { weights }),
       ...(biasCorrection !== undefined && { biasCorrection }),
       ...(shareConcat && { shareConcat }),
+      ...(float && { float }),
     },
   };
 }
@@ -297,6 +354,11 @@ function decodeArgument(argument: Argument, { kind }: AttributeSpec): AttributeV
   }
 }
 
+function decodeBuffer(tensor: string, type: number | undefined, bad: Fail): Pick<GraphPort, "buffer"> {
+  const buffer = BUFFER_TYPES.find((name) => BUFFER_PROTOS[name] === type);
+  return { buffer: buffer ?? bad(`the buffer of '${tensor}' has the data type ${type}`) };
+}
+
 function decodePort(info: InputOutputInfo, net: NetDef, bad: Fail): GraphPort {
   const tensor = info.name ?? "";
   const preprocess = net.arg.find((a) => a.name === preprocessArgument(tensor))?.s;
@@ -304,6 +366,7 @@ function decodePort(info: InputOutputInfo, net: NetDef, bad: Fail): GraphPort {
   return {
     tensor,
     format: FORMATS[info.dataFormat ?? 1] ?? bad(`the port '${tensor}' has the data format ${info.dataFormat}`),
+    ...(info.tensorType ? decodeBuffer(tensor, info.dataType, bad) : {}),
     ...(info.alias ? { alias: info.alias } : {}),
     ...(min < max ? { declaredRange: [min, max] as const } : {}),
     ...(preprocess ? { preprocess: decodePreprocess(preprocess, bad) } : {}),

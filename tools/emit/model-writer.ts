@@ -30,11 +30,15 @@ import { ConstantDigest } from "../ir/print";
 import { type FilesToWrite, type Piece, writeFilesTogether } from "../io/files";
 import { toCodes } from "../quant/grid";
 import {
+  APU_VERSION_ARGUMENT,
+  BUFFER_PROTOS,
   DATA_ALIGNMENT,
   FORMAT_VERSION,
   MISSED_BUDGET_ARGUMENT,
+  OBFUSCATE_ARGUMENT,
   preprocessArguments,
   QUANTIZATION_ARGUMENT,
+  SUBGRAPHS_ARGUMENT,
   TYPES,
 } from "./model-file";
 
@@ -172,14 +176,15 @@ export function encodeModel(graph: Graph, graphDigest?: Uint8Array, digests?: Ma
 
 function encodeModelFile(graph: Graph, net: NetDef, graphDigest: Uint8Array | undefined): Uint8Array {
   net.graphDigest = graphDigest ?? createHash("sha256").update(NetDef.encode(net).finish()).digest();
-  // After the digest: statistics hold whatever is to stay float.
-  if (graph.quantization) {
-    const s = new TextEncoder().encode(JSON.stringify(graph.quantization));
-    net.arg.push(argument(QUANTIZATION_ARGUMENT, { s }));
-  }
-  if (graph.missedBudget !== undefined) {
-    net.arg.push(argument(MISSED_BUDGET_ARGUMENT, { s: new TextEncoder().encode(graph.missedBudget) }));
-  }
+  // After the digest: statistics hold whatever is to stay float, and on whatever device.
+  const describe = (name: string, text: string | undefined): void => {
+    if (text !== undefined) net.arg.push(argument(name, { s: new TextEncoder().encode(text) }));
+  };
+  describe(QUANTIZATION_ARGUMENT, graph.quantization && JSON.stringify(graph.quantization));
+  describe(SUBGRAPHS_ARGUMENT, graph.subgraphs && JSON.stringify(graph.subgraphs));
+  describe(MISSED_BUDGET_ARGUMENT, graph.missedBudget);
+  if (graph.apuVersion !== undefined) net.arg.push(argument(APU_VERSION_ARGUMENT, { i: graph.apuVersion }));
+  if (graph.obfuscate) net.arg.push(argument(OBFUSCATE_ARGUMENT, { i: 1 }));
   return encodeFile(graph, [net]);
 }
 
@@ -304,7 +309,8 @@ export function encodePort(graph: Graph, port: GraphPort): InputOutputInfo {
   return InputOutputInfo.fromPartial({
     name: port.tensor,
     dims: [...tensor.shape],
-    dataType: TYPES[tensor.dtype].proto,
+    dataType: port.buffer ? BUFFER_PROTOS[port.buffer] : TYPES[tensor.dtype].proto,
+    tensorType: port.buffer && TYPES[tensor.dtype].proto,
     dataFormat: FORMATS[port.format],
     alias: port.alias,
     rangeMin: port.declaredRange?.[0],

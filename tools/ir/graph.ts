@@ -100,6 +100,10 @@ export interface GraphNode {
   readonly layer?: string;
 }
 
+/** Element types of callers' buffers besides a graph's own; values are converted at the border. */
+export const BUFFER_TYPES = ["int32", "float16", "int16", "uint8"] as const;
+export type BufferType = (typeof BUFFER_TYPES)[number];
+
 /** Layout of the caller's buffer for a graph input or output; the graph itself is always NHWC. */
 export type BufferFormat = "NHWC" | "NCHW" | "NONE";
 
@@ -139,6 +143,8 @@ export interface Preprocess {
 export interface GraphPort {
   readonly tensor: string;
   readonly format: BufferFormat;
+  /** Element type of the caller's buffer, where it is not the tensor's. */
+  readonly buffer?: BufferType;
   /** Public name, when the configuration gives one. */
   readonly alias?: string;
   /** Declared range of an input (`input_ranges`). */
@@ -146,11 +152,18 @@ export interface GraphPort {
   readonly preprocess?: Preprocess;
 }
 
+/** Versions of MediaTek's APU in MACE's count, and the newest. */
+export const APU_VERSIONS = [1, 2, 3, 4] as const;
+export type ApuVersion = (typeof APU_VERSIONS)[number];
+export const NEWEST_APU: ApuVersion = 4;
+
 /** What a configuration says of quantization. */
 export interface QuantizationOverrides {
   readonly scheme?: string;
   /** `dsp` or `apu`; absent for the CPU. */
   readonly runtime?: string;
+  /** With `apu`: absent for the newest. */
+  readonly apuVersion?: ApuVersion;
   /** Names or patterns of nodes, or of their outputs, that stay float. */
   readonly keepFloat: readonly string[];
   /** `tensor=min,max`, the tensor by name or pattern. */
@@ -161,6 +174,24 @@ export interface QuantizationOverrides {
   readonly biasCorrection?: string;
   /** Everything that a Concat joins gets one range. */
   readonly shareConcat?: boolean;
+  /** Nothing of the subgraph is quantized. */
+  readonly float?: boolean;
+}
+
+/**
+ * A network of its own among those that a graph was joined of: the nodes that its outputs need, up to its inputs. Its ports are tensors that
+ * no pass removes.
+ */
+export interface Subgraph {
+  /** Its key in the configuration. */
+  readonly name: string;
+  /** Inputs of the graph, or outputs of earlier subgraphs. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Of a float graph whose subgraphs are not all quantized alike: what the configuration says of this one. */
+  readonly quantization?: QuantizationOverrides;
+  /** Of a quantized graph whose subgraphs are not all quantized alike: the device, `cpu` among them. */
+  readonly runtime?: string;
 }
 
 export interface Graph {
@@ -169,8 +200,14 @@ export interface Graph {
   outputs: GraphPort[];
   /** Of a float graph whose configuration says so. */
   quantization?: QuantizationOverrides;
+  /** Of a graph that several networks were joined to: these, in the order in which they run. */
+  subgraphs?: readonly Subgraph[];
+  /** Devices get the model without the names of its inner tensors and operators. */
+  obfuscate?: boolean;
   /** Of a quantized graph: the accuracy budget that no placement met, and what was reached. */
   missedBudget?: string;
+  /** Of a quantized graph whose configuration names one. */
+  apuVersion?: ApuVersion;
   /** Every tensor that a node or a port names, constants included. */
   tensors: Map<string, Tensor>;
   nodes: GraphNode[];

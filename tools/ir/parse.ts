@@ -16,6 +16,7 @@ import type {
   TensorRange,
   TrainedQuantization,
 } from "./graph";
+import { BUFFER_TYPES } from "./graph";
 import { OPERATORS } from "./operators";
 import { elementCount, type Shape } from "./shape";
 
@@ -217,10 +218,14 @@ function parseConstant(line: Line, options: ParseOptions): Tensor {
 function parsePort(line: Line, tensor: string): GraphPort {
   let port: GraphPort = { tensor, format: line.oneOf(FORMATS) };
   while (!line.done) {
-    const key = line.oneOf(["alias", "range"]);
+    const key = line.oneOf(["alias", "buffer", "range"]);
     line.expect("=");
     if (key === "alias") port = { ...port, alias: line.string() };
-    else {
+    else if (key === "buffer") {
+      const text = line.string();
+      const buffer = BUFFER_TYPES.find((name) => name === text) ?? line.fail(`no buffer has the type '${text}'`);
+      port = { ...port, buffer };
+    } else {
       const [min, max] = line.list();
       port = { ...port, declaredRange: [min ?? 0, max ?? 0] };
     }

@@ -127,6 +127,7 @@ function unknownNames(node: GraphNode, known: readonly string[]): string[] {
 
 function portText(port: GraphPort, tensor: string): string {
   let text = `${tensor} ${port.format}`;
+  if (port.buffer !== undefined) text += ` buffer=${quoted(port.buffer)}`;
   if (port.alias !== undefined) text += ` alias=${quoted(port.alias)}`;
   if (port.declaredRange) text += ` range=[${port.declaredRange.map(numberText).join(",")}]`;
   return text;

@@ -25,10 +25,16 @@ export interface Partition {
 /**
  * @param graph a quantized graph of the scheme `uint8`.
  * @param fallback whether nodes that the device refuses run on the CPU; otherwise they are errors, all in one UserError.
+ * @param taken whether a name between parts is one of a tensor outside the graph.
  */
-export function partition(graph: Graph, backEnd: BackEnd, fallback: boolean): Partition {
+export function partition(
+  graph: Graph,
+  backEnd: BackEnd,
+  fallback: boolean,
+  taken: (name: string) => boolean = () => false,
+): Partition {
   const islands = islandsOnCodes(graph, backEnd);
-  return new Partitioner(islands.graph, backEnd, islands.refused).run(fallback);
+  return new Partitioner(islands.graph, backEnd, islands.refused, taken).run(fallback);
 }
 
 const convertsBetweenForms = (node: GraphNode): boolean => node.type === "Quantize" || node.type === "Dequantize";
@@ -50,6 +56,7 @@ class Partitioner {
     private readonly backEnd: BackEnd,
     /** Float nodes whose codes the device cannot take, and why. */
     private readonly refusedIslands: ReadonlyMap<string, Diagnostic>,
+    private readonly takenOutside: (name: string) => boolean,
   ) {
     for (const node of graph.nodes) for (const output of node.outputs) this.producers.set(output, node);
   }
@@ -138,7 +145,7 @@ class Partitioner {
       const [codes = "", float = ""] = [node.inputs[0], node.outputs[0]];
       if (node.type === "Dequantize" && !this.floatNames.has(codes)) this.floatNames.set(codes, float);
     }
-    const taken = (name: string): boolean => this.graph.tensors.has(name);
+    const taken = (name: string): boolean => this.graph.tensors.has(name) || this.takenOutside(name);
     for (const node of this.partOf.keys()) {
       for (const name of node.outputs) {
         if (this.isCodes(name) && !this.floatNames.has(name)) {

@@ -56,7 +56,8 @@ export function assignRanges(
 
   for (const port of graph.inputs) {
     const tensor = graph.tensors.get(port.tensor) as Tensor;
-    if (isFixed(tensor)) continue;
+    // What an earlier subgraph gives comes with its range.
+    if (isFixed(tensor) || tensor.range?.source === "inherited") continue;
     const declared = port.declaredRange;
     tensor.range = declared
       ? range(declared[0], declared[1], "user", "input_ranges of the configuration")

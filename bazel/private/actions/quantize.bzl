@@ -1,5 +1,7 @@
 """The action that quantizes a model."""
 
+load(":deployed.bzl", "add_deployed", "declare_deployed")
+
 def _arguments(ctx, arguments):
     args = ctx.actions.args()
     args.add_all(arguments)
@@ -24,6 +26,7 @@ def quantize_model(
         range_overrides,
         prefix,
         runtime,
+        subgraph_runtimes = {},
         budget = None,
         measuring = None,
         bias_correction = "",
@@ -41,7 +44,8 @@ def quantize_model(
       keep_float: names or patterns of nodes that stay float
       range_overrides: dict of tensor or pattern to "min,max"
       prefix: name of the outputs in the package, without ending
-      runtime: name of the device that the model is for
+      runtime: name of the device that the model is for, or PER_SUBGRAPH
+      subgraph_runtimes: dict of subgraph to device
       measuring: None, or what adaptive rounding and empirical bias correction need: a struct of `arguments`, the list of what the command line
         says of them, `runner`, the FilesToRunProvider of `mace_run` for the build machine, and `samples`, a list of Files
       bias_correction: its name, or "" for that of the configuration
@@ -51,11 +55,12 @@ def quantize_model(
         FilesToRunProvider of `mace_run` for the build machine, and the Files `samples` to measure on and `labels`, or None
 
     Returns:
-      a struct of the Files `model`, `data` and `text`, and `reference`, a struct of the Files `model` and `data` of the float graph
+      a struct of the Files `model`, `data` and `text`, `deployed` as of import_model, and `reference`, a struct of the Files `model` and `data` of the float graph
       as it was quantized, which an action of its own makes when it is asked for
     """
     outputs = struct(
         data = ctx.actions.declare_file(prefix + ".data"),
+        deployed = declare_deployed(ctx, prefix),
         model = ctx.actions.declare_file(prefix + ".pb"),
         text = ctx.actions.declare_file(prefix + ".txt"),
     )
@@ -73,6 +78,8 @@ def quantize_model(
         args.add("--statistics", statistics)
     args.add("--scheme", scheme)
     args.add("--runtime", runtime)
+    for subgraph, device in subgraph_runtimes.items():
+        args.add("--subgraph_runtime", "%s=%s" % (subgraph, device))
     for name in keep_float:
         args.add("--keep_float", name)
     for tensor, range in range_overrides.items():
@@ -86,6 +93,7 @@ def quantize_model(
     inputs = depset([model.data, model.model] + [file for file in [ranges, statistics] if file])
     output = ctx.actions.args()
     output.add("--output_prefix", outputs.model.path[:-len(".pb")])
+    deploy = add_deployed(output, outputs.deployed)
     search = []
     runner = budget.runner if budget else measuring.runner if measuring else None
     if runner:
@@ -106,7 +114,7 @@ def quantize_model(
             (measuring.samples if measuring else []),
             transitive = [inputs],
         ),
-        outputs = [outputs.data, outputs.model, outputs.text],
+        outputs = [outputs.data, outputs.model, outputs.text] + deploy,
         tools = [runner] if runner else [],
         mnemonic = "MaceQuantize",
         progress_message = "Quantizing %s to %s" % (ctx.label, scheme),
@@ -121,4 +129,10 @@ def quantize_model(
         mnemonic = "MaceReference",
         progress_message = "Writing the float reference of %s" % ctx.label,
     )
-    return struct(data = outputs.data, model = outputs.model, reference = reference, text = outputs.text)
+    return struct(
+        data = outputs.data,
+        deployed = outputs.deployed,
+        model = outputs.model,
+        reference = reference,
+        text = outputs.text,
+    )

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -26,6 +27,11 @@ using runtime::NetDef;
 constexpr char kSimulator[] = "third_party/apu/sim/libneuron_adapter_sim.so";
 constexpr char kFake[] = "mace/delegates/apu/libfake_neuron.so";
 constexpr char kOther[] = "mace/delegates/libanswer.so";
+// Libraries of versions 1, and of 2 and 3.
+constexpr char kSimulator1[] = "third_party/apu/sim/libapu_frontend_v1_sim.so";
+constexpr char kSimulator3[] = "third_party/apu/sim/libapu_frontend_v2_sim.so";
+constexpr char kFake3[] = "mace/delegates/apu/libfake_frontend.so";
+constexpr char kHalf[] = "mace/delegates/apu/libhalf_frontend.so";
 
 struct Net {
   NetDef def;
@@ -111,6 +117,12 @@ Net Maxima() {
   return net;
 }
 
+// The net, for a version of the APU.
+Net For(int64_t version, Net net) {
+  net.def.arguments.push_back(Argument("apu_version", version));
+  return net;
+}
+
 AcceleratorOptions Using(const std::string& library) {
   AcceleratorOptions options;
   options.library = library;
@@ -145,40 +157,97 @@ TEST(ApuExecutor, RoundsInputsAndRuns) {
 TEST(ApuExecutor, OtherLibraries) {
   EXPECT_EQ(CreateAndRun(Maxima(), Using(kOther)).code(), 503);
   EXPECT_EQ(CreateAndRun(Maxima(), Using("./nowhere.so")).ok(), false);
+  const Status half = CreateAndRun(For(1, Maxima()), Using(kHalf));
+  EXPECT_EQ(half.code(), 503);
+  EXPECT_NE(half.Render().find("_ZN11ApuFrontendC1Ev"), std::string::npos) << half.Render();
+  // The first part of a library.
+  runtime::MappedFile file;
+  ASSERT_TRUE(file.Open(kSimulator1).ok());
+  const std::string part = ::testing::TempDir() + "/part.so";
+  ASSERT_TRUE(
+      runtime::WriteFile(part, std::string(static_cast<const char*>(file.data()), 3000)).ok());
+  EXPECT_FALSE(CreateAndRun(For(1, Maxima()), Using(part)).ok());
 }
 
-TEST(ApuExecutor, CompiledNetworks) {
-  const std::string path = ::testing::TempDir() + "/compiled";
-  AcceleratorOptions options = Using(kSimulator);
+// Without a name, what is missing is what devices of the net's version have.
+TEST(ApuExecutor, UsualLibraries) {
+  const auto said = [](int64_t version) {
+    return CreateAndRun(For(version, Maxima()), AcceleratorOptions()).Render();
+  };
+  EXPECT_NE(said(4).find("libneuron_adapter.so"), std::string::npos) << said(4);
+  for (const int64_t version : {1, 2, 3}) {
+    EXPECT_NE(said(version).find("libapu-frontend.so"), std::string::npos) << said(version);
+  }
+}
+
+TEST(ApuExecutor, VersionsOfLibraries) {
+  struct Library {
+    const char* name;
+    int64_t newest;
+  };
+  for (const Library& library : {Library{kSimulator1, 1}, {kSimulator3, 3}, {kSimulator, 4}}) {
+    for (const int64_t version : {1, 2, 3, 4}) {
+      std::vector<float> y;
+      const Status status = CreateAndRun(For(version, Maxima()), Using(library.name), &y);
+      EXPECT_EQ(status.code(), version > library.newest ? 549 : 0)
+          << version << ' ' << status.Render();
+      if (status.ok()) EXPECT_EQ(y, kMaxima);
+    }
+    // Without a version, a net is for the newest.
+    EXPECT_EQ(CreateAndRun(Maxima(), Using(library.name)).code(), library.newest < 4 ? 549 : 0);
+    for (const int64_t version : {-1, 0, 5}) {
+      EXPECT_EQ(CreateAndRun(For(version, Maxima()), Using(library.name)).code(), 541) << version;
+    }
+  }
+}
+
+// What keeps compiled networks, and the version of nets for it.
+struct Keeper {
+  const char* library;
+  int64_t version;
+  bool preferences;
+};
+
+class CompiledNetworks : public ::testing::TestWithParam<Keeper> {};
+
+TEST_P(CompiledNetworks, AreOfTheirNet) {
+  const auto maxima = [] { return For(GetParam().version, Maxima()); };
+  const std::string path = ::testing::TempDir() + "/compiled" + std::to_string(GetParam().version);
+  AcceleratorOptions options = Using(GetParam().library);
   options.cache_file = options.cache_storage = path;
   std::vector<float> y;
   options.cache_policy = 2;
-  EXPECT_FALSE(CreateAndRun(Maxima(), options).ok()) << "there is none yet";
+  EXPECT_FALSE(CreateAndRun(maxima(), options).ok()) << "there is none yet";
   for (const int policy : {1, 2, 3}) {
     options.cache_policy = policy;
     y.clear();
-    const Status status = CreateAndRun(Maxima(), options, &y);
+    const Status status = CreateAndRun(maxima(), options, &y);
     ASSERT_TRUE(status.ok()) << policy << status.Render();
     EXPECT_EQ(y, kMaxima);
   }
   // Another net's is not taken.
-  Net other = Maxima();
+  Net other = maxima();
   other.def.ops[0].arguments[0].i = 1;
   options.cache_policy = 2;
   EXPECT_EQ(CreateAndRun(other, options).code(), 548);
   options.cache_policy = 3;
   EXPECT_TRUE(CreateAndRun(other, options).ok());
-  EXPECT_EQ(CreateAndRun(Maxima(), Using(kSimulator)).code(), 0);
-  // Nor one that was compiled for another preference.
+  EXPECT_EQ(CreateAndRun(maxima(), Using(GetParam().library)).code(), 0);
+  // Nor one that was compiled for another preference, where there are any.
   AcceleratorOptions slow = options;
   slow.cache_policy = 2;
   slow.preference = 0;
-  EXPECT_EQ(CreateAndRun(other, slow).code(), 548);
+  EXPECT_EQ(CreateAndRun(other, slow).code(), GetParam().preferences ? 548 : 0);
   // Damage anywhere in the library's part, and every shorter file.
   runtime::MappedFile file;
   ASSERT_TRUE(file.Open(path).ok());
   const std::string good(static_cast<const char*>(file.data()), file.size());
   const std::string damaged = path + ".damaged";
+  runtime::MappedFile key;
+  if (key.Open(path + ".key").ok()) {
+    const std::string bytes(static_cast<const char*>(key.data()), key.size());
+    ASSERT_TRUE(runtime::WriteFile(damaged + ".key", bytes).ok());
+  }
   options.cache_policy = 2;
   options.cache_file = damaged;
   for (size_t i = 0; i < good.size(); ++i) {
@@ -188,6 +257,45 @@ TEST(ApuExecutor, CompiledNetworks) {
     EXPECT_EQ(CreateAndRun(other, options).code(), 548) << i;
     ASSERT_TRUE(runtime::WriteFile(damaged, good.substr(0, i)).ok());
     EXPECT_FALSE(CreateAndRun(other, options).ok()) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Libraries, CompiledNetworks,
+                         ::testing::Values(Keeper{kSimulator, 4, true},
+                                           Keeper{kSimulator3, 2, false}));
+
+// Libraries of versions 2 and 3 write their files themselves: another file says what one is.
+TEST(ApuExecutor, KeysOfCompiledNetworks) {
+  const std::string path = ::testing::TempDir() + "/keyed";
+  AcceleratorOptions options = Using(kSimulator3);
+  options.cache_file = options.cache_storage = path;
+  options.cache_policy = 1;
+  ASSERT_TRUE(CreateAndRun(For(3, Maxima()), options).ok());
+  runtime::MappedFile file;
+  ASSERT_TRUE(file.Open(path + ".key").ok());
+  std::string key(static_cast<const char*>(file.data()), file.size());
+  options.cache_policy = 2;
+  ASSERT_TRUE(CreateAndRun(For(3, Maxima()), options).ok());
+  for (size_t i = 0; i < key.size(); i += 5) {
+    std::string bytes = key;
+    bytes[i] ^= 1;
+    ASSERT_TRUE(runtime::WriteFile(path + ".key", bytes).ok());
+    EXPECT_EQ(CreateAndRun(For(3, Maxima()), options).code(), 548) << i;
+  }
+  // A file that a library would have taken, of no net that is known.
+  ASSERT_EQ(std::remove((path + ".key").c_str()), 0);
+  const Status status = CreateAndRun(For(3, Maxima()), options);
+  EXPECT_NE(status.Render().find("keyed.key"), std::string::npos) << status.Render();
+  options.cache_policy = 3;
+  EXPECT_TRUE(CreateAndRun(For(3, Maxima()), options).ok());
+}
+
+TEST(ApuExecutor, Version1KeepsNoCompiledNetworks) {
+  AcceleratorOptions options = Using(kSimulator1);
+  options.cache_file = options.cache_storage = ::testing::TempDir() + "/kept";
+  for (const int policy : {1, 2, 3}) {
+    options.cache_policy = policy;
+    EXPECT_EQ(CreateAndRun(For(1, Maxima()), options).code(), 547) << policy;
   }
 }
 
@@ -331,6 +439,12 @@ std::vector<Net> Examples() {
     return std::vector<std::string>{net.Ints({0, 3, 0, 1}), net.Ints({1, -9, 3, 4}),
                                     net.Ints({1, -2, 1, 1})};
   });
+  add("Pad", {1, 7, 6, 4}, [](Net& net) {
+    return std::vector<std::string>{
+        net.Constant<int32_t>(Net::kInt32, {4, 2}, {0, 0, 1, 2, 0, 2, 0, 0})};
+  });
+  add("ResizeBilinear", {1, 7, 3, 4}, ints({7, 3}))->arguments = {Argument("align_corners", 1)};
+  add("ResizeBilinear", {1, 7, 3, 4}, ints({7, 3}));
   for (const char* type : {"ResizeBilinear", "ResizeNearestNeighbor"}) {
     add(type, {1, 7, 3, 4}, ints({7, 3}))->arguments = {Argument("half_pixel_centers", 1)};
   }
@@ -339,20 +453,30 @@ std::vector<Net> Examples() {
   return nets;
 }
 
-Status RunExample(const Net& net) {
+Status RunExample(const Net& net, const char* library = kSimulator,
+                  std::vector<float>* y = nullptr) {
   std::unique_ptr<Executor> executor;
   MACE_RETURN_IF_ERROR(
-      CreateApuExecutor(net.def, net.data.data(), net.data.size(), Using(kSimulator), &executor));
+      CreateApuExecutor(net.def, net.data.data(), net.data.size(), Using(library), &executor));
   // As many numbers as the damaged ports ask for.
   std::vector<std::vector<float>> values;
   std::vector<const void*> inputs;
   for (const runtime::PortDef& port : net.def.inputs) {
     int64_t elements;
     MACE_RETURN_IF_ERROR(runtime::CheckShape(port.name, port.dims, &elements));
-    values.emplace_back(static_cast<size_t>(elements), 1.0f);
+    values.emplace_back(static_cast<size_t>(elements));
+    for (size_t i = 0; i < values.back().size(); ++i) {
+      values.back()[i] = static_cast<float>(i * 29 % 251) * 0.5f - 50;
+    }
     inputs.push_back(values.back().data());
   }
-  return executor->Run(inputs.data(), nullptr);
+  MACE_RETURN_IF_ERROR(executor->Run(inputs.data(), nullptr));
+  if (y == nullptr) return Status();
+  const float* numbers = static_cast<const float*>(executor->output(0));
+  int64_t elements;
+  MACE_RETURN_IF_ERROR(runtime::CheckShape("y", net.def.outputs[0].dims, &elements));
+  y->assign(numbers, numbers + elements);
+  return Status();
 }
 
 TEST(ApuExecutor, EveryOperatorRuns) {
@@ -362,8 +486,81 @@ TEST(ApuExecutor, EveryOperatorRuns) {
   }
 }
 
-// Whatever a file says, the executor and the simulator give an error or numbers.
-TEST(ApuExecutor, RandomDamage) {
+// Codes of older libraries are those of the newest, for what they have.
+TEST(ApuExecutor, OlderLibrariesAgree) {
+  const auto name = [](const runtime::OperatorDef& op) {
+    std::string text = op.type;
+    for (const runtime::Attribute& argument : op.arguments) {
+      text +=
+          ' ' + (argument.has_i ? argument.name + ' ' + std::to_string(argument.i) : argument.s);
+    }
+    return text;
+  };
+  // Examples that a version runs. There are two of Pad, of which it takes the one of rows and
+  // columns.
+  const std::vector<std::string> kOfVersion1 = {"Conv2D RELU6",
+                                                "Conv2D",
+                                                "DepthwiseConv2d",
+                                                "Pooling pooling_type 1",
+                                                "Pooling pooling_type 2",
+                                                "Eltwise type 0",
+                                                "Eltwise type 2",
+                                                "Softmax",
+                                                "Concat",
+                                                "Reduce",
+                                                "Reshape",
+                                                "ResizeBilinear align_corners 1",
+                                                "ResizeBilinear"};
+  const std::vector<std::string> kOfVersion3 = {"Conv2D RELU6",
+                                                "Conv2D",
+                                                "DepthwiseConv2d",
+                                                "Deconv2D",
+                                                "FullyConnected",
+                                                "Pooling pooling_type 1",
+                                                "Pooling pooling_type 2",
+                                                "Eltwise type 0",
+                                                "Eltwise type 2",
+                                                "Activation RELU",
+                                                "Activation RELU6",
+                                                "Activation SIGMOID",
+                                                "Activation TANH",
+                                                "Activation PRELU",
+                                                "Softmax",
+                                                "Concat",
+                                                "Reduce",
+                                                "Reshape",
+                                                "Pad",
+                                                "ResizeBilinear align_corners 1",
+                                                "ResizeBilinear"};
+  struct Library {
+    const char* name;
+    int64_t version;
+    const std::vector<std::string>& runs;
+  };
+  for (const Library& library :
+       {Library{kSimulator1, 1, kOfVersion1}, {kSimulator3, 3, kOfVersion3}}) {
+    std::vector<std::string> run;
+    for (const Net& net : Examples()) {
+      const std::string what = name(net.def.ops[0]);
+      std::vector<float> newest, older;
+      ASSERT_TRUE(RunExample(net, kSimulator, &newest).ok());
+      const Status status = RunExample(For(library.version, net), library.name, &older);
+      if (status.ok()) {
+        run.push_back(what);
+        EXPECT_EQ(older, newest) << what << " on version " << library.version;
+      } else {
+        // No words for it, or the library says no.
+        EXPECT_TRUE(status.code() == 544 || status.code() == 550) << what << status.Render();
+      }
+    }
+    EXPECT_EQ(run, library.runs);
+  }
+}
+
+// Whatever a file says, the executor and the simulators give an error or numbers.
+class Damage : public ::testing::TestWithParam<Keeper> {};
+
+TEST_P(Damage, IsAnErrorOrNumbers) {
   testing::Random random;
   SCOPED_TRACE(random.Replay());
   const auto any = [&](size_t count) {
@@ -467,20 +664,26 @@ TEST(ApuExecutor, RandomDamage) {
     }
   };
   // The library stays between nets.
-  void* const library = dlopen(kSimulator, RTLD_NOW | RTLD_LOCAL);
+  void* const library = dlopen(GetParam().library, RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(library, nullptr);
   int failed = 0;
-  constexpr int kNets = 6000;
-  for (int i = 0; i < kNets; ++i) {
-    Net net = examples[any(examples.size())];
+  const bool newest = GetParam().version == 4;
+  const int nets = newest ? 6000 : 2000;
+  for (int i = 0; i < nets; ++i) {
+    Net net = For(GetParam().version, examples[any(examples.size())]);
     const size_t count = 1 + any(3);
     for (size_t k = 0; k < count; ++k) damage(&net);
-    if (!RunExample(net).ok()) ++failed;
+    if (!RunExample(net, GetParam().library).ok()) ++failed;
   }
   dlclose(library);
-  EXPECT_GT(failed, kNets / 4);
-  EXPECT_LT(failed, kNets - kNets / 10);
+  EXPECT_GT(failed, nets / 4);
+  EXPECT_LT(failed, nets - nets / (newest ? 10 : 50));
 }
+
+INSTANTIATE_TEST_SUITE_P(Libraries, Damage,
+                         ::testing::Values(Keeper{kSimulator, 4, true},
+                                           Keeper{kSimulator1, 1, false},
+                                           Keeper{kSimulator3, 3, false}));
 
 // The fake library's variables.
 template <typename T>
@@ -606,6 +809,42 @@ TEST_F(Faults, HintsAndPolicies) {
     options.cache_policy = policy;
     EXPECT_EQ(CreateAndRun(Maxima(), options).code(), 546) << policy;
   }
+}
+
+// The fake library of versions 2 and 3: its variables are set by name.
+template <typename T>
+T& FrontendVariable(const char* name) {
+  static void* const handle = dlopen(kFake3, RTLD_NOW | RTLD_LOCAL);
+  EXPECT_NE(handle, nullptr);
+  return *static_cast<T*>(dlsym(handle, name));
+}
+
+TEST(FrontendFaults, CallsThatFailAreNamed) {
+  const Net net = For(3, Maxima());
+  const char*& fails = FrontendVariable<const char*>("fake_frontend_fails");
+  AcceleratorOptions options = Using(kFake3);
+  ASSERT_TRUE(CreateAndRun(net, options).ok());
+  for (const char* function : {"InitGraph", "RunGraph"}) {
+    fails = function;
+    const Status status = CreateAndRun(net, options);
+    EXPECT_EQ(status.code(), 550) << function;
+    EXPECT_NE(status.message().find(function), std::string::npos) << status.message();
+  }
+  // What does not load is compiled, by a new object; what is not written is no compiled network.
+  options.cache_file = options.cache_storage = ::testing::TempDir() + "/faults";
+  options.cache_policy = 1;
+  fails = "store";
+  EXPECT_FALSE(CreateAndRun(net, options).ok());
+  fails = nullptr;
+  ASSERT_TRUE(CreateAndRun(net, options).ok());
+  fails = "load";
+  options.cache_policy = 2;
+  EXPECT_EQ(CreateAndRun(net, options).code(), 548);
+  options.cache_policy = 3;
+  EXPECT_TRUE(CreateAndRun(net, options).ok());
+  fails = nullptr;
+  EXPECT_EQ(FrontendVariable<int>("fake_frontend_objects"), 0) << "something is left";
+  EXPECT_EQ(FrontendVariable<int>("fake_frontend_graphs"), 0) << "something is left";
 }
 
 }  // namespace

@@ -7,10 +7,6 @@ namespace delegates {
 
 namespace {
 
-// Names that devices give the library.
-constexpr char kUsualName[] = "libneuron_adapter.so";
-constexpr char kOtherName[] = "libneuronusdk_adapter.mtk.so";
-
 struct Meaning {
   int result;
   const char* text;
@@ -45,14 +41,8 @@ Status NeuronFailed(const std::string& function, int result) {
   return diagnostics::ApuCall(function, result, "", false);
 }
 
-Status NeuronLibrary::Open(const runtime::AcceleratorOptions& options,
+Status NeuronLibrary::Open(std::unique_ptr<SharedLibrary> loaded,
                            std::unique_ptr<NeuronLibrary>* library) {
-  std::unique_ptr<SharedLibrary> loaded;
-  if (!options.library.empty()) {
-    MACE_RETURN_IF_ERROR(SharedLibrary::Open(options.library, &loaded));
-  } else if (!SharedLibrary::Open(kOtherName, &loaded).ok()) {
-    MACE_RETURN_IF_ERROR(SharedLibrary::Open(kUsualName, &loaded));
-  }
   std::unique_ptr<NeuronLibrary> made(new NeuronLibrary(std::move(loaded)));
   MACE_RETURN_IF_ERROR(made->Resolve());
   *library = std::move(made);

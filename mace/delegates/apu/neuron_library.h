@@ -8,7 +8,6 @@
 
 #include "mace/base/status.h"
 #include "mace/delegates/shared_library.h"
-#include "mace/runtime/executor.h"
 #include "third_party/apu/include/NeuronAdapter.h"
 
 namespace mace {
@@ -19,7 +18,8 @@ Status NeuronFailed(const std::string& function, int result);
 
 class NeuronLibrary {
  public:
-  static Status Open(const runtime::AcceleratorOptions& options,
+  // Takes a library that has been loaded.
+  static Status Open(std::unique_ptr<SharedLibrary> loaded,
                      std::unique_ptr<NeuronLibrary>* library);
 
   const std::string& name() const { return library_->name(); }

@@ -26,10 +26,11 @@ sdk() {
     library "$folder/arm64/libhexagon_controller.so" aarch64-linux-gnu
     library "$folder/v66/libhexagon_nn_skel.so" hexagon -mv66
     library "$folder/arm64-v8a/libneuron_adapter.so" aarch64-linux-gnu
+    library "$folder/mt6885/libapu-frontend.so" aarch64-linux-gnu
     library "$folder/mt6885/libapu-platform.so" aarch64-linux-gnu
 }
 
-# build RUNTIME SDK: the package for a device, with the SDK's folder below $work.
+# build NAME SDK: the package for a device, with the SDK's folder below $work.
 build() {
     "${bazel[@]}" build --config=ci --output_groups=device "--repo_env=HEXAGON_NN_SDK=$work/$2" "--repo_env=APU_SDK=$work/$2" \
         "//:mixed_net_$1" >"$work/log" 2>&1
@@ -41,7 +42,7 @@ wrong() {
     failed=1
 }
 
-# refused RUNTIME SDK MESSAGE: the build fails, and says so.
+# refused NAME SDK MESSAGE: the build fails, and says so.
 refused() {
     if build "$1" "$2"; then
         wrong "$2 ($1) should not build"
@@ -88,9 +89,13 @@ refused dsp nowhere "is no folder. Name the folder of the SDK with \`path\` or t
 if ! build apu right && ! grep -qF "must be built with an Android NDK" "$work/log"; then
     wrong "the right libraries of the APU should build, or ask for an NDK"
 fi
-taken right mixed_net_apu:arm64-v8a/libneuron_adapter.so mixed_net_apu:mt6885/libapu-platform.so
+taken right mixed_net_apu:arm64-v8a/libneuron_adapter.so
 refused apu another_abi "it is for x86-64"
-refused apu no_library "not an ELF file"
-refused apu cut_short "cut short"
-refused apu missing "packaging for mt6885 needs libapu-platform.so, which is not in @apu//:libraries"
+if ! build apu2 right && ! grep -qF "must be built with an Android NDK" "$work/log"; then
+    wrong "the right libraries of version 2 should build, or ask for an NDK"
+fi
+taken right mixed_net_apu2:mt6885/libapu-frontend.so mixed_net_apu2:mt6885/libapu-platform.so
+refused apu2 no_library "not an ELF file"
+refused apu2 cut_short "cut short"
+refused apu2 missing "packaging for mt6885 needs libapu-platform.so, which is not in @apu//:libraries"
 exit "$failed"

@@ -11,6 +11,7 @@ while (($#)); do
     line+=" ${1##*/}"
     case "$command $1" in
         *" --output_prefix") outputs+=("$2.pb" "$2.data" "$2.txt") ;;
+        *" --deploy_prefix") outputs+=("$2.pb" "$2.names") ;;
         *" --output" | "stat --ranges") outputs+=("$2") ;;
     esac
     shift

@@ -15,22 +15,31 @@ def _import_test_impl(ctx):
         "--model_name",
         "second",
         "--quantize_large_weights",
+        "--obfuscate",
         "--src",
         "network.onnx",
         "--src",
         "sample_a.png",
         "--output_prefix",
         "imported",
+        "--deploy_prefix",
+        "imported.deployed",
     ], flags_of(action))
     asserts.equals(
         env,
-        ["imported.data", "imported.pb", "imported.txt"],
+        ["imported.data", "imported.deployed.names", "imported.deployed.pb", "imported.pb", "imported.txt"],
         sorted([file.basename for file in action.outputs.to_list()]),
     )
     asserts.equals(
         env,
         ["imported.data", "imported.pb", "imported.txt"],
         sorted([file.basename for file in target[DefaultInfo].files.to_list()]),
+    )
+
+    asserts.equals(
+        env,
+        ["imported.data", "imported.deployed.names", "imported.deployed.pb"],
+        sorted([file.basename for file in target[OutputGroupInfo].deployed.to_list()]),
     )
 
     info = target[MaceModelInfo]
@@ -59,6 +68,7 @@ def model_test_suite(name):
         config = "//test/rules/fakes:network.yml",
         mace_tool = "//test/rules/fakes:mace",
         model_name = "second",
+        obfuscate = True,
         quantize_large_weights = True,
         tags = ["manual"],
     )

@@ -27,7 +27,14 @@ def _outputs_test_impl(ctx):
         "cpu",
         "--output_prefix",
         "quant",
+        "--deploy_prefix",
+        "quant.deployed",
     ], flags_of(action))
+
+    # What goes on devices may be without names.
+    links = {link.outputs.to_list()[0].basename: link.inputs.to_list()[0].basename for link in actions_of(env, "Symlink")}
+    asserts.equals(env, "quant.deployed.pb", links["quant.host.pb"])
+    asserts.equals(env, ["quant.deployed.names"], [file.basename for file in target[OutputGroupInfo].names.to_list()])
     asserts.equals(env, [
         "quant.arm64-v8a.data",
         "quant.arm64-v8a.mace_run",
@@ -125,6 +132,8 @@ def _device_test_impl(ctx):
         "cpu",
         "--output_prefix",
         "dsp.dsp",
+        "--deploy_prefix",
+        "dsp.dsp.deployed",
     ], flags_of(only_action_of(env, "MaceLower")))
     info = target[MaceQuantizedModelInfo]
     asserts.equals(env, "dsp", info.runtime)
@@ -132,7 +141,7 @@ def _device_test_impl(ctx):
 
     # What the device runs is the lowered model, by a program with accelerators.
     links = {action.outputs.to_list()[0].basename: action.inputs.to_list()[0].basename for action in actions_of(env, "Symlink")}
-    asserts.equals(env, "dsp.dsp.pb", links["dsp.arm64.pb"])
+    asserts.equals(env, "dsp.dsp.deployed.pb", links["dsp.arm64.pb"])
 
     # Of three libraries one is there.
     asserts.equals(env, [
@@ -164,6 +173,26 @@ def _device_test_impl(ctx):
 
 _device_test = analysistest.make(_device_test_impl)
 
+def _per_subgraph_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    flags = flags_of(only_action_of(env, "MaceQuantize"))
+    start = flags.index("--runtime")
+    asserts.equals(env, [
+        "--runtime",
+        "per_subgraph",
+        "--subgraph_runtime",
+        "body=dsp",
+        "--subgraph_runtime",
+        "head=cpu",
+    ], flags[start:start + 6])
+    asserts.true(env, "per_subgraph" in flags_of(only_action_of(env, "MaceLower")))
+    info = analysistest.target_under_test(env)[MaceQuantizedModelInfo]
+    asserts.equals(env, "per_subgraph", info.runtime)
+    asserts.equals(env, "subgraphs.per_subgraph.pb", info.lowered.model.basename)
+    return analysistest.end(env)
+
+_per_subgraph_test = analysistest.make(_per_subgraph_test_impl)
+
 def _apu_test_impl(ctx):
     env = analysistest.begin(ctx)
 
@@ -173,12 +202,10 @@ def _apu_test_impl(ctx):
         "apu.arm64-v8a.libneuron_adapter.so",
         "apu.arm64-v8a.mace_run",
         "apu.arm64-v8a.pb",
-        "apu.mt6885.libapu-platform.so",
     ], sorted([file.basename for file in analysistest.target_under_test(env)[OutputGroupInfo].device.to_list() if not file.basename.endswith(".ndk")]))
 
-    # Libraries of a SoC are for its CPU.
-    flags = flags_of(only_action_of(env, "MaceCheckLibrary"))
-    asserts.equals(env, ["measured.overall_range", "--processor", "arm64-v8a"], flags[2:5])
+    flags = flags_of(only_action_of(env, "MaceLower"))
+    asserts.false(env, "--apu_version" in flags)
     missing = [action.argv[-1] for action in actions_of(env, "MaceMissingLibrary")]
     message = "packaging for arm64-v8a needs libneuron_adapter.so, which is not in //test/rules/quantized_model:apu_libraries. " + \
               "It comes with the NeuroPilot SDK of MediaTek"
@@ -186,6 +213,40 @@ def _apu_test_impl(ctx):
     return analysistest.end(env)
 
 _apu_test = analysistest.make(_apu_test_impl)
+
+def _old_apu_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    asserts.equals(env, 3, target[MaceQuantizedModelInfo].lowered.apu_version)
+    flags = flags_of(only_action_of(env, "MaceLower"))
+    at = flags.index("--apu_version")
+    asserts.equals(env, ["--apu_version", "3"], flags[at:at + 2])
+
+    # Nothing of the newest, and of these libraries what the SoC needs.
+    asserts.equals(env, [
+        "old_apu.arm64-v8a.data",
+        "old_apu.arm64-v8a.mace_run",
+        "old_apu.arm64-v8a.pb",
+        "old_apu.mt6785.libapu-apuwareutils.mtk.so",
+        "old_apu.mt6785.libapu-apuwarexrp.mtk.so",
+        "old_apu.mt6785.libapu-frontend.so",
+        "old_apu.mt6785.libapu-platform.so",
+    ], sorted([file.basename for file in target[OutputGroupInfo].device.to_list() if not file.basename.endswith(".ndk")]))
+
+    # Libraries of a SoC are for its CPU.
+    flags = flags_of(only_action_of(env, "MaceCheckLibrary"))
+    asserts.equals(env, ["measured.overall_range", "--processor", "arm64-v8a"], flags[2:5])
+    missing = [action.argv[-1] for action in actions_of(env, "MaceMissingLibrary")]
+    message = "packaging for mt6785 needs libapu-frontend.so, which is not in //test/rules/quantized_model:apu_libraries. " + \
+              "It comes with the folder third_party/apu of MACE's public repository"
+    asserts.true(env, [text for text in missing if message in text], "\n".join(missing))
+
+    # On the build machine, the library of that version.
+    simulators = [file.basename for file in target[DefaultInfo].default_runfiles.files.to_list() if file.basename.endswith("_sim.so")]
+    asserts.equals(env, ["libapu_frontend_v2_sim.so"], simulators)
+    return analysistest.end(env)
+
+_old_apu_test = analysistest.make(_old_apu_test_impl)
 
 def _rounding_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -270,9 +331,19 @@ def quantized_model_test_suite(name):
         target_abis = ["arm64", "armhf"],
     )
     _device_test(name = name + "_device_test", target_under_test = ":dsp")
+    _quant(
+        name = "subgraphs",
+        accelerated_runner = "//test/rules/toolchains:describe_target",
+        runtime = "per_subgraph",
+        subgraph_runtimes = {
+            "body": "dsp",
+            "head": "cpu",
+        },
+    )
+    _per_subgraph_test(name = name + "_per_subgraph_test", target_under_test = ":subgraphs")
     vendor_libraries(
         name = "apu_libraries",
-        libraries = {"measured.overall_range": "mt6885/libapu-platform.so"},
+        libraries = {"measured.overall_range": "mt6785/libapu-platform.so"},
         runtime = "apu",
         tags = ["manual"],
     )
@@ -285,6 +356,16 @@ def quantized_model_test_suite(name):
         target_abis = ["host", "arm64-v8a"],
     )
     _apu_test(name = name + "_apu_test", target_under_test = ":apu")
+    _quant(
+        name = "old_apu",
+        accelerated_runner = "//test/rules/toolchains:describe_target",
+        apu_version = 3,
+        device = "mt6785",
+        device_libraries = ":apu_libraries",
+        runtime = "apu",
+        target_abis = ["host", "arm64-v8a"],
+    )
+    _old_apu_test(name = name + "_old_apu_test", target_under_test = ":old_apu")
 
     mace_quantize_stat(
         name = "stat_without_inputs",
@@ -330,7 +411,28 @@ def quantized_model_test_suite(name):
         ),
         ("range_files", {"ranges": ":two_files"}, "gives 2 files"),
         ("runtime", {"runtime": "gpu"}, "`runtime = \"gpu\"` is no device. Choose one of: cpu, apu, dsp"),
+        ("subgraph_runtimes", {"subgraph_runtimes": {"a": "dsp"}}, "`subgraph_runtimes` is for `runtime = \"per_subgraph\"`, and `runtime` is \"cpu\""),
+        (
+            "subgraph_runtime",
+            {
+                "runtime": "per_subgraph",
+                "subgraph_runtimes": {"a": "gpu"},
+            },
+            "`subgraph_runtimes = {\"a\": \"gpu\"}` is no device. Choose one of: cpu, apu, dsp",
+        ),
         ("fallback", {"fallback": "gpu"}, "`fallback = \"gpu\"` is not known. Choose one of: none, cpu"),
+        ("apu_version", {"apu_version": 5, "runtime": "apu"}, "`apu_version = 5` is not known. Choose one of: 1, 2, 3, 4; or leave it out"),
+        ("apu_version_on_dsp", {"apu_version": 4, "runtime": "dsp"}, "`apu_version` is for `runtime = \"apu\"`, and `runtime` is \"dsp\""),
+        (
+            "apu_without_device",
+            {
+                "apu_version": 1,
+                "device_libraries": ":apu_libraries",
+                "runtime": "apu",
+                "target_abis": ["arm64-v8a"],
+            },
+            "`device = \"\"` is not known. Choose one of: mt67xx, mt68xx, mt6779",
+        ),
         ("fallback_on_cpu", {"fallback": "cpu"}, "`fallback` is for models of an accelerator"),
         ("libraries", {"device_libraries": ":libraries"}, "`device_libraries` is for models of an accelerator"),
         (

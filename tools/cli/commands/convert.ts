@@ -10,17 +10,20 @@ import {
 import { UserError } from "../../diagnostics/diagnostic";
 import { type ModelConfig, type OutputConfig, readModelConfig, type SubgraphConfig } from "../../config/model-config";
 import { encodeModel, modelFiles } from "../../emit/model-writer";
+import { omittedPasses } from "../../config/optimizer-rules";
 import { subtractMean } from "../../importers/caffe/mean-file";
 import { composeGraphs } from "../../importers/compose";
 import { IMPORTERS } from "../../importers/importer";
 import { readTextFile, writeFilesTogether } from "../../io/files";
 import { StoredFile } from "../../io/stored-file";
-import type { Graph, GraphPort } from "../../ir/graph";
+import type { BufferType, Graph, GraphPort } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
+import { keepingBorders } from "../../ir/subgraphs";
 import { optimize, PASSES } from "../../passes/pipeline";
 import { preprocessFromPreset } from "../../config/preprocess";
 import { quantizeLargeWeights } from "../../quantize/large-weights";
 import { type Options, userPath } from "../context";
+import { deployedFiles, obfuscates } from "../deploy";
 import { importAlone } from "../import-alone";
 import { readModelSource } from "../model-source";
 import { Progress } from "../progress";
@@ -60,7 +63,7 @@ export function convertModel(options: Options, model: ModelConfig, configFile: s
   const [only] = parts;
   const outputs = model.outputs.map(({ tensor }) => tensor);
   const graph = only && parts.length === 1 ? only.graph : composeGraphs(model.name, configFile, parts, outputs);
-  runPasses(options, graph);
+  runPasses(options, graph, model.optimizerRules);
   if (options.flag("quantize_large_weights") || model.quantizeLargeWeights) quantizeLargeWeights(graph);
   describePorts(graph, model);
   checkOutputShapes(graph, model.outputs, configFile);
@@ -104,10 +107,14 @@ function importPart(part: SubgraphConfig, model: ModelConfig, sources: readonly 
   return graph;
 }
 
-function runPasses(options: Options, graph: Graph): void {
-  const progress = new Progress("passes", PASSES.length);
+/** @param rules of MACE that are to be applied; absent: all. */
+function runPasses(options: Options, graph: Graph, rules?: readonly string[]): void {
+  const omitted = rules ? omittedPasses(rules) : new Set<string>();
+  const passes = PASSES.filter(({ name }) => !omitted.has(name));
+  const progress = new Progress("passes", passes.length);
   try {
-    optimize(graph, { checkPasses: options.flag("check_passes"), onPass: () => progress.advance() });
+    const checkPasses = options.flag("check_passes");
+    keepingBorders(graph, () => optimize(graph, { checkPasses, passes, onPass: () => progress.advance() }));
   } finally {
     progress.finish();
   }
@@ -117,8 +124,13 @@ function write(options: Options, graph: Graph, name: string): void {
   const prefix = options.path("output_prefix") ?? path.join(options.path("output") ?? options.here(), name);
   // Constants that wait in the file are made once, for all that is written of them.
   const digests = new Map<string, string>();
-  const files = modelFiles(encodeModel(graph, undefined, digests), prefix);
-  writeFilesTogether([...files, [`${prefix}.txt`, [() => [printGraph(graph, { digests })]]]]);
+  graph.obfuscate = obfuscates(options, graph);
+  const encoded = encodeModel(graph, undefined, digests);
+  writeFilesTogether([
+    ...modelFiles(encoded, prefix),
+    [`${prefix}.txt`, [() => [printGraph(graph, { digests })]]],
+    ...deployedFiles(options, prefix, encoded, graph.obfuscate),
+  ]);
 }
 
 function choose(models: readonly ModelConfig[], name: string | undefined, file: string): ModelConfig {
@@ -166,14 +178,26 @@ function locate(
 
 /** What the configuration says of inputs and outputs beyond what importers need. */
 function describePorts(graph: Graph, model: ModelConfig): void {
+  // Truth values and the like have no other form.
+  const bufferOf = ({ tensor }: GraphPort, type: BufferType | undefined): Pick<GraphPort, "buffer"> => {
+    const dtype = graph.tensors.get(tensor)?.dtype;
+    return type && type !== dtype && (dtype === "float32" || dtype === "int32") ? { buffer: type } : {};
+  };
   graph.inputs = graph.inputs.map((port, i) => {
-    const preprocess = model.inputs[i]?.preprocess;
-    return preprocess ? { ...port, preprocess } : port;
+    const { preprocess, type } = model.inputs[i] ?? {};
+    return { ...port, ...bufferOf(port, type), ...(preprocess && { preprocess }) };
   });
   if (model.quantization) graph.quantization = model.quantization;
+  if (model.obfuscate) graph.obfuscate = true;
+  const own = new Map(model.parts.map(({ name, quantization }) => [name, quantization]));
+  graph.subgraphs = graph.subgraphs?.map((subgraph) => {
+    const quantization = own.get(subgraph.name);
+    return quantization ? { ...subgraph, quantization } : subgraph;
+  });
   graph.outputs = graph.outputs.map((port, i) => {
     const output = model.outputs[i];
-    return { ...port, format: output?.format ?? port.format, ...(output?.alias ? { alias: output.alias } : {}) };
+    const format = output?.format ?? port.format;
+    return { ...port, format, ...bufferOf(port, output?.type), ...(output?.alias ? { alias: output.alias } : {}) };
   });
 }
 

@@ -49,7 +49,7 @@ function load(file: string, dataFile: string | undefined, options: Options): { f
   const bytes = readModelSource(file, "model file");
   const format = detectFormat(bytes, file);
   if (format === "mace") {
-    return { format, graph: readModel(file, dataFile ?? dataFileOf(file)).graph };
+    return { format, graph: readModel(file, dataFile ?? dataFileOf(file), "any").graph };
   }
   try {
     return importAlone(file, bytes, dataFile, options.texts("input_shape"));

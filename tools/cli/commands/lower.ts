@@ -1,12 +1,24 @@
-import { noFloatForDevice, wrongSchemeForDevice } from "../../diagnostics/catalog";
+import {
+  noFloatForDevice,
+  notPerSubgraph,
+  optionOfOtherRun,
+  overrideConflict,
+  quantizedForOther,
+  unknownWord,
+  wrongSchemeForDevice,
+} from "../../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
-import { readModel } from "../../emit/model-reader";
-import { writeModelFiles } from "../../emit/model-writer";
-import type { Graph } from "../../ir/graph";
-import { BACK_ENDS } from "../../lower/back-ends";
+import { readModel, type StoredModel } from "../../emit/model-reader";
+import { modelFiles } from "../../emit/model-writer";
+import type { ApuVersion, Graph } from "../../ir/graph";
+import { extractSubgraph } from "../../ir/subgraphs";
+import { APU } from "../../lower/apu/apu";
+import { BACK_ENDS, backEndOf, backEndsOf, CPU, PER_SUBGRAPH } from "../../lower/back-ends";
 import type { BackEnd } from "../../lower/net";
-import { lowerGraph } from "../../lower/program";
+import { lowerGraph, lowerSubgraphs, type Program } from "../../lower/program";
+import { writeFilesTogether } from "../../io/files";
 import type { Options } from "../context";
+import { deployedFiles, obfuscates } from "../deploy";
 import { withProgress } from "../progress";
 import { note, warn } from "../report";
 
@@ -16,19 +28,63 @@ export const lower = (options: Options): Promise<void> =>
 /** @param onStep called after the model is read, after it is translated and after it is written. */
 function translate(options: Options, onStep: () => void): void {
   const { pb, data } = options.model();
-  const backEnd = BACK_ENDS[options.choice("runtime", "runtime", Object.keys(BACK_ENDS))] as BackEnd;
+  const runtime = options.choice("runtime", "runtime", [PER_SUBGRAPH, ...Object.keys(BACK_ENDS)]);
+  const given = options.text("apu_version");
+  if (given !== undefined && runtime !== APU.runtime && runtime !== PER_SUBGRAPH) {
+    throw new UserError(optionOfOtherRun("--apu_version", `--runtime ${runtime}`, [`--runtime ${APU.runtime}`]));
+  }
   const model = readModel(pb, data);
+  const version = apuVersion(given, model.graph.apuVersion);
   onStep();
   if (!model.quantized) throw new UserError(noFloatForDevice(pb));
-  refuseOtherSchemes(model.graph, backEnd);
   const fallback = options.choice("fallback", "fallback", FALLBACKS) === "cpu";
-  const program = lowerGraph(model.graph, model.digest, backEnd, fallback);
+  const program = lowered(model, pb, runtime, version, fallback);
   onStep();
   for (const reason of program.refused) warn(onCpu(reason));
-  note(program.nets.map(({ runtime, nodes }) => `${nodes} nodes on ${runtime}`).join(", then "));
-  writeModelFiles(program, options.givenPath("output_prefix"));
+  note(program.nets.map((net) => `${net.nodes} nodes on ${net.runtime}`).join(", then "));
+  const prefix = options.givenPath("output_prefix");
+  const deployed = deployedFiles(options, prefix, program, obfuscates(options, model.graph));
+  writeFilesTogether([...modelFiles(program, prefix), ...deployed]);
   onStep();
 }
+
+/** The version that the command line says, or the configuration. */
+function apuVersion(given: string | undefined, configured: ApuVersion | undefined): ApuVersion | undefined {
+  if (given === undefined) return configured;
+  const version = Number(given) as ApuVersion;
+  if (configured !== undefined && configured !== version) {
+    warn(overrideConflict("`apu_version`", given, String(configured)));
+  }
+  return version;
+}
+
+/** @param version of an APU. */
+function lowered(
+  { graph, digest }: StoredModel,
+  pb: string,
+  runtime: string,
+  version: ApuVersion | undefined,
+  fallback: boolean,
+): Program {
+  const runtimes = graph.subgraphs?.map((subgraph) => subgraph.runtime);
+  if (!runtimes?.some((own) => own !== undefined)) {
+    if (runtime === PER_SUBGRAPH) throw new UserError(notPerSubgraph(pb));
+    const backEnd = backEndOf(runtime, version) as BackEnd;
+    refuseOtherSchemes(graph, backEnd);
+    return lowerGraph(graph, digest, backEnd, fallback);
+  }
+  const other = runtimes.find((own) => runtime !== PER_SUBGRAPH && own !== runtime);
+  if (other !== undefined) throw new UserError(quantizedForOther(pb, other, runtime));
+  for (const subgraph of graph.subgraphs ?? []) {
+    const { runtime: own = CPU } = subgraph;
+    if (!KNOWN.includes(own)) throw new UserError(unknownWord("runtime", own, KNOWN));
+    const backEnd = BACK_ENDS[own];
+    if (backEnd) refuseOtherSchemes(extractSubgraph(graph, subgraph), backEnd);
+  }
+  return lowerSubgraphs(graph, digest, backEndsOf(version), fallback);
+}
+
+const KNOWN = [CPU, ...Object.keys(BACK_ENDS)];
 
 export const FALLBACKS = ["none", "cpu"] as const;
 

@@ -1,22 +1,29 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   alreadyQuantized,
+  badOption,
+  floatSubgraphForDevice,
+  notPerSubgraph,
   nothingToDo,
   otherRuntimeConfigured,
   quantizationInterrupted,
   rangeCollapsed,
   staleStatistics,
+  subgraphsNotMeasured,
   unknownRangeTensors,
+  unknownWord,
   weightsAreCodes,
   wrongSchemeForDevice,
 } from "../../diagnostics/catalog";
-import { UserError } from "../../diagnostics/diagnostic";
-import { readModel } from "../../emit/model-reader";
+import { type Diagnostic, UserError } from "../../diagnostics/diagnostic";
+import { readModel, type StoredModel } from "../../emit/model-reader";
 import { encodeModel, modelFiles, writeModel } from "../../emit/model-writer";
 import { readTextFile, writeFilesTogether } from "../../io/files";
-import type { Graph } from "../../ir/graph";
+import type { ApuVersion, Graph, QuantizationOverrides, Subgraph } from "../../ir/graph";
 import { printGraph } from "../../ir/print";
-import { BACK_ENDS, CPU } from "../../lower/back-ends";
+import { BACK_ENDS, CPU, PER_SUBGRAPH } from "../../lower/back-ends";
 import { prepareModel, type Quantized, quantizePrepared, type Settings } from "../../quantize/quantize-model";
+import { quantizeSubgraphs, type Treatment } from "../../quantize/quantize-subgraphs";
 import { withOverrides } from "../../quantize/overrides";
 import { AUTO_SCHEME, type BiasCorrection, DEVICE_SCHEME, SCHEMES } from "../../quantize/scheme";
 import { parseOverallRange, type Ranges } from "../../statistics/overall-range";
@@ -25,6 +32,7 @@ import { roundsAdaptively, withAdaptiveRounding } from "../adaptive-rounding";
 import { hasBudget, quantizeWithinBudget } from "../accuracy-budget";
 import { CheckFailed } from "../check-failed";
 import type { Options } from "../context";
+import { deployedFiles, obfuscates } from "../deploy";
 import { withEmpiricalBias } from "../empirical-bias";
 import { withProgress } from "../progress";
 import { note, warn } from "../report";
@@ -46,22 +54,70 @@ function settingsOf(options: Options): Settings {
   };
 }
 
-/** The settings, as the device needs them: the one of the command line, or of the configuration. */
-function settingsForDevice(options: Options, { quantization }: Graph): Settings {
-  const { settings, conflicts } = withOverrides(settingsOf(options), quantization);
-  for (const conflict of conflicts) warn(conflict);
-  const configured = quantization?.runtime;
-  const given = options.text("runtime");
-  if (given !== undefined && configured !== undefined && given !== configured) {
-    warn(otherRuntimeConfigured(configured, given));
-  }
-  const backEnd = BACK_ENDS[given ?? configured ?? CPU];
-  if (!backEnd) return settings;
-  if (settings.scheme !== AUTO_SCHEME && settings.scheme !== DEVICE_SCHEME) {
-    throw new UserError(wrongSchemeForDevice(settings.scheme, backEnd.title));
-  }
-  if (hasBudget(options)) note(`the accuracy budget is measured on the CPU, not on ${backEnd.title}`);
-  return { ...settings, scheme: DEVICE_SCHEME, preciseOutputs: false };
+/** How each subgraph is quantized: as the command line says, or else the configuration; or how the whole is, if that is one. */
+function treatmentsOf(options: Options, graph: Graph): readonly [Treatment, ...Treatment[]] {
+  const { subgraphs = [] } = graph;
+  const asked = options.text("runtime");
+  const named = namedRuntimes(options, subgraphs);
+  const apart = asked === PER_SUBGRAPH || named.size > 0;
+  if (apart && subgraphs.length === 0) throw new UserError(notPerSubgraph(options.model().pb));
+  const told = new Set<string>();
+  const warnOnce = (diagnostic: Diagnostic): void => {
+    if (!told.has(JSON.stringify(diagnostic))) warn(diagnostic);
+    told.add(JSON.stringify(diagnostic));
+  };
+  const treat = (configured: QuantizationOverrides | undefined, name?: string): Treatment => {
+    const { settings, conflicts } = withOverrides(settingsOf(options), configured);
+    for (const conflict of conflicts) warnOnce(conflict);
+    const given = named.get(name ?? "") ?? (asked === PER_SUBGRAPH ? undefined : asked);
+    const { runtime: wanted, float = false } = configured ?? {};
+    if (given !== undefined && wanted !== undefined && given !== wanted) {
+      warnOnce(otherRuntimeConfigured(wanted, given, name === undefined ? wanted : PER_SUBGRAPH));
+    }
+    const runtime = given ?? wanted ?? CPU;
+    const backEnd = BACK_ENDS[runtime];
+    if (!backEnd) return { settings, runtime, float };
+    if (float) throw new UserError(floatSubgraphForDevice(name ?? "", backEnd.title));
+    // Beside subgraphs of the CPU, what the command line says of the scheme is for these.
+    const scheme = name === undefined ? settings.scheme : (configured?.scheme ?? AUTO_SCHEME);
+    if (scheme !== AUTO_SCHEME && scheme !== DEVICE_SCHEME) {
+      throw new UserError(wrongSchemeForDevice(scheme, backEnd.title));
+    }
+    if (hasBudget(options)) note(`the accuracy budget is measured on the CPU, not on ${backEnd.title}`);
+    return { settings: { ...settings, scheme: DEVICE_SCHEME, preciseOutputs: false }, runtime, float };
+  };
+  if (!apart && !subgraphs.some(({ quantization }) => quantization)) return [treat(graph.quantization)];
+  const [first, ...others] = subgraphs.map(({ name, quantization }) => treat(quantization ?? graph.quantization, name));
+  if (!first) return [treat(graph.quantization)];
+  return apart || others.some((other) => !isDeepStrictEqual(other, first)) ? [first, ...others] : [first];
+}
+
+/** What `--subgraph_runtime` says: subgraph to device. */
+function namedRuntimes(options: Options, subgraphs: readonly Subgraph[]): ReadonlyMap<string, string> {
+  const known = [CPU, ...Object.keys(BACK_ENDS)];
+  return new Map(
+    options.texts("subgraph_runtime").map((text) => {
+      const [, name = "", runtime = ""] = /^([^=]+)=([^=]+)$/.exec(text) ?? [];
+      if (name === "") throw new UserError(badOption("--subgraph_runtime", text, "NAME=DEVICE"));
+      const names = subgraphs.map((subgraph) => subgraph.name);
+      if (!names.includes(name)) throw new UserError(unknownWord("subgraph", name, names));
+      if (!known.includes(runtime)) throw new UserError(unknownWord("runtime", runtime, known));
+      return [name, runtime] as const;
+    }),
+  );
+}
+
+/** What must be measured on a model that is quantized as a whole. */
+function refuseMeasuring(options: Options, treatments: readonly Treatment[]): void {
+  const empirical = treatments.some(({ settings }) => settings.biasCorrection === "empirical");
+  const what = hasBudget(options)
+    ? "an accuracy budget"
+    : roundsAdaptively(options)
+      ? "adaptive rounding"
+      : empirical
+        ? "empirical bias correction"
+        : undefined;
+  if (what !== undefined) throw new UserError(subgraphsNotMeasured(what));
 }
 
 export async function quantize(options: Options): Promise<void> {
@@ -75,8 +131,11 @@ export async function quantize(options: Options): Promise<void> {
   if (model.quantized) throw new UserError(alreadyQuantized(pb));
   const coded = [...model.graph.tensors.values()].find(({ codes }) => codes !== undefined);
   if (coded) throw new UserError(weightsAreCodes(pb, coded.name));
-  const rangeFile = options.path("ranges");
-  const ranges: Ranges = rangeFile ? parseOverallRange(readTextFile(rangeFile, "range file"), rangeFile) : new Map();
+  const rangeFiles = options.paths("ranges");
+  const [rangeFile] = rangeFiles;
+  const ranges: Ranges = new Map(
+    rangeFiles.flatMap((file) => [...parseOverallRange(readTextFile(file, "range file"), file)]),
+  );
   const strangers = [...ranges.keys()].filter((name) => !model.graph.tensors.has(name));
   if (strangers.length > 0) warn(unknownRangeTensors(rangeFile ?? "", strangers));
   const collapsed = [...ranges].filter(([, [min, max]]) => min === 0 && max === 0).map(([name]) => name);
@@ -87,8 +146,22 @@ export async function quantize(options: Options): Promise<void> {
     throw new UserError(staleStatistics(statisticsFile ?? "", model.graph.name));
   }
   const rangesName = rangeFile ? "range file" : "no range file was given";
-  const settings = settingsForDevice(options, model.graph);
-  const prepared = prepareModel(model.graph, settings, { ranges, rangesName, statistics });
+  const measured = { ranges, rangesName, statistics };
+  const [treatment, ...others] = treatmentsOf(options, model.graph);
+  if (others.length > 0) {
+    const treatments = [treatment, ...others];
+    refuseMeasuring(options, treatments);
+    await withProgress("steps of quantization", 2, (progress) => {
+      const quantized = quantizeSubgraphs(model.graph, treatments, measured);
+      progress.advance();
+      tell(quantized);
+      if (reference !== undefined) writeModel(quantized.reference, reference, model.digest);
+      if (prefix !== undefined) writeQuantized(options, quantized.graph, model, prefix);
+      progress.advance();
+    });
+    return;
+  }
+  const prepared = prepareModel(model.graph, treatment.settings, measured);
   if (reference !== undefined) writeModel(model.graph, reference, model.digest);
   if (prefix === undefined) {
     tell(quantizePrepared(prepared));
@@ -96,8 +169,7 @@ export async function quantize(options: Options): Promise<void> {
   }
   let saved: string | undefined;
   const write = ({ graph }: Quantized, what: string): void => {
-    const files = modelFiles(encodeModel(graph, model.digest), prefix);
-    writeFilesTogether([...files, [`${prefix}.txt`, [printGraph(graph)]]]);
+    writeQuantized(options, graph, model, prefix);
     saved = what;
   };
   const work = async (folder: string): Promise<void> => {
@@ -125,7 +197,25 @@ export async function quantize(options: Options): Promise<void> {
   );
 }
 
-function tell({ warnings, float }: Quantized): void {
+/** One for all subgraphs, which have settings of their own where these differ. */
+const configuredApu = ({ quantization, subgraphs = [] }: Graph): ApuVersion | undefined =>
+  [quantization, ...subgraphs.map((subgraph) => subgraph.quantization)].find((own) => own?.apuVersion !== undefined)
+    ?.apuVersion;
+
+/** @param float the model that was quantized. */
+function writeQuantized(options: Options, graph: Graph, float: StoredModel, prefix: string): void {
+  graph.obfuscate = obfuscates(options, float.graph);
+  const version = configuredApu(float.graph);
+  if (version !== undefined) graph.apuVersion = version;
+  const encoded = encodeModel(graph, float.digest);
+  writeFilesTogether([
+    ...modelFiles(encoded, prefix),
+    [`${prefix}.txt`, [printGraph(graph)]],
+    ...deployedFiles(options, prefix, encoded, graph.obfuscate),
+  ]);
+}
+
+function tell({ warnings, float }: Pick<Quantized, "warnings" | "float">): void {
   for (const warning of warnings) warn(warning);
   for (const [node, reason] of float) note(`'${node}' stays float: ${reason}`);
 }

@@ -14,7 +14,7 @@ import { withProgress } from "../progress";
 /** Preprocesses the inputs into raw tensors and hands them to the runner, whose output goes straight to the user. */
 export async function run(options: Options): Promise<void> {
   const { pb, data } = options.model();
-  const { graph } = readModel(pb, data);
+  const { graph } = readModel(pb, data, "any");
   const files = options.paths("input");
   if (files.length !== graph.inputs.length) {
     throw new UserError(
@@ -43,6 +43,7 @@ export async function run(options: Options): Promise<void> {
         `--model_data_file=${lowered === undefined ? data : dataFileOf(lowered)}`,
         ...acceleratorArguments(options),
         ...inputs,
+        "--input_type=float32",
         `--top=${options.number("top", 0, 1e6)}`,
         `--round=${options.number("round", 1, 1e6)}`,
         `--num_threads=${options.number("num_threads", 0, 1024)}`,

@@ -1,28 +1,32 @@
-/** The MediaTek APU: quantized graphs as nets of MACE's operators, which the delegate gives to the Neuron adapter. */
+/** The MediaTek APU: quantized graphs as nets of MACE's operators, which the delegate gives to the device's library. */
 
 import { DataType, type InputOutputInfo } from "../../../mace/proto/mace";
 import { invariant } from "../../diagnostics/diagnostic";
+import { APU_VERSION_ARGUMENT } from "../../emit/model-file";
 import { encodePort } from "../../emit/model-writer";
-import type { Graph, GraphPort } from "../../ir/graph";
+import { type ApuVersion, type Graph, type GraphPort, NEWEST_APU } from "../../ir/graph";
 import type { Affine } from "../../quant/affine";
 import { scaleOf, tensorOf } from "../windows";
 import type { BackEnd, LoweredNet } from "../net";
 import { NodeLowering } from "./lower-node";
 import { NetBuilder } from "./net-builder";
-import { OPERATOR_CONDITIONS, refusal } from "./rules";
+import { operatorConditions, refusal, titleOf } from "./rules";
 
-export const APU: BackEnd = {
+/** Nets are of one form; a version decides which operators they have. */
+export const apuOf = (version: ApuVersion): BackEnd => ({
   runtime: "apu",
-  title: "MediaTek APU",
-  operators: OPERATOR_CONDITIONS,
-  refuse: refusal,
-  lower: lowerForApu,
-};
+  title: titleOf(version),
+  operators: operatorConditions(version),
+  refuse: (graph, node) => refusal(graph, node, version),
+  lower: (graph) => lowerForApu(graph, version),
+});
+
+export const APU: BackEnd = apuOf(NEWEST_APU);
 
 /** An input that nothing reads has a grid nevertheless. */
 const ANY_GRID: Affine = { scale: 1, zeroPoint: 0 };
 
-export function lowerForApu(graph: Graph): LoweredNet {
+function lowerForApu(graph: Graph, version: ApuVersion): LoweredNet {
   const net = new NetBuilder((name) => graph.tensors.has(name));
   const codesOfOutput = new Map<string, string>();
   const inputs = new Set(graph.inputs.map((port) => port.tensor));
@@ -36,7 +40,7 @@ export function lowerForApu(graph: Graph): LoweredNet {
     invariant(codes !== undefined, `output '${tensor}' does not come from codes`);
     if (!names.has(codes)) names.set(codes, tensor);
   }
-  const nodes = new NodeLowering(graph, net, names);
+  const nodes = new NodeLowering(graph, net, names, version);
   const gridOfInput = new Map<string, Affine>();
   for (const node of graph.nodes) {
     const [from = "", to = ""] = [node.inputs[0], node.outputs[0]];
@@ -66,6 +70,8 @@ export function lowerForApu(graph: Graph): LoweredNet {
     constants: net.constants,
     inputs: graph.inputs.map((port) => encode(graph, port, gridOfInput.get(port.tensor) ?? ANY_GRID)),
     outputs,
+    // Libraries of older versions refuse nets of newer ones.
+    args: version === NEWEST_APU ? [] : [{ name: APU_VERSION_ARGUMENT, i: version, floats: [], ints: [] }],
   };
 }
 

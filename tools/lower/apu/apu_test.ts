@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AttributeValue, Graph, GraphNode } from "../../ir/graph";
+import {
+  APU_VERSIONS,
+  type ApuVersion,
+  type AttributeValue,
+  type Graph,
+  type GraphNode,
+  NEWEST_APU,
+} from "../../ir/graph";
 import { ELTWISE, OPERATORS, PAD, POOLING, REDUCE } from "../../ir/operators";
 import { sketchGraph } from "../../quantize/fixture";
 import { DEFAULT_SETTINGS, quantizeModel } from "../../quantize/quantize-model";
 import type { LoweredNet } from "../net";
-import { APU } from "./apu";
+import { APU, apuOf } from "./apu";
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
 type Shape = readonly number[];
@@ -103,6 +110,117 @@ test("every operator that the APU lacks is refused by its name", () => {
     const refused = APU.refuse(graph, { type, name: "n", inputs: [], outputs: [], attributes: {} });
     assert.equal(refused?.code, "MQ630", type);
     assert.ok(refused.message.includes(type) && refused.place.node === "n", refused.message);
+  }
+});
+
+/** The node that is neither Quantize nor Dequantize. */
+const nodeOf = (graph: Graph): GraphNode =>
+  graph.nodes.find(({ type }) => type !== "Quantize" && type !== "Dequantize") as GraphNode;
+
+test("a version has what older ones have, and nets say for which they are", () => {
+  for (const version of APU_VERSIONS) {
+    const device = apuOf(version);
+    for (const older of APU_VERSIONS.filter((v) => v < version)) {
+      for (const type of Object.keys(apuOf(older).operators)) assert.ok(Object.hasOwn(device.operators, type), type);
+    }
+    const { args = [] } = device.lower(one("Reshape", {}, [[1, 4]], [4]));
+    const expected = version === NEWEST_APU ? [] : [["apu_version", version]];
+    assert.deepEqual(
+      args.map(({ name, i }) => [name, i]),
+      expected,
+    );
+  }
+  assert.deepEqual(Object.keys(apuOf(1).operators).sort(), [
+    "Concat",
+    "Conv2D",
+    "DepthwiseConv2d",
+    "Eltwise",
+    "FullyConnected",
+    "Pooling",
+    "Reduce",
+    "Reshape",
+    "ResizeBilinear",
+    "Softmax",
+  ]);
+});
+
+test("each limit of an older version is refused by name, with the newer version as a remedy", () => {
+  const image: Shape = [1, 4, 4, 2];
+  const sum = (type: number): Graph => one("Eltwise", { type }, [image, image], image);
+  const pads = (paddings: readonly number[], output: Shape): Graph =>
+    one("Pad", { paddings: [...paddings] }, [image], output);
+  const act = (activation: string): Graph => one("Activation", { activation }, [image], image);
+  const counted = {
+    pooling_type: POOLING.AVG,
+    kernels: [2, 2],
+    strides: [1, 1],
+    pads: [1, 1, 0, 0],
+    count_include_pad: 1,
+  };
+  const slice = { begin: [0, 0, 0, 0], end: [1, 2, 4, 2], strides: [1, 1, 1, 1] };
+  // The first version that takes the node.
+  const cases: [ApuVersion, Graph, string, string][] = [
+    [1, sum(ELTWISE.SUM), "", ""],
+    [1, sum(ELTWISE.PROD), "", ""],
+    [4, sum(ELTWISE.SUB), "MQ632", "type 1"],
+    [4, sum(ELTWISE.MIN), "MQ632", "type 4"],
+    [4, sum(ELTWISE.MAX), "MQ632", "type 5"],
+    [2, act("RELU"), "MQ630", "Activation"],
+    [2, act("TANH"), "MQ630", "Activation"],
+    [4, act("HARDSWISH"), "", ""],
+    [2, one("Deconv2D", { strides: [1, 1] }, [[1, 2, 2, 1]], [1, 3, 3, 1], { w: [1, 2, 2, 1] }), "MQ630", "Deconv2D"],
+    [2, one("Pooling", counted, [image], image), "MQ632", "count_include_pad 1"],
+    [1, one("Pooling", { ...counted, count_include_pad: 0 }, [image], image), "", ""],
+    [2, pads([0, 0, 1, 1, 0, 2, 0, 0], [1, 6, 6, 2]), "MQ630", "Pad"],
+    [4, pads([0, 0, 1, 1, 0, 0, 0, 1], [1, 6, 4, 3]), "", "Pad"],
+    [4, one("Split", { axis: 3 }, [image], [1, 4, 4, 2]), "MQ630", "Split"],
+    [4, one("StridedSlice", slice, [image], [1, 2, 4, 2]), "MQ630", "StridedSlice"],
+    [4, one("Transpose", { dims: [0, 2, 1, 3] }, [image], image), "MQ630", "Transpose"],
+    [1, one("ResizeBilinear", { coordinate_mode: "align_corners" }, [image], [1, 8, 8, 2]), "", ""],
+    [4, one("ResizeBilinear", { coordinate_mode: "half_pixel" }, [image], [1, 8, 8, 2]), "MQ632", "half_pixel"],
+    [
+      4,
+      one("ResizeNearestNeighbor", { coordinate_mode: "asymmetric", nearest_mode: "floor" }, [image], [1, 8, 8, 2]),
+      "MQ630",
+      "ResizeNearestNeighbor",
+    ],
+    [4, one("DepthToSpace", { block_size: 2 }, [[1, 2, 2, 4]], [1, 4, 4, 1]), "MQ630", "DepthToSpace"],
+    [4, one("SpaceToDepth", { block_size: 2 }, [image], [1, 2, 2, 8]), "MQ630", "SpaceToDepth"],
+    [1, one("FullyConnected", {}, [[1, 2]], [1, 2], { w: [2, 2] }), "", ""],
+    [1, one("Softmax", {}, [[1, 4]], [1, 4]), "", ""],
+    [1, one("Conv2D", { dilations: [2, 2] }, [image], [1, 2, 2, 1], { w: [1, 2, 2, 2] }), "", ""],
+  ];
+  for (const [since, graph, code, words] of cases) {
+    const node = nodeOf(graph);
+    for (const version of APU_VERSIONS) {
+      const refused = apuOf(version).refuse(graph, node);
+      const told = `${node.type} ${JSON.stringify(node.attributes)} on version ${version}`;
+      assert.equal(refused === undefined, version >= since, told);
+      if (!refused) continue;
+      if (code !== "") assert.equal(refused.code, code, told);
+      const text = JSON.stringify(refused);
+      const named = [words, `MediaTek APU of version ${version}`, "--fallback cpu", "a higher --apu_version"];
+      for (const part of named) assert.ok(text.includes(part), `${part}: ${text}`);
+      assert.equal(refused.place.node, node.name);
+    }
+  }
+  // What no version has is not to be had from a newer one.
+  const grouped = one("Conv2D", { group: 2 }, [image], [1, 4, 4, 2], { w: [2, 1, 1, 1] });
+  assert.ok(!JSON.stringify(apuOf(1).refuse(grouped, nodeOf(grouped))).includes("--apu_version"));
+});
+
+test("version 1 has a fully connected layer as a convolution of one cell", () => {
+  const graph = one("FullyConnected", {}, [[2, 3]], [2, 4], { w: [4, 3] });
+  const net = apuOf(1).lower(graph);
+  assert.deepEqual(ops(net), [
+    "Reshape(x y/node/cells/shape)",
+    "Conv2D(x/cells w/ohwi y/node/bias y/node/strides y/node/paddings y/node/dilations)",
+    "Reshape(y/cells y/node/reshape/shape)",
+  ]);
+  assert.deepEqual(ints(net, "y/node/cells/shape"), [2, 1, 1, 3]);
+  assert.deepEqual(net.constants.find(({ name }) => name === "w/ohwi")?.dims, [4, 1, 1, 3]);
+  for (const version of [2, 3, 4] as const) {
+    assert.deepEqual(ops(apuOf(version).lower(graph)), ["FullyConnected(x w y/node/bias)"]);
   }
 });
 

@@ -5,7 +5,7 @@
 
 import { invariant } from "../../diagnostics/diagnostic";
 import { listAttribute, numberAttribute, pairAttribute, stringAttribute } from "../../ir/attributes";
-import type { Graph, GraphNode, Tensor } from "../../ir/graph";
+import type { ApuVersion, Graph, GraphNode, Tensor } from "../../ir/graph";
 import { ELTWISE, POOLING } from "../../ir/operators";
 import { type Affine, quantizeValue } from "../../quant/affine";
 import { preluSlopes } from "../slopes";
@@ -30,6 +30,7 @@ export class NodeLowering {
     private readonly graph: Graph,
     private readonly net: NetBuilder,
     private readonly names: ReadonlyMap<string, string>,
+    private readonly version: ApuVersion,
   ) {}
 
   /** Says which codes stand for a tensor of the graph. */
@@ -205,6 +206,10 @@ export class NodeLowering {
   }
 
   private fullyConnected(node: GraphNode): void {
+    if (this.version === 1) {
+      this.oneCell(node);
+      return;
+    }
     const input = this.input(node);
     const filter = this.filter(node);
     const output = this.output(node);
@@ -216,6 +221,44 @@ export class NodeLowering {
     const operands = [input.name, filter.name, this.bias(node, input, filter, channels)];
     this.net.op(node.type, node.name, operands, [made], this.fused(node, output.grid));
     if (!flat) this.reshape(`${node.name}/reshape`, made, output);
+  }
+
+  /** Operands of a convolution cell by cell, within the image. */
+  private unpadded(node: GraphNode, from: Codes, filter: Codes, channels: number): string[] {
+    return [
+      from.name,
+      filter.name,
+      this.bias(node, from, filter, channels),
+      this.net.ints(`${node.name}/strides`, [1, 1]),
+      this.net.ints(`${node.name}/paddings`, [0, 0, 0, 0]),
+      this.net.ints(`${node.name}/dilations`, [1, 1]),
+    ];
+  }
+
+  /** A fully connected layer as a convolution of images of one cell, which has the same codes. */
+  private oneCell(node: GraphNode): void {
+    const input = this.input(node);
+    const output = this.output(node);
+    const weights = tensorOf(this.graph, node.inputs[1]);
+    invariant(weights.data instanceof Uint8Array, `the filter of '${node.name}' has no codes`);
+    const [channels = 1, depth = 1] = weights.shape;
+    const cells = (codes: Codes, c: number): Codes => {
+      const shape = [elements(codes.shape) / c, 1, 1, c];
+      return codes.shape.join() === shape.join() ? codes : { ...codes, name: `${codes.name}/cells`, shape };
+    };
+    const [from, made] = [cells(input, depth), cells(output, channels)];
+    if (from !== input) this.reshape(`${node.name}/cells`, input, from);
+    const grid = gridOf(weights);
+    const shape = [channels, 1, 1, depth];
+    const filter = { name: this.net.codes(`${weights.name}/ohwi`, shape, weights.data, grid), shape, grid };
+    this.net.op(
+      "Conv2D",
+      node.name,
+      this.unpadded(node, from, filter, channels),
+      [made],
+      this.fused(node, output.grid),
+    );
+    if (made !== output) this.reshape(`${node.name}/reshape`, made, output);
   }
 
   private pool(
@@ -258,15 +301,7 @@ export class NodeLowering {
     const shape = [1, height, width, channels];
     const ones = new Uint8Array(height * width * channels).fill(1);
     const filter = { name: this.net.codes(`${node.name}/weights`, shape, ones, grid), shape, grid };
-    const operands = [
-      from.name,
-      filter.name,
-      this.bias(node, from, filter, channels),
-      this.net.ints(`${node.name}/strides`, [1, 1]),
-      this.net.ints(`${node.name}/paddings`, [0, 0, 0, 0]),
-      this.net.ints(`${node.name}/dilations`, [1, 1]),
-    ];
-    this.net.op("DepthwiseConv2d", node.name, operands, [to]);
+    this.net.op("DepthwiseConv2d", node.name, this.unpadded(node, from, filter, channels), [to]);
   }
 
   /**
