@@ -69,7 +69,7 @@ _ATTRS = {
         default = Label("//mace/bin:mace_run_with_accelerators"),
     ),
     "apu_version": attr.int(
-        doc = "With `runtime = \"apu\"`, version of the APU in MACE's count, which decides on operators and libraries: 1 (Android 10 and before on " +
+        doc = "With `runtime = \"apu\"` or `\"per_subgraph\"`, version of the APU in MACE's count, which decides on operators and libraries: 1 (Android 10 and before on " +
               "mt67xx), 2 (on others), 3 (Android 11 but on mt689x and mt6877) or 4 (the rest). By default what the configuration says " +
               "(`apu_version_with_no_device`), else 4; `device_libraries` and the simulator are those of 4 then.",
     ),

@@ -127,13 +127,17 @@ function kindOf({ type, attributes }: GraphNode): string {
   return `${type} ${name}`;
 }
 
-/** Which schemes would run the nodes on codes, all or some of them; of a quantized model, on what they do run. */
+/** Which schemes can run the nodes on codes, all or some of them; of a quantized model, on what they do run. */
 function schemesOf(graph: Graph): (nodes: readonly GraphNode[]) => string {
   if ([...graph.tensors.values()].some(({ quant }) => quant)) {
     const types = (node: GraphNode) => node.outputs.map((name) => graph.tensors.get(name)?.dtype ?? "");
     return (nodes) => [...new Set(nodes.flatMap(types))].sort().join(", ");
   }
-  const placed = Object.values(SCHEMES).map((scheme) => ({ scheme, float: placeFloatNodes(graph, scheme) }));
+  // Kernels are the question here, not what a network's end is given.
+  const placed = Object.values(SCHEMES).map((scheme) => ({
+    scheme,
+    float: placeFloatNodes(graph, scheme, new Map(), false),
+  }));
   return (nodes) => {
     const names = placed.flatMap(({ scheme, float }) => {
       const on = nodes.filter(({ name }) => !float.has(name)).length;
