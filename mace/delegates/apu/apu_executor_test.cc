@@ -191,7 +191,9 @@ TEST(ApuExecutor, VersionsOfLibraries) {
       const Status status = CreateAndRun(For(version, Maxima()), Using(library.name), &y);
       EXPECT_EQ(status.code(), version > library.newest ? 549 : 0)
           << version << ' ' << status.Render();
-      if (status.ok()) EXPECT_EQ(y, kMaxima);
+      if (status.ok()) {
+        EXPECT_EQ(y, kMaxima);
+      }
     }
     // Without a version, a net is for the newest.
     EXPECT_EQ(CreateAndRun(Maxima(), Using(library.name)).code(), library.newest < 4 ? 549 : 0);
