@@ -76,18 +76,14 @@ std::vector<Flag> FlagTable() {
   return table;
 }
 
-// Devices by the names that the tools give them.
-const std::pair<const char*, runtime::RuntimeTypeOfNet> kDevices[] = {
-    {"dsp", runtime::kNetOnHexagon}, {"apu", runtime::kNetOnApu}};
-
 void ReadLibraries(const Flags& flags, runtime::AcceleratorOptions* options) {
   for (const std::string& text : flags.All("accelerator_library")) {
     std::string* library = &options->library;
     size_t start = 0;
-    for (const auto& [name, type] : kDevices) {
-      const std::string prefix = std::string(name) + "=";
+    for (const runtime::Delegate& device : delegates::Registered()) {
+      const std::string prefix = std::string(device.name) + "=";
       if (text.compare(0, prefix.size(), prefix) != 0) continue;
-      library = &options->libraries[type];
+      library = &options->libraries[device.runtime_type];
       start = prefix.size();
     }
     *library = text.substr(start);

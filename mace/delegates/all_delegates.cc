@@ -7,8 +7,8 @@ namespace delegates {
 namespace {
 
 const runtime::Delegate kDelegates[] = {
-    {runtime::kNetOnHexagon, "Hexagon DSP", CreateHexagonExecutor},
-    {runtime::kNetOnApu, "MediaTek APU", CreateApuExecutor},
+    {runtime::kNetOnHexagon, "dsp", "Hexagon DSP", CreateHexagonExecutor},
+    {runtime::kNetOnApu, "apu", "MediaTek APU", CreateApuExecutor},
 };
 
 }  // namespace

@@ -54,6 +54,8 @@ struct AcceleratorOptions {
 // A kind of accelerator that a program can use.
 struct Delegate {
   int64_t runtime_type;
+  // As the tools and their options call it: "dsp".
+  const char* name;
   // For people: "Hexagon DSP".
   const char* title;
   // `data`, the data file, has been checked by CheckNet and outlives the executor.

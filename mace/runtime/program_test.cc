@@ -103,7 +103,7 @@ Status CreateNegative(const NetDef& net, const uint8_t*, size_t, const Accelerat
   return Status();
 }
 
-const Delegate kDevices[] = {{kNetOnHexagon, "test device", CreateNegative}};
+const Delegate kDevices[] = {{kNetOnHexagon, "test", "test device", CreateNegative}};
 
 ProgramOptions WithDevice() {
   ProgramOptions options;

@@ -1,6 +1,6 @@
 /** The files of a model as it goes on devices: without names where the configuration or the command line asks for that. */
 
-import { formatNames, obfuscateModel } from "../emit/obfuscate";
+import { formatNames, type Obfuscated, obfuscateModel } from "../emit/obfuscate";
 import type { EncodedModel } from "../emit/model-writer";
 import type { FilesToWrite } from "../io/files";
 import type { Graph } from "../ir/graph";
@@ -31,8 +31,13 @@ export function deployedFiles(
       [`${to}.names`, [formatNames([])]],
     ];
   }
+  let made: Obfuscated | undefined;
+  const hidden = (): Obfuscated => {
+    made ??= obfuscateModel(bytes());
+    return made;
+  };
   return [
-    [`${to}.pb`, [() => [obfuscateModel(bytes()).pb]]],
-    [`${to}.names`, [() => [new TextEncoder().encode(formatNames(obfuscateModel(bytes()).names))]]],
+    [`${to}.pb`, [() => [hidden().pb]]],
+    [`${to}.names`, [() => [new TextEncoder().encode(formatNames(hidden().names))]]],
   ];
 }

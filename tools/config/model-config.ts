@@ -14,6 +14,7 @@ import {
   type BufferType,
   FITS,
   MAX_SIDE,
+  overridesOf,
   type Preprocess,
   type QuantizationOverrides,
   RESIZES,
@@ -486,17 +487,9 @@ class Reader {
     const lists = [keepFloat, ranges, weights];
     const says = shareConcat || float || words.some((word) => word !== undefined) || lists.some((l) => l.length > 0);
     if (!says) return undefined;
-    return {
-      ...(scheme !== undefined && { scheme }),
-      ...(runtime !== undefined && { runtime }),
-      ...(apuVersion !== undefined && { apuVersion: Number(apuVersion) as ApuVersion }),
-      keepFloat,
-      ranges,
-      ...(weights.length > 0 && { weights }),
-      ...(biasCorrection !== undefined && { biasCorrection }),
-      ...(shareConcat && { shareConcat }),
-      ...(float && { float }),
-    };
+    const version = apuVersion === undefined ? undefined : (Number(apuVersion) as ApuVersion);
+    const given = { scheme, runtime, apuVersion: version, keepFloat, ranges, weights };
+    return overridesOf({ ...given, biasCorrection, shareConcat, float });
   }
 
   /**

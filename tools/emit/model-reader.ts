@@ -28,6 +28,7 @@ import {
   type QuantizationOverrides,
   FITS,
   MAX_SIDE,
+  overridesOf,
   RESIZES,
   type RangeSource,
   type Subgraph,
@@ -196,19 +197,8 @@ function decodeQuantization(given: unknown, bad: Fail): Pick<Graph, "quantizatio
   if (!lists || !words || !version || typeof shareConcat !== "boolean" || typeof float !== "boolean") {
     return bad("what it says of quantization is incomplete");
   }
-  return {
-    quantization: {
-      ...(scheme !== undefined && { scheme }),
-      ...(runtime !== undefined && { runtime }),
-      ...(apuVersion !== undefined && { apuVersion }),
-      keepFloat,
-      ranges,
-      ...(weights.length > 0 && { weights }),
-      ...(biasCorrection !== undefined && { biasCorrection }),
-      ...(shareConcat && { shareConcat }),
-      ...(float && { float }),
-    },
-  };
+  const overrides = { scheme, runtime, apuVersion, keepFloat, ranges, weights };
+  return { quantization: overridesOf({ ...overrides, biasCorrection, shareConcat, float }) };
 }
 
 function checkShape(dims: readonly number[], bad: Fail): number[] {

@@ -178,6 +178,26 @@ export interface QuantizationOverrides {
   readonly float?: boolean;
 }
 
+/** Overrides without what says nothing, in the order in which model files hold them. */
+export function overridesOf(
+  given: {
+    readonly [K in keyof Required<QuantizationOverrides>]: QuantizationOverrides[K] | undefined;
+  },
+): QuantizationOverrides {
+  const { scheme, runtime, apuVersion, keepFloat = [], ranges = [], weights = [], biasCorrection } = given;
+  return {
+    ...(scheme !== undefined && { scheme }),
+    ...(runtime !== undefined && { runtime }),
+    ...(apuVersion !== undefined && { apuVersion }),
+    keepFloat,
+    ranges,
+    ...(weights.length > 0 && { weights }),
+    ...(biasCorrection !== undefined && { biasCorrection }),
+    ...(given.shareConcat && { shareConcat: true }),
+    ...(given.float && { float: true }),
+  };
+}
+
 /**
  * A network of its own among those that a graph was joined of: the nodes that its outputs need, up to its inputs. Its ports are tensors that
  * no pass removes.

@@ -133,13 +133,7 @@ export async function quantize(options: Options): Promise<void> {
   if (coded) throw new UserError(weightsAreCodes(pb, coded.name));
   const rangeFiles = options.paths("ranges");
   const [rangeFile] = rangeFiles;
-  const ranges: Ranges = new Map(
-    rangeFiles.flatMap((file) => [...parseOverallRange(readTextFile(file, "range file"), file)]),
-  );
-  const strangers = [...ranges.keys()].filter((name) => !model.graph.tensors.has(name));
-  if (strangers.length > 0) warn(unknownRangeTensors(rangeFile ?? "", strangers));
-  const collapsed = [...ranges].filter(([, [min, max]]) => min === 0 && max === 0).map(([name]) => name);
-  if (collapsed.length > 0) warn(rangeCollapsed(rangeFile ?? "", collapsed));
+  const ranges: Ranges = new Map(rangeFiles.flatMap((file) => [...readRanges(file, model.graph)]));
   const statisticsFile = options.path("statistics");
   const statistics = statisticsFile ? readStatistics(statisticsFile) : undefined;
   if (statistics && Buffer.compare(model.digest, statistics.graphDigest ?? new Uint8Array()) !== 0) {
@@ -195,6 +189,15 @@ export async function quantize(options: Options): Promise<void> {
   await withWorkFolder(work, () =>
     quantizationInterrupted(saved === undefined ? undefined : `${prefix}.pb`, saved ?? ""),
   );
+}
+
+function readRanges(file: string, { tensors }: Graph): Ranges {
+  const ranges = parseOverallRange(readTextFile(file, "range file"), file);
+  const strangers = [...ranges.keys()].filter((name) => !tensors.has(name));
+  if (strangers.length > 0) warn(unknownRangeTensors(file, strangers));
+  const collapsed = [...ranges].filter(([, [min, max]]) => min === 0 && max === 0).map(([name]) => name);
+  if (collapsed.length > 0) warn(rangeCollapsed(file, collapsed));
+  return ranges;
 }
 
 /** One for all subgraphs, which have settings of their own where these differ. */
