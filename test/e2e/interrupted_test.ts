@@ -32,7 +32,10 @@ function call(script: string, ...args: readonly string[]): Ended {
   return { code: result.status ?? -1, out: result.stdout, said: result.stderr };
 }
 
-/** A stand-in for the runner that lets it see the first `count` samples only, then keeps its input open: the run waits there. */
+/**
+ * A stand-in for the runner that lets it see the first `count` samples only and keeps its input open, so that it waits there, until
+ * the file NAME.told exists. NAME.started says that the signal will find the runner: a shell that is about to become it may forget one.
+ */
 function slowRunner(count: number): string {
   const file = at(`runner_${count}`);
   // Records of this network: name "input_NN.dat", one tensor.
@@ -40,14 +43,16 @@ function slowRunner(count: number): string {
   fs.writeFileSync(
     file,
     `#!/bin/bash
-mkfifo "$0.pipe.$$"
-exec 4<>"$0.pipe.$$"
-head -c ${bytes} <&0 >&4 &
-for argument; do
-  [ "$argument" = --input_stream=- ] && argument="--input_stream=$0.pipe.$$"
-  arguments+=("$argument")
-done
-exec "${RUNNER}" "\${arguments[@]}"
+wait_until() { until "$@"; do sleep 0.02; done; }
+runs() { [ "$(</proc/$$/comm)" = mace_stat ]; }
+feed() {
+  wait_until runs
+  : > "$0.started"
+  head -c ${bytes} <&5
+  wait_until [ -e "$0.told" ]
+}
+exec 5<&0
+exec "${RUNNER}" "$@" < <(feed 2>/dev/null) 5<&-
 `,
     { mode: 0o755 },
   );
@@ -65,10 +70,13 @@ async function interrupt(
   const programs = at(`programs_${count}`);
   const tee = path.join(programs, "mace_stat");
   fs.mkdirSync(programs, { recursive: true });
+  const runner = slowRunner(count);
+  const [started, told] = [`${runner}.started`, `${runner}.told`];
+  for (const mark of [started, told]) fs.rmSync(mark, { force: true });
   fs.writeFileSync(log, "");
-  fs.writeFileSync(tee, `#!/bin/bash\nexec "${slowRunner(count)}" "$@" > >(tee "${log}")\n`, { mode: 0o755 });
-  const runner = script === mace ? ["--runner", tee] : ["--programs", programs];
-  const child: ChildProcess = spawn(process.execPath, [...FLAGS, script, ...args, ...runner], { env: ENVIRONMENT });
+  fs.writeFileSync(tee, `#!/bin/bash\nexec "${runner}" "$@" > >(tee "${log}")\n`, { mode: 0o755 });
+  const through = script === mace ? ["--runner", tee] : ["--programs", programs];
+  const child: ChildProcess = spawn(process.execPath, [...FLAGS, script, ...args, ...through], { env: ENVIRONMENT });
   let [out, said] = ["", ""];
   child.stdout?.on("data", (chunk) => {
     out += chunk;
@@ -77,14 +85,18 @@ async function interrupt(
     said += chunk;
   });
   const ended = new Promise<number>((resolve) => child.on("close", (code) => resolve(code ?? -1)));
-  const started = (): boolean => fs.readdirSync(folder).some((name) => name.startsWith(`runner_${count}.pipe.`));
   for (;;) {
-    if (started() && fs.readFileSync(log, "utf8").split("\n").length > count) break;
+    if (fs.existsSync(started) && fs.readFileSync(log, "utf8").split("\n").length > count) break;
     assert.equal(child.exitCode, null, said);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   child.kill(signal);
-  return { code: await ended, out, said };
+  // The runner that gets the signal just before it reads is woken by the end of its input; the run itself has to pass the signal on first.
+  const later = setTimeout(() => fs.writeFileSync(told, ""), 10_000);
+  const code = await ended;
+  clearTimeout(later);
+  fs.writeFileSync(told, "");
+  return { code, out, said };
 }
 
 const stat = (...more: readonly string[]): string[] => [

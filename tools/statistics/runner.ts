@@ -68,6 +68,7 @@ export async function runOverSamples(
       resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`);
     });
   });
+  let all = false;
   let gone = false;
   void ended.then(() => {
     gone = true;
@@ -95,6 +96,7 @@ export async function runOverSamples(
       await abandon(child, ended);
       return { signal: undefined, unreadable };
     }
+    all = !early && !gone;
     child.stdin.end();
   } catch (error) {
     await abandon(child, ended);
@@ -105,7 +107,8 @@ export async function runOverSamples(
     });
   }
   const status = await ended;
-  if (early !== undefined && status !== undefined) return { signal: early, unreadable };
+  // A runner that sees the end of its input before the signal ends well, without the samples that were not written.
+  if (early !== undefined && (status !== undefined || !all)) return { signal: early, unreadable };
   if (status !== undefined) throw new UserError(runnerFailed(runner, status, diagnostics));
   if (diagnostics !== "") process.stderr.write(diagnostics);
   return { signal: undefined, unreadable };

@@ -72,3 +72,18 @@ test("a runner that fails is told with what it said", async () => {
     );
   });
 });
+
+test("a runner that sees the end of its input before the signal has not finished", { timeout: 60_000 }, async () => {
+  const [begun, told] = [path.join(folder, "begun"), path.join(folder, "told")];
+  const patient = `trap : TERM; : >"${begun}"; until [ -e "${told}" ]; do sleep 0.05; done; cat >/dev/null`;
+  const values = 1 << 20;
+  const tensors = new Map([["x", { name: "x", shape: [1, values], dtype: "float32" as const }]]);
+  const samples = [sample("m.dat", 4 * values), sample("n.dat", 4 * values)];
+  const run = runOverSamples(program("patient", patient), [], samples, { ...GRAPH, tensors }, {
+    onOutput: () => undefined,
+  });
+  while (!fs.existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20));
+  process.kill(process.pid, "SIGTERM");
+  fs.writeFileSync(told, "");
+  assert.equal((await run).signal, "SIGTERM");
+});
