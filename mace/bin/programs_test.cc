@@ -334,12 +334,16 @@ TEST(MaceStat, FinishesEarlyOnSignals) {
             0);
   const std::string wanted = ReadAll(output);
   WriteAll(Folder() + "begun", first + second.substr(0, 5));
+  // From when on the program catches SIGINT, Linux tells by the second bit of a line of its status.
+  const std::string catches =
+      "for i in $(seq 300); do grep -qs '^SigCgt:.*[2367abef]$' /proc/$!/status && break; "
+      "sleep 0.1; done";
   const auto interrupted = [&](const char* signal, const std::string& stream) {
     std::remove(output.c_str());
     return RunCommand("{ rm -f " + pipe + " && mkfifo " + pipe + " && { " + kStat + " " +
                       Model(false) + "--input_stream=" + pipe + " --output=" + output +
-                      " & } && exec 3>" + pipe + " && cat " + stream + " >&3 && sleep 1 && kill -" +
-                      signal + " $! && wait $!; }");
+                      " & } && exec 3>" + pipe + " && cat " + stream + " >&3 && " + catches +
+                      " && sleep 1 && kill -" + signal + " $! && wait $!; }");
   };
   const Result r = interrupted("INT", Folder() + "begun");
   EXPECT_EQ(r.code, 130) << r.err;
