@@ -79,9 +79,15 @@ test("a runner that sees the end of its input before the signal has not finished
   const values = 1 << 20;
   const tensors = new Map([["x", { name: "x", shape: [1, values], dtype: "float32" as const }]]);
   const samples = [sample("m.dat", 4 * values), sample("n.dat", 4 * values)];
-  const run = runOverSamples(program("patient", patient), [], samples, { ...GRAPH, tensors }, {
-    onOutput: () => undefined,
-  });
+  const run = runOverSamples(
+    program("patient", patient),
+    [],
+    samples,
+    { ...GRAPH, tensors },
+    {
+      onOutput: () => undefined,
+    },
+  );
   while (!fs.existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20));
   process.kill(process.pid, "SIGTERM");
   fs.writeFileSync(told, "");
