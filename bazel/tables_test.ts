@@ -30,21 +30,21 @@ const files = new Map<string, ReadonlyMap<string, Expression>>();
 function starlark(file: string, name: string): unknown {
   const known = files.get(file) ?? readAssignments(file, fs.readFileSync(`bazel/private/${file}`, "utf8"));
   files.set(file, known);
-  const valueOf = (expression: Expression | undefined): unknown => {
+  const valuesOf = (expression: Expression | undefined): unknown => {
     switch (expression?.kind) {
       case "string":
       case "number":
         return expression.value;
       case "list":
-        return expression.items.map(valueOf);
+        return expression.items.map(valuesOf);
       case "dict":
-        return expression.entries.map(([key]) => valueOf(key));
+        return expression.entries.map(([key]) => valuesOf(key));
       case "name":
-        return valueOf(known.get(expression.name));
+        return valuesOf(known.get(expression.name));
     }
     throw new assert.AssertionError({ message: `${file} has no ${name} of values` });
   };
-  return valueOf(known.get(name));
+  return valuesOf(known.get(name));
 }
 
 const choices = (command: string, option: string): readonly string[] | undefined =>

@@ -115,7 +115,7 @@ test("the device computes what the CPU does", () => {
       assert.ok(worst <= most + 0.01, `${type} ${JSON.stringify(nodes[0].attributes)}: ${worst} steps`);
     }
   }
-  if (process.env.MACE_HEXAGON_GRAPHS) console.log(compared);
+  console.log(compared);
   for (const type of Object.keys(NEAR)) assert.ok(compared.has(type), `${type} was never compared`);
 });
 
@@ -323,7 +323,7 @@ test("what the CPU has for float32 alone, on codes", () => {
         expected,
         `${text}: any codes`,
       );
-      if (process.env.MACE_HEXAGON_GRAPHS) console.log(`${text}: ${ratio.toFixed(1)} dB`);
+      console.log(`${text}: ${ratio.toFixed(1)} dB`);
       assert.ok(ratio >= least, `${text}: ${ratio} dB`);
     });
   }
@@ -373,7 +373,7 @@ test("of images, normalizations by factors are more exact as depthwise convoluti
       ratios[type] += onDevice(graph, feeds).ratio / cases;
     }
   }
-  if (process.env.MACE_HEXAGON_GRAPHS) console.log(ratios);
+  console.log(ratios);
   assert.ok(ratios.DepthwiseConv2d > ratios.BatchNorm && ratios.BatchNorm > 39, JSON.stringify(ratios));
 });
 
