@@ -99,8 +99,11 @@ Status Program::AddNet(NetDef def, const uint8_t* data, size_t data_size,
       net_outputs_.back()[i].dims = tensor.shape;
       net_outputs_.back()[i].type = static_cast<int64_t>(tensor.type);
     }
+    SessionOptions shared = options.session;
+    if (pool_ != nullptr) shared.pool = pool_;
     std::unique_ptr<Session> session;
-    MACE_RETURN_IF_ERROR(Session::Create(std::move(model), options.session, &session));
+    MACE_RETURN_IF_ERROR(Session::Create(std::move(model), shared, &session));
+    pool_ = session->shared_pool();
     auto executor = std::make_unique<CpuExecutor>(std::move(session));
     session_ = nets_.empty() ? executor->session() : nullptr;
     net.executor = std::move(executor);

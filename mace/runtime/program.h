@@ -93,6 +93,8 @@ class Program {
   std::string name_, devices_;
   std::vector<ProgramPort> inputs_, outputs_;
   std::vector<Net> nets_;
+  // Of all nets of the CPU: one runs after the other.
+  std::shared_ptr<ThreadPool> pool_;
   std::vector<std::vector<PortDef>> net_inputs_, net_outputs_;
   std::vector<int64_t> runtime_types_;
   // Net argument to its text, of all nets.

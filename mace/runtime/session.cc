@@ -44,7 +44,7 @@ Status Session::Prepare(const SessionOptions& options) {
   } else {
     MACE_RETURN_IF_ERROR(ChooseTier(&tier_));
   }
-  pool_ = std::make_unique<ThreadPool>(std::clamp(options.threads, 1, 256));
+  pool_ = options.pool ? options.pool : std::make_shared<ThreadPool>(options.threads);
   size_t shared = 0, per_thread = 0;
   for (const Node& node : model_.nodes) {
     const std::string place = "node '" + node.name + "' (" + node.type + ")";

@@ -51,6 +51,9 @@ class Observer {
 
 struct SessionOptions {
   int threads = 1;
+  // Threads that run already, in place of `threads` new ones. Sessions that have the same must not
+  // run at the same time.
+  std::shared_ptr<ThreadPool> pool;
   // Null: ChooseTier.
   const Tier* tier = nullptr;
 };
@@ -74,6 +77,8 @@ class Session {
   const Operator& op(size_t node) const { return *operators_[node]; }
   Tier tier() const { return tier_; }
   ThreadPool& pool() { return *pool_; }
+  // For the options of another session.
+  const std::shared_ptr<ThreadPool>& shared_pool() const { return pool_; }
   uint64_t arena_bytes() const { return arena_.size(); }
 
  private:
@@ -83,7 +88,7 @@ class Session {
 
   Model model_;
   Tier tier_ = Tier::kScalar;
-  std::unique_ptr<ThreadPool> pool_;
+  std::shared_ptr<ThreadPool> pool_;
   std::vector<std::unique_ptr<Operator>> operators_;
   // By tensor: where its data is. Inputs of the graph are set by Run.
   std::vector<const void*> data_;

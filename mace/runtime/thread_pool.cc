@@ -1,5 +1,6 @@
 #include "mace/runtime/thread_pool.h"
 
+#include <algorithm>
 #include <system_error>
 
 namespace mace {
@@ -9,6 +10,8 @@ namespace {
 // Turns a waiting thread makes before it sleeps (or yields): the gaps between the loops of one
 // inference are shorter.
 constexpr int kSpins = 2000;
+
+constexpr int kMostThreads = 256;
 
 inline void Pause() {
 #if defined(__x86_64__)
@@ -21,7 +24,7 @@ inline void Pause() {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < threads; ++i) {
+  for (int i = 1; i < std::min(threads, kMostThreads); ++i) {
     try {
       workers_.emplace_back([this, i] { Work(i); });
     } catch (const std::system_error&) {

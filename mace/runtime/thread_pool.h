@@ -16,7 +16,8 @@ namespace runtime {
 
 class ThreadPool {
  public:
-  // `threads` in all, at least 1. When the system refuses to start one, there are fewer.
+  // `threads` in all, at least 1 and at most 256. When the system refuses to start one, there are
+  // fewer.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,6 +70,14 @@ inline int RefusalOf(const std::string& type, const std::vector<Shape>& in,
   return RefusalOf(m);
 }
 
+// Threads for sessions that run one after the other: emulators take milliseconds to start one.
+inline std::shared_ptr<runtime::ThreadPool> PoolOf(int threads) {
+  static std::map<int, std::shared_ptr<runtime::ThreadPool>> pools;
+  std::shared_ptr<runtime::ThreadPool>& pool = pools[threads];
+  if (pool == nullptr) pool = std::make_shared<runtime::ThreadPool>(threads);
+  return pool;
+}
+
 // The outputs of a model on every tier with one and three threads, which must all be the same bits.
 // int32 inputs and outputs are given and returned as floats.
 inline std::vector<std::vector<float>> RunModel(const ModelBuilder& m,
@@ -81,7 +90,7 @@ inline std::vector<std::vector<float>> RunModel(const ModelBuilder& m,
       Status status =
           runtime::ReadModel(pb.data(), pb.size(), m.data().data(), m.data().size(), &model);
       runtime::SessionOptions options;
-      options.threads = threads;
+      options.pool = PoolOf(threads);
       options.tier = &tier;
       std::unique_ptr<runtime::Session> session;
       if (status.ok()) status = runtime::Session::Create(std::move(model), options, &session);
