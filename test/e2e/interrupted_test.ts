@@ -34,7 +34,8 @@ function call(script: string, ...args: readonly string[]): Ended {
 
 /**
  * A stand-in for the runner that lets it see the first `count` samples only and keeps its input open, so that it waits there, until
- * the file NAME.told exists. NAME.started says that the signal will find the runner: a shell that is about to become it may forget one.
+ * the file NAME.told exists or the runner is gone. NAME.started says that the signal will find the runner: a shell that is about to
+ * become it may forget one.
  */
 function slowRunner(count: number): string {
   const file = at(`runner_${count}`);
@@ -45,11 +46,12 @@ function slowRunner(count: number): string {
     `#!/bin/bash
 wait_until() { until "$@"; do sleep 0.02; done; }
 runs() { [ "$(</proc/$$/comm)" = mace_stat ]; }
+told_or_gone() { [ -e "$0.told" ] || ! kill -0 $$; }
 feed() {
   wait_until runs
   : > "$0.started"
   head -c ${bytes} <&5
-  wait_until [ -e "$0.told" ]
+  wait_until told_or_gone
 }
 exec 5<&0
 exec "${RUNNER}" "$@" < <(feed 2>/dev/null) 5<&-
