@@ -19,6 +19,8 @@ _DOC = """Runs samples through a float model and finds the range of every activa
 It writes FILE, or with --update `<name>.overall_range` beside the BUILD file, or else `<name>.overall_range` in the folder that you are
 in. Relative paths start there too. Ctrl-C keeps the samples finished so far in FILE.partial; --resume goes on from there."""
 
+_METHODS = ["mace", "minmax", "percentile", "entropy", "mse", "auto"]
+
 _ATTRS = {
     "coverage": attr.string(
         doc = "With `method = \"percentile\"`: per cent of the values that the range holds.",
@@ -45,7 +47,7 @@ _ATTRS = {
         doc = "How ranges come from what was measured: `mace` (`percentile` and `enhance` over the samples' extremes), `minmax`, `percentile` " +
               "(the share `coverage` of all values), `entropy`, `mse` or `auto`; see `mace ranges --help`.",
         default = "mace",
-        values = ["mace", "minmax", "percentile", "entropy", "mse", "auto"],
+        values = _METHODS,
     ),
     "percentile": attr.int(
         doc = "Per cent of samples whose extremes are dropped at each end, 0 to 50; 0 keeps the extremes of all.",

@@ -1,5 +1,7 @@
 #include "mace/runtime/program.h"
 
+#include <dirent.h>
+
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -144,6 +146,30 @@ TEST(Program, NetsRunInTheirOrderAndPassTensorsByName) {
       y(program->output(1), program->output(1) + 4);
   EXPECT_EQ(out, (std::vector<float>{9, 18, 27, 36}));
   EXPECT_EQ(y, (std::vector<float>{1, 2, 3, 4}));
+}
+
+int ThreadsOfThisProcess() {
+  int count = 0;
+  DIR* const folder = opendir("/proc/self/task");
+  if (folder == nullptr) return -1;
+  while (const dirent* entry = readdir(folder)) count += entry->d_name[0] != '.';
+  closedir(folder);
+  return count;
+}
+
+TEST(Program, NetsOfTheCpuShareTheirThreads) {
+  const File file(
+      {Absolute("x", "y").Net(), For(kNetOnHexagon, Absolute("y", "z")), Absolute("z", "w").Net()});
+  ProgramOptions options = WithDevice();
+  options.session.threads = 3;
+  const int before = ThreadsOfThisProcess();
+  if (before < 0) GTEST_SKIP() << "there is no /proc";
+  std::unique_ptr<Program> program;
+  ASSERT_TRUE(file.Create(&program, options).ok());
+  EXPECT_EQ(ThreadsOfThisProcess() - before, 2);
+  const void* inputs[] = {kX};
+  ASSERT_TRUE(program->Run(inputs).ok());
+  EXPECT_EQ(program->output(0)[3], 4.0f);
 }
 
 TEST(Program, NetsOfADeviceAreKeptInFilesOfTheirOwn) {

@@ -5,7 +5,7 @@
  * and then has no effect here. A `dead` key never had one.
  */
 
-import { APU_VERSIONS } from "../ir/graph";
+import { APU_VERSIONS, WEIGHT_GRANULARITIES } from "../ir/graph";
 import { OPTIMIZER_RULES } from "./optimizer-rules";
 
 export type KeyKind =
@@ -59,8 +59,6 @@ export const SCHEMAS = ["", "int8", "mace_apu_16bit_per_tensor", "mace_htp_u16a_
 /** Names of the quantization schemes, and the one that chooses. */
 export const QUANTIZATION_SCHEMES = ["auto", "int8_per_channel", "uint8"] as const;
 
-/** How many scales the weights of a layer may have. */
-export const WEIGHT_GRANULARITIES = ["per_channel", "per_tensor"] as const;
 export const BIAS_CORRECTION_NAMES = ["analytic", "empirical", "none"] as const;
 
 const top = (kind: KeyKind, doc: string, more: Partial<KeySpec> = {}): KeySpec => ({

@@ -157,6 +157,9 @@ export const APU_VERSIONS = [1, 2, 3, 4] as const;
 export type ApuVersion = (typeof APU_VERSIONS)[number];
 export const NEWEST_APU: ApuVersion = 4;
 
+/** How many scales the weights of a layer may have. */
+export const WEIGHT_GRANULARITIES = ["per_channel", "per_tensor"] as const;
+
 /** What a configuration says of quantization. */
 export interface QuantizationOverrides {
   readonly scheme?: string;

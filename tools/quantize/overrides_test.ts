@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BIAS_CORRECTION_NAMES, QUANTIZATION_SCHEMES, WEIGHT_GRANULARITIES } from "../config/keys";
+import { BIAS_CORRECTION_NAMES, QUANTIZATION_SCHEMES } from "../config/keys";
 import { UserError } from "../diagnostics/diagnostic";
 import { withOverrides } from "./overrides";
 import { DEFAULT_SETTINGS } from "./quantize-model";
-import { AUTO_SCHEME, BIAS_CORRECTIONS, GRANULARITIES, SCHEMES } from "./scheme";
+import { AUTO_SCHEME, BIAS_CORRECTIONS, SCHEMES } from "./scheme";
 
 const CONFIGURED = { scheme: "uint8", keepFloat: ["head*"], ranges: ["x=-1,1"] };
 
@@ -65,5 +65,4 @@ test("a model file with an unknown scheme is refused", () => {
 test("the configuration knows the schemes that there are", () => {
   assert.deepEqual([...QUANTIZATION_SCHEMES].sort(), [AUTO_SCHEME, ...Object.keys(SCHEMES)].sort());
   assert.deepEqual([...BIAS_CORRECTION_NAMES], Object.keys(BIAS_CORRECTIONS));
-  assert.deepEqual(WEIGHT_GRANULARITIES, GRANULARITIES);
 });

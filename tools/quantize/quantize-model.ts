@@ -3,7 +3,7 @@
 import type { Statistics } from "../../mace/proto/statistics";
 import { badRangeOverride, badWeightsChoice, onlyPerTensor, rangesDisagree } from "../diagnostics/catalog";
 import { type Diagnostic, UserError } from "../diagnostics/diagnostic";
-import type { Graph, GraphNode } from "../ir/graph";
+import { type Graph, type GraphNode, WEIGHT_GRANULARITIES } from "../ir/graph";
 import { type Channels, channelsOf } from "../statistics/channels";
 import type { Ranges } from "../statistics/overall-range";
 import { absorbBias } from "./absorb-bias";
@@ -13,14 +13,7 @@ import { equalize, followChannels, scaleChannels } from "./equalize";
 import { equalizeActivations } from "./equalize-activations";
 import { copiesCodes, type FloatNodes, placeFloatNodes } from "./placement";
 import { quantizeGraph } from "./quantize-graph";
-import {
-  AUTO_SCHEME,
-  type BiasCorrection,
-  DEFAULT_BIAS_CORRECTION,
-  GRANULARITIES,
-  type Scheme,
-  SCHEMES,
-} from "./scheme";
+import { AUTO_SCHEME, type BiasCorrection, DEFAULT_BIAS_CORRECTION, type Scheme, SCHEMES } from "./scheme";
 import { selectNodes, selectTensors } from "./selection";
 import { splitChannels } from "./split-channels";
 import { trainedScheme } from "./trained-grid";
@@ -188,8 +181,8 @@ function perTensorWeights(graph: Graph, scheme: Scheme, choices: readonly string
   for (const text of choices) {
     const at = text.lastIndexOf("=");
     const [pattern, granularity] = [text.slice(0, at), text.slice(at + 1)];
-    if (at < 1 || !(GRANULARITIES as readonly string[]).includes(granularity)) {
-      throw new UserError(badWeightsChoice(text, GRANULARITIES));
+    if (at < 1 || !(WEIGHT_GRANULARITIES as readonly string[]).includes(granularity)) {
+      throw new UserError(badWeightsChoice(text, WEIGHT_GRANULARITIES));
     }
     const nodes = selectNodes(graph, "weights", pattern);
     if (granularity === "per_channel" && !scheme.perChannelWeights) {

@@ -26,9 +26,6 @@ export const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
 };
 
-/** How many scales the weights of a layer have. */
-export const GRANULARITIES = ["per_channel", "per_tensor"] as const;
-
 /** What makes up for the mean error that quantization adds to the outputs of a layer: its bias. */
 export const BIAS_CORRECTIONS = {
   analytic: "for the rounding of the weights, from the means of the channels that were measured",

@@ -46,8 +46,10 @@ export async function runOverSamples(
 ): Promise<RunOutcome> {
   const unreadable: Diagnostic[][] = [];
   let early: StopSignal | undefined;
+  let whole = false;
   const stop = (signal: NodeJS.Signals): void => {
     early = signal as StopSignal;
+    whole = child.stdin.writableFinished;
     child.kill(early);
     child.stdin.destroy();
   };
@@ -68,7 +70,6 @@ export async function runOverSamples(
       resolve(code === 0 ? undefined : signal ? `signal ${signal}` : `exit code ${code}`);
     });
   });
-  let all = false;
   let gone = false;
   void ended.then(() => {
     gone = true;
@@ -96,7 +97,6 @@ export async function runOverSamples(
       await abandon(child, ended);
       return { signal: undefined, unreadable };
     }
-    all = !early && !gone;
     child.stdin.end();
   } catch (error) {
     await abandon(child, ended);
@@ -108,7 +108,7 @@ export async function runOverSamples(
   }
   const status = await ended;
   // A runner that sees the end of its input before the signal ends well, without the samples that were not written.
-  if (early !== undefined && (status !== undefined || !all)) return { signal: early, unreadable };
+  if (early !== undefined && (status !== undefined || !whole)) return { signal: early, unreadable };
   if (status !== undefined) throw new UserError(runnerFailed(runner, status, diagnostics));
   if (diagnostics !== "") process.stderr.write(diagnostics);
   return { signal: undefined, unreadable };

@@ -3,9 +3,11 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { UserError } from "../diagnostics/diagnostic";
 import type { Graph } from "../ir/graph";
 import { runOverSamples } from "./runner";
+import { encodeRecord } from "./sample-stream";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "runner-"));
 after(() => fs.rmSync(folder, { recursive: true }));
@@ -73,23 +75,44 @@ test("a runner that fails is told with what it said", async () => {
   });
 });
 
-test("a runner that sees the end of its input before the signal has not finished", { timeout: 60_000 }, async () => {
-  const [begun, told] = [path.join(folder, "begun"), path.join(folder, "told")];
-  const patient = `trap : TERM; : >"${begun}"; until [ -e "${told}" ]; do sleep 0.05; done; cat >/dev/null`;
-  const values = 1 << 20;
-  const tensors = new Map([["x", { name: "x", shape: [1, values], dtype: "float32" as const }]]);
-  const samples = [sample("m.dat", 4 * values), sample("n.dat", 4 * values)];
-  const run = runOverSamples(
-    program("patient", patient),
-    [],
-    samples,
-    { ...GRAPH, tensors },
-    {
-      onOutput: () => undefined,
-    },
-  );
-  while (!fs.existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20));
+/** Runs a program that reads when it is told to, after it was sent a signal that it does not hear: what it got, and how the run ended. */
+async function signalled(count: number, values: number): Promise<{ got: number; signal: string | undefined }> {
+  const [begun, told, seen] = ["begun", "told", "got"].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const file of [begun, told]) fs.rmSync(file, { force: true });
+  const patient = `trap : TERM; : >"${begun}"; until [ -e "${told}" ]; do sleep 0.01; done; cat >"${seen}"`;
+  const x = { name: "x", shape: [1, values], dtype: "float32" as const };
+  const graph = { ...GRAPH, tensors: new Map([["x", x]]) };
+  const samples = Array.from({ length: count }, (_, i) => sample(`${10 + i}.dat`, 4 * values));
+  const run = runOverSamples(program("patient", patient), [], samples, graph, { onOutput: () => undefined });
+  while (!fs.existsSync(begun)) await setTimeout(10);
+  // For what the pipe takes.
+  await setTimeout(50);
   process.kill(process.pid, "SIGTERM");
   fs.writeFileSync(told, "");
-  assert.equal((await run).signal, "SIGTERM");
+  const { signal } = await run;
+  return { got: fs.statSync(seen).size, signal };
+}
+
+test("a runner whose input ended before it saw the signal has finished when it got all of it", {
+  timeout: 60_000,
+}, async () => {
+  const record = (values: number): number =>
+    encodeRecord({ name: "10.dat", tensors: [new Float32Array(values)] }).length;
+  const signals = new Set<string | undefined>();
+  // The pipe takes few samples whole; of more, the last ones wait in this process, all written as far as the loop can tell.
+  const many = Array.from({ length: 24 }, (_, i) => [36 + i, 1000] as const);
+  for (const [count, values] of [[2, 1 << 20], [1, 2], ...many] as const) {
+    const { got, signal } = await signalled(count, values);
+    assert.equal(
+      signal,
+      got === count * record(values) ? undefined : "SIGTERM",
+      `${count} samples of ${values} values`,
+    );
+    signals.add(signal);
+  }
+  assert.deepEqual(signals, new Set(["SIGTERM", undefined]));
 });
